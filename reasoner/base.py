@@ -1,0 +1,107 @@
+"""The contracts of everything a run is given. `Strategy`, which is given the run, is in run.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What accounting needs to know of a model; zero where a server does not tell."""
+
+    name: str
+    context: int = 0
+    parameters: int = 0
+    layers: int = 0
+    width: int = 0
+
+    def flops(self, start: int, stop: int) -> float:
+        """FLOPs to compute positions `start` to `stop` of one sequence.
+
+        Two per parameter and token, plus attention's 4·layers·width per token and position
+        attended (Kaplan et al., 2020, table 1).
+        """
+        positions = (start + 1 + stop) * (stop - start) / 2
+        return 2.0 * self.parameters * (stop - start) + 4.0 * self.layers * self.width * positions
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A language model. One call is one prompt; concurrency is the batch."""
+
+    @property
+    def model(self) -> ModelInfo:
+        """The served model's name and size."""
+        ...
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Tokens of `prompt` as the model will see them (an upper bound where unknown)."""
+        ...
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        """Sample `sampling.n` continuations of `prompt`; cancelling aborts in the engine.
+
+        Raises:
+            BackendError: the model could not answer.
+            ConfigError: the prompt does not fit the model's context.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release the engine."""
+        ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """A judge of candidates that never sees the reference answer."""
+
+    def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
+        """The most that `score` may spend on `candidates`: what the ledger admits."""
+        ...
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Score candidates in order, as one batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A problem and its reference answer; never leaves the benchmark layer."""
+
+    problem: Problem
+    answer: str
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A benchmark: problems, how a solution is written, and the rule that decides it is right."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The strings that end a step."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest solution worth sampling, in tokens."""
+        ...
+
+    def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
+        """The first `count` problems of a split ("train", "dev" or "test")."""
+        ...
+
+    def answer(self, solution: str) -> str | None:
+        """The answer that a finished solution states, in canonical form; what votes are cast on."""
+        ...
+
+    def check(self, example: Example, solution: str) -> bool:
+        """Whether `solution` reaches the reference answer."""
+        ...

@@ -1,0 +1,33 @@
+"""Everything this library raises on purpose.
+
+ReasonerError
+├── ConfigError        the caller asked for something that cannot be
+├── PluginError        a named component exists but would not load
+├── StoreError         a results file cannot be read or written
+├── BackendError       the model could not answer; retrying may help
+└── BudgetExhausted    not a failure: the run ends with its incumbent
+"""
+
+
+class ReasonerError(Exception):
+    """Base class."""
+
+
+class ConfigError(ReasonerError, ValueError):
+    """A setting is missing, contradictory or unknown."""
+
+
+class PluginError(ReasonerError, ImportError):
+    """A registered component failed to import."""
+
+
+class StoreError(ReasonerError):
+    """A results file is corrupt, in use or cannot be written."""
+
+
+class BackendError(ReasonerError):
+    """The model call failed."""
+
+
+class BudgetExhausted(ReasonerError):
+    """No budget remains for the requested call."""
