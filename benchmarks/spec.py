@@ -1,0 +1,96 @@
+"""What an experiment is, and what it records of every problem."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+
+class Frozen(BaseModel):
+    """A validated, immutable row of a results file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Spec(Frozen):
+    """Everything that decides a result: two equal specs are the same experiment.
+
+    The number of problems is absent on purpose: a longer run extends a shorter one.
+    """
+
+    task: str
+    split: str = "test"
+    task_seed: int = 0
+    model: str = "embedded"
+    backend: str
+    strategy: str
+    n: int = Field(ge=1)
+    verifier: str | None = None
+    budget: dict[str, float] | None = None
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """A short name that equal specs share."""
+        blob = json.dumps(self.model_dump(), sort_keys=True).encode()
+        return hashlib.sha256(blob).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """What a person calls this experiment."""
+        size = " ".join(f"{k}={v:g}" for k, v in (self.budget or {}).items()) or f"n={self.n}"
+        return f"{self.task} {self.strategy} {size}"
+
+
+class Spend(Frozen):
+    """What one problem cost, by role."""
+
+    generated_tokens: float = 0
+    prompt_tokens_fresh: float = 0
+    prompt_tokens_cached: float = 0
+    verifier_tokens: float = 0
+    generator_flops: float = 0
+    verifier_flops: float = 0
+    seconds: float = 0
+
+    @property
+    def flops(self) -> float:
+        """Generator and verifier together."""
+        return self.generator_flops + self.verifier_flops
+
+
+class Sample(Frozen):
+    """One finished solution of a pool."""
+
+    answer: str | None
+    correct: bool
+    score: float | None
+    tokens: int
+
+
+class Record(Frozen):
+    """One problem, attempted once; `index` is its place in the split."""
+
+    problem: str
+    index: int
+    correct: bool
+    answer: str | None = None
+    score: float | None = None
+    spend: Spend = Spend()
+    prompt_length: int = 0
+    stopped: str = ""
+    error: str | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+class Header(Frozen):
+    """The first line of a results file."""
+
+    schema_version: int = SCHEMA
+    spec: Spec
+    environment: dict[str, Any] = Field(default_factory=dict[str, Any])
