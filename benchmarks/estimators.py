@@ -41,7 +41,9 @@ def votes_at(
     """
     chosen = _chosen(answers)
     right = (chosen.T @ np.asarray(correct, float)) / np.maximum(chosen.sum(0), 1)
-    ballots = chosen * np.asarray(weights if weights is not None else np.ones(len(answers)))[:, None]
+    ballots = (
+        chosen * np.asarray(weights if weights is not None else np.ones(len(answers)))[:, None]
+    )
     order = _permutations(len(answers), draws, seed)
     return [_vote(chosen, ballots, right, _subsets(order, k)) for k in ks]
 

@@ -84,6 +84,7 @@ class Record(Frozen):
     spend: Spend = Spend()
     prompt_length: int = 0
     stopped: str = ""
+    oracle: bool = False
     error: str | None = None
     samples: tuple[Sample, ...] = ()
 

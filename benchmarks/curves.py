@@ -1,0 +1,177 @@
+"""From stored records to points on a curve; nothing is generated here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reasoner.benchmarks.estimators import Floats, best_of_at_k, pass_at_k, votes_at
+from reasoner.benchmarks.grid import BEST, GREEDY, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.spec import Frozen, Record, Spec, Spend
+from reasoner.benchmarks.store import read
+
+COVERAGE = "pass@k"
+RESAMPLES = 2000
+Z95 = 1.959964
+
+
+class Point(Frozen):
+    """One strategy at one size on one task; costs are means per problem."""
+
+    task: str
+    strategy: str
+    verifier: str | None
+    n: int
+    budget: dict[str, float] | None
+    problems: int
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    generated_tokens: float
+    prompt_tokens_fresh: float
+    prompt_tokens_cached: float
+    verifier_tokens: float
+    flops: float
+    seconds: float
+    oracle: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How often each problem is solved by one strategy at one size, and at what cost."""
+
+    spec: Spec
+    values: Floats
+    spends: Sequence[Spend]
+    oracle: bool = False
+
+    def point(self) -> Point:
+        """The mean over problems with its 95 % interval."""
+        low, high = interval(self.values)
+        fields = ("generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached",
+                  "verifier_tokens", "flops", "seconds")  # fmt: skip
+        costs: dict[str, Any] = {
+            f: float(np.mean([getattr(s, f) for s in self.spends])) for f in fields
+        }
+        spec = self.spec
+        return Point(
+            task=spec.task,
+            strategy=spec.strategy,
+            verifier=spec.verifier,
+            n=spec.n,
+            budget=spec.budget,
+            problems=len(self.values),
+            accuracy=float(self.values.mean()),
+            ci_low=low,
+            ci_high=high,
+            oracle=self.oracle,
+            **costs,
+        )
+
+
+def points(grid: Grid, out: Path) -> list[Point]:
+    """Every point that the results in `out` can answer."""
+    return [o.point() for task in grid.tasks for o in outcomes(grid, task, out)]
+
+
+def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:
+    """One outcome per strategy and size, strategies in the grid's order, coverage last."""
+    pool = grid.pool(task)
+    samples = _records(grid, pool, out) if pool else []
+    for strategy in grid.strategies:
+        if strategy in grid.pooled:
+            yield from decide(samples, grid, task, strategy)
+        else:
+            sizes = (1,) if strategy == GREEDY else grid.ns
+            yield from _direct(grid, out, [grid.spec(task, strategy, n) for n in sizes])
+        if strategy != GREEDY:
+            budgeted = [grid.spec(task, strategy, max(grid.ns), b) for b in grid.budgets]
+            yield from _direct(grid, out, budgeted)
+    yield from decide(samples, grid, task, COVERAGE)
+
+
+def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iterator[Outcome]:
+    """What `strategy` would have answered with the first `k` of the pool, for every `k`."""
+    if not pool:
+        return
+    values = np.array([_decided(r, strategy, grid.ns, grid.seed) for r in pool])
+    verified = strategy in (BEST, WEIGHTED)
+    oracle = strategy == COVERAGE or (verified and pool[0].oracle)
+    for column, k in enumerate(grid.ns):
+        spec = grid.spec(task, strategy, k)
+        if strategy == COVERAGE:
+            spec = spec.model_copy(update={"verifier": None})
+        spends = [portion(r, k, verified) for r in pool]
+        yield Outcome(spec, values[:, column], spends, oracle)
+
+
+def portion(record: Record, k: int, verified: bool) -> Spend:
+    """The cost of `k` samples of a pool: the mean per sample, but never less than one prompt."""
+    share = min(1.0, k / max(1, len(record.samples)))
+    all_of = record.spend
+    fresh = max(
+        min(all_of.prompt_tokens_fresh, record.prompt_length), share * all_of.prompt_tokens_fresh
+    )
+    generated = share * all_of.generated_tokens
+    computed = all_of.generated_tokens + all_of.prompt_tokens_fresh
+    return Spend(
+        generated_tokens=generated,
+        prompt_tokens_fresh=fresh,
+        prompt_tokens_cached=share * all_of.prompt_tokens_cached,
+        verifier_tokens=share * all_of.verifier_tokens if verified else 0,
+        generator_flops=all_of.generator_flops * (generated + fresh) / max(1, computed),
+        verifier_flops=share * all_of.verifier_flops if verified else 0,
+        seconds=share * all_of.seconds,
+    )
+
+
+def interval(values: Floats) -> tuple[float, float]:
+    """A 95 % interval of the mean: Wilson for yes or no, else a bootstrap over problems."""
+    if np.isin(values, (0.0, 1.0)).all():
+        return wilson(float(values.sum()), len(values))
+    weights = np.random.default_rng(0).multinomial(
+        len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES
+    )
+    low, high = np.quantile(weights @ values / len(values), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def wilson(right: float, total: int) -> tuple[float, float]:
+    """Wilson's score interval of a proportion."""
+    p, z2 = right / total, Z95**2 / total
+    middle = (p + z2 / 2) / (1 + z2)
+    half = Z95 * float(np.sqrt(p * (1 - p) / total + z2 / (4 * total))) / (1 + z2)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _records(grid: Grid, spec: Spec, out: Path) -> list[Record]:
+    return sorted((r for r in read(out, spec) if r.index < grid.problems), key=lambda r: r.index)
+
+
+def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:
+    for spec in specs:
+        if records := _records(grid, spec, out):
+            values = np.array([float(r.correct) for r in records])
+            yield Outcome(spec, values, [r.spend for r in records], records[0].oracle)
+
+
+def _decided(record: Record, strategy: str, ks: Sequence[int], seed: int) -> list[float]:
+    samples = record.samples
+    if not samples:  # a failed problem counts as wrong
+        return [0.0] * len(ks)
+    sizes = [min(k, len(samples)) for k in ks]
+    correct = [s.correct for s in samples]
+    answers = [s.answer for s in samples]
+    if strategy == COVERAGE:
+        return [pass_at_k(correct, k) for k in sizes]
+    if strategy == MAJORITY:
+        return votes_at(answers, correct, None, sizes, seed)
+    if strategy == WEIGHTED:
+        return votes_at(answers, correct, [s.score or 0.0 for s in samples], sizes, seed)
+    # What never finished was not scored, and is chosen only where there is nothing else.
+    scores = [-1.0 if s.score is None else s.score for s in samples]
+    return [best_of_at_k(correct, scores, k) for k in sizes]

@@ -1,0 +1,97 @@
+"""The grid of a benchmark: which experiments answer which questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from reasoner.benchmarks.spec import Frozen, Spec
+from reasoner.errors import StoreError
+
+GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
+POOLED = (MAJORITY, BEST, WEIGHTED)
+UNVERIFIED = (GREEDY, MAJORITY)
+
+
+class Grid(Frozen):
+    """Tasks × strategies × sizes and budgets, on the first problems of one split."""
+
+    tasks: tuple[str, ...] = ("countdown", "dagmath")
+    strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "mcts")
+    ns: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    budgets: tuple[dict[str, float], ...] = ()
+    problems: int = Field(default=200, ge=1)
+    split: str = "test"
+    model: str = "embedded"
+    backend: str = "vllm"
+    verifier: str | None = "verdict"
+    seed: int = 0
+
+    def specs(self) -> Iterator[Spec]:
+        """Every experiment to run, the cheapest first within a task."""
+        for task in self.tasks:
+            if GREEDY in self.strategies:
+                yield self.spec(task, GREEDY, 1)
+            if pool := self.pool(task):
+                yield pool
+            for n in self.ns:
+                yield from (self.spec(task, s, n) for s in self.searches)
+            for budget in self.budgets:
+                names = (s for s in self.strategies if s != GREEDY)
+                yield from (self.spec(task, s, max(self.ns), budget) for s in names)
+
+    @property
+    def searches(self) -> list[str]:
+        """Strategies that must run anew for every size."""
+        return [s for s in self.strategies if s not in (GREEDY, *POOLED)]
+
+    @property
+    def pooled(self) -> list[str]:
+        """Strategies that one pool of independent samples decides."""
+        return [s for s in POOLED if s in self.strategies]
+
+    def pool(self, task: str) -> Spec | None:
+        """The experiment whose samples answer for every pooled strategy and size."""
+        if not self.pooled:
+            return None
+        needs_scores = self.pooled != [MAJORITY]
+        return self.spec(task, BEST if needs_scores else MAJORITY, max(self.ns))
+
+    def spec(
+        self, task: str, strategy: str, n: int, budget: dict[str, float] | None = None
+    ) -> Spec:
+        """One experiment of this grid."""
+        return Spec(
+            task=task,
+            split=self.split,
+            model=self.model,
+            backend=self.backend,
+            strategy=strategy,
+            n=n,
+            verifier=None if strategy in UNVERIFIED else self.verifier,
+            budget=budget,
+            seed=self.seed,
+        )
+
+    def save(self, out: Path) -> None:
+        """Write the grid beside its results, so that they can be read again."""
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "grid.json").write_text(self.model_dump_json(indent=1) + "\n")
+        except OSError as e:
+            raise StoreError(f"cannot write {out}: {e.strerror}") from e
+
+    @classmethod
+    def load(cls, out: Path) -> Grid:
+        """Read the grid of an earlier benchmark."""
+        path = out / "grid.json"
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as e:
+            hint = "give the folder that `reasoner bench --out` wrote"
+            raise StoreError(f"cannot read {path}: {e.strerror}; {hint}") from e
+        except ValidationError as e:
+            reason = e.errors()[0]["msg"]
+            raise StoreError(f"{path} is corrupt ({reason}); run `reasoner bench` again") from e

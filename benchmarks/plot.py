@@ -1,0 +1,153 @@
+"""The picture: accuracy against generated tokens and against total FLOPs, one row per task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from reasoner.benchmarks.curves import COVERAGE, Point
+from reasoner.errors import StoreError
+
+# Okabe and Ito's palette: told apart by all common kinds of colour vision.
+COLOURS = {
+    "greedy": "#000000",
+    "majority": "#E69F00",
+    "best-of-n": "#0072B2",
+    "weighted": "#56B4E9",
+    "beam": "#D55E00",
+    "mcts": "#009E73",
+    COVERAGE: "#8A8A8A",
+}
+SPARE = ("#CC79A7", "#F0E442")
+AXES = {
+    "generated_tokens": "generated tokens per problem",
+    "flops": "FLOPs per problem, verifier included",
+}
+GAP = 0.058
+STYLE: dict[Any, Any] = {
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.7,
+    "svg.hashsalt": "reasoner",
+    "svg.fonttype": "none",
+}
+
+
+def draw(points: Sequence[Point], out: Path, caption: str = "") -> tuple[Path, Path]:
+    """Write curve.png and curve.svg to `out`."""
+    tasks = list(dict.fromkeys(p.task for p in points))
+    if not tasks:
+        raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            len(tasks), 2, figsize=(11.5, 3.9 * len(tasks) + 0.4), squeeze=False
+        )
+        for task, row in zip(tasks, grid, strict=True):
+            for axes, cost in zip(row, AXES, strict=True):
+                _panel(axes, [p for p in points if p.task == task], cost)
+            row[0].set_title(
+                f"{task}  ({row_size(points, task)} problems)", loc="left", weight="bold"
+            )
+        if caption:
+            figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
+        figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
+        paths = out / "curve.png", out / "curve.svg"
+        _save(figure, paths)
+        plt.close(figure)
+    return paths
+
+
+def spread(positions: Sequence[float], gap: float, high: float) -> list[float]:
+    """Move positions apart until neighbours are `gap` from each other and none is above `high`."""
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    moved = list(positions)
+    for below, i in pairwise(order):
+        moved[i] = max(moved[i], moved[below] + gap)
+    ceiling = high
+    for i in reversed(order):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - gap
+    return moved
+
+
+def row_size(points: Iterable[Point], task: str) -> int:
+    """The number of problems behind a task's points."""
+    return max(p.problems for p in points if p.task == task)
+
+
+def _save(figure: Figure, paths: Iterable[Path]) -> None:
+    for path in paths:
+        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
+        try:
+            figure.savefig(path, dpi=160, metadata=metadata)
+        except OSError as e:
+            raise StoreError(f"cannot write {path}: {e.strerror}") from e
+
+
+def _panel(axes: Axes, points: Sequence[Point], cost: str) -> None:
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel(AXES[cost])
+    axes.set_ylabel("accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ends = [_line(axes, name, line, cost) for name, line in _series(points, cost).items()]
+    _label(axes, [end for end in ends if end])
+
+
+def _series(points: Sequence[Point], cost: str) -> dict[str, list[Point]]:
+    series: dict[str, list[Point]] = {}
+    for p in points:
+        name = f"{p.strategy} (budget)" if p.budget else p.strategy
+        if getattr(p, cost) > 0:  # a server that hides its size has no place on this axis
+            series.setdefault(name, []).append(p)
+    return {name: sorted(line, key=lambda p: getattr(p, cost)) for name, line in series.items()}
+
+
+End = tuple[str, str, float, float]
+
+
+def _line(axes: Axes, name: str, line: Sequence[Point], cost: str) -> End:
+    colour, coverage = _colour(line[0].strategy), line[0].strategy == COVERAGE
+    x, y = [getattr(p, cost) for p in line], [p.accuracy for p in line]
+    dashed = "--" if coverage else ":" if line[0].budget else "-"
+    axes.plot(
+        x, y, dashed, color=colour, lw=1.2 if coverage else 1.7,
+        marker="" if coverage else "o", ms=3.6, zorder=2 if coverage else 3,
+    )  # fmt: skip
+    if not coverage:
+        low, high = [p.ci_low for p in line], [p.ci_high for p in line]
+        if len(line) > 1:
+            axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+        else:
+            axes.vlines(x, low, high, color=colour, alpha=0.35, lw=2)
+    return ("pass@k (coverage)" if coverage else name, colour, x[-1], y[-1])
+
+
+def _label(axes: Axes, ends: Sequence[End]) -> None:
+    """Name every line in the right margin, with a thin leader from its end."""
+    heights = spread([y / 1.02 for *_, y in ends], GAP, 1.0)
+    for (name, colour, x, y), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            name, xy=(x, y), xytext=(1.03, height), textcoords="axes fraction",
+            color=colour, va="center", fontsize=9, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3},
+        )  # fmt: skip
+
+
+def _colour(strategy: str) -> str:
+    return COLOURS.get(strategy, SPARE[sum(map(ord, strategy)) % len(SPARE)])
