@@ -1,0 +1,141 @@
+"""A model made of a function: deterministic, instant, for tests and docs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+
+from reasoner.base import ModelInfo
+from reasoner.errors import BackendError, ConfigError
+from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
+
+END = "\0"
+
+Reply = Callable[[Prompt, random.Random], str]
+"""What follows a prompt, to the end of the solution."""
+
+Judge = Callable[[Prompt, str], float]
+"""The probability that the model gives itself for a step, as it ends it."""
+
+
+def add_up(prompt: Prompt, rng: random.Random) -> str:
+    """Add the numbers of the problem, one per line, with a slip now and then."""
+    numbers = [int(x) for x in re.findall(r"\d+", prompt.problem.prompt)]
+    lines = prompt.text.splitlines()
+    total = int(lines[-1].rpartition("=")[2]) if lines else (numbers or [0])[0]
+    reply = list[str]()
+    for number in numbers[len(lines) + 1 :]:
+        slip = rng.choice([-10, -1, 1, 10]) if rng.random() < 0.15 else 0
+        reply.append(f"{total}+{number}={total + number + slip}\n")
+        total += number + slip
+    return "".join(reply) + f"#{total}{END}"
+
+
+def doubt(prompt: Prompt, step: str) -> float:
+    """Trust a line if it adds up, as a well-trained verdict would, mostly."""
+    found = re.findall(r"(\d+)\+(\d+)=(-?\d+)", prompt.text + step)
+    right = all(int(a) + int(b) == int(c) for a, b, c in found)
+    noise = random.Random(prompt.text + step).uniform(0.0, 0.3)
+    return 1.0 - noise if right else noise
+
+
+class Scripted:
+    """Ask `reply(prompt, rng)` for each sample; a character is a token.
+
+    It keeps its own account (`usage`), so that a ledger can be checked against it. Every
+    `fail_every`-th request fails, every request takes `delay` seconds.
+    """
+
+    def __init__(
+        self,
+        model: str = "scripted",
+        *,
+        reply: Reply = add_up,
+        judge: Judge | None = doubt,
+        delay: float = 0.0,
+        fail_every: int = 0,
+        parameters: int = 1000,
+        context: int = 0,
+    ) -> None:
+        self._model = ModelInfo(model, context, parameters, layers=1, width=8)
+        self.reply, self.judge = reply, judge
+        self.delay, self.fail_every = delay, fail_every
+        self.usage = Usage()
+        self.running = 0
+        self.closed = False
+
+    @property
+    def model(self) -> ModelInfo:
+        return self._model
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        return len(prompt.problem.prompt) + len(prompt.token_ids)
+
+    async def start(self) -> None:
+        """There is nothing to start."""
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        """Continue `prompt` by script."""
+        length = self.prompt_length(prompt)
+        if self._model.context and length >= self._model.context:
+            raise ConfigError(f"a prompt of {length} tokens leaves no room in {self._model}")
+        spent = Usage(1, length, 0, 0, self._model.flops(0, length))
+        self.usage += spent
+        number = self.usage.requests
+        await self._wait()
+        if self.fail_every and number % self.fail_every == 0:
+            raise BackendError(f"scripted failure of request {number}")
+        completions = tuple(self._sample(prompt, sampling, i) for i in range(sampling.n))
+        decoded = self._decoding(length, completions)
+        self.usage += decoded
+        return Generation(completions, spent + decoded)
+
+    async def aclose(self) -> None:
+        """Refuse nothing, free nothing; `closed` tells tests that it was called."""
+        self.closed = True
+
+    async def _wait(self) -> None:
+        self.running += 1
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.running -= 1
+
+    def _decoding(self, length: int, completions: tuple[Completion, ...]) -> Usage:
+        sizes = [len(c.token_ids) for c in completions]
+        return Usage(
+            completion_tokens=sum(sizes),
+            flops=sum(self._model.flops(length, length + size) for size in sizes),
+        )
+
+    def _sample(self, prompt: Prompt, sampling: Sampling, index: int) -> Completion:
+        seed = 0 if sampling.temperature == 0 else f"{sampling.seed}:{index}"
+        text, _, _ = self.reply(prompt, random.Random(seed)).partition(END)
+        text, finish = cut(text + END, sampling)
+        ids = tuple(map(ord, text))
+        text = text.removesuffix(END)
+        logprob = -0.1 * len(ids)
+        return Completion(text, ids, finish, logprob, self._verdicts(prompt, text, finish))
+
+    def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:
+        if self.judge is None:
+            return ()
+        lines = text.splitlines(keepends=True)
+        ended = lines if finish is Finish.EOS else [x for x in lines if x.endswith("\n")]
+        return tuple(self.judge(prompt, "".join(lines[: i + 1])) for i in range(len(ended)))
+
+
+def cut(text: str, sampling: Sampling) -> tuple[str, Finish]:
+    """End `text` where the sampling would; the end mark counts as a token."""
+    ends = [text.find(s) + len(s) for s in sampling.stop if s in text]
+    size, finish = (min(ends), Finish.STOP) if ends else (len(text), Finish.EOS)
+    return (
+        (text[:size], finish)
+        if size <= sampling.max_tokens
+        else (
+            text[: sampling.max_tokens],
+            Finish.LENGTH,
+        )
+    )

@@ -1,0 +1,216 @@
+"""What a run may spend, and the account of what it spent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from math import inf
+from typing import Generic, TypeVar
+
+from reasoner.base import ModelInfo
+from reasoner.errors import BudgetExhausted, ConfigError
+from reasoner.types import Sampling, Usage
+
+GENERATOR, VERIFIER = "generator", "verifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Ceilings for one problem; `None` means no ceiling.
+
+    `tokens` counts every decoded token, the generator's and the verifier's. `flops` counts both
+    roles too, prompts included. A call is admitted at its worst case before it starts, so a
+    ceiling is never passed.
+    """
+
+    tokens: int | None = None
+    flops: float | None = None
+    seconds: float | None = None
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value: object = getattr(self, field.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and value > 0):  # type: ignore[operator]
+                raise ConfigError(
+                    f"budget {field.name}={value!r} is not a positive number;"
+                    " leave it out (None) for no ceiling"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left of a budget; infinite where there is no ceiling."""
+
+    tokens: float = inf
+    flops: float = inf
+    requests: float = inf
+
+    def holds(self, usage: Usage) -> bool:
+        return (
+            usage.completion_tokens <= self.tokens
+            and usage.flops <= self.flops
+            and usage.requests <= self.requests
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One paid call."""
+
+    role: str
+    usage: Usage
+    elapsed: float
+
+
+T = TypeVar("T")
+
+Fit = Callable[[Room, bool], tuple[T, Usage] | None]
+"""Cuts a request to the room given: what may be asked and its worst case, or None if nothing fits.
+
+The flag tells that nothing is held by others, so that no more room than this will come.
+"""
+
+
+@dataclass(slots=True)
+class Hold(Generic[T]):
+    """An admitted call: what it may ask, and in the end what it spent.
+
+    `usage` starts as what a call costs that fails or is cancelled.
+    """
+
+    granted: T
+    usage: Usage
+
+
+class Ledger:
+    """Append-only account of every model call in a run.
+
+    Calls are admitted at their worst case before they start, so concurrent calls can never
+    overspend together; what a call did not use returns when it settles.
+    """
+
+    def __init__(self, budget: Budget = Budget()) -> None:
+        self.budget = budget
+        self.entries: list[Entry] = []
+        self.spent = Usage()
+        self._held = Usage()
+        self._holders = 0
+        self._start = time.monotonic()
+        self._settled = asyncio.Event()
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._start
+
+    def spent_by(self, role: str) -> Usage:
+        return sum((e.usage for e in self.entries if e.role == role), Usage())
+
+    @property
+    def by_role(self) -> dict[str, Usage]:
+        return {role: self.spent_by(role) for role in dict.fromkeys(e.role for e in self.entries)}
+
+    @property
+    def room(self) -> Room:
+        """What the budget leaves beside what is spent and held."""
+        b, used = self.budget, self.spent + self._held
+        return Room(
+            inf if b.tokens is None else b.tokens - used.completion_tokens,
+            inf if b.flops is None else b.flops - used.flops,
+            inf if b.requests is None else b.requests - used.requests,
+        )
+
+    @asynccontextmanager
+    async def reserve(
+        self, role: str, fit: Fit[T], failed: Usage = Usage()
+    ) -> AsyncGenerator[Hold[T]]:
+        """Hold the worst case of a call while it runs, then charge what it spent.
+
+        Waits while others hold budget that may come back.
+
+        Raises:
+            BudgetExhausted: nothing that is left admits the call.
+        """
+        granted, worst = await self._admit(fit)
+        hold = Hold(granted, failed)
+        self._held += worst
+        self._holders += 1
+        try:
+            yield hold
+        finally:
+            self._release(worst)
+            self.charge(role, hold.usage)
+
+    def charge(self, role: str, usage: Usage) -> None:
+        """Enter a call's spend."""
+        if usage != Usage():
+            self.entries.append(Entry(role, usage, self.elapsed))
+            self.spent += usage
+        self._settled.set()
+        self._settled = asyncio.Event()
+
+    async def _admit(self, fit: Fit[T]) -> tuple[T, Usage]:
+        while True:
+            if self.budget.seconds is not None and self.elapsed >= self.budget.seconds:
+                raise BudgetExhausted(f"the time budget of {self.budget.seconds} s is spent")
+            if admitted := fit(self.room, self._holders == 0):
+                return admitted
+            if not self._holders:
+                raise BudgetExhausted(f"{self.budget} is spent: {self.spent}")
+            await self._settled.wait()
+
+    def _release(self, worst: Usage) -> None:
+        self._holders -= 1
+        # Starting afresh at zero keeps rounding of the FLOPs from piling up.
+        self._held = self._held + negative(worst) if self._holders else Usage()
+
+
+def negative(usage: Usage) -> Usage:
+    return Usage(
+        -usage.requests,
+        -usage.prompt_tokens,
+        -usage.cached_tokens,
+        -usage.completion_tokens,
+        -usage.flops,
+    )
+
+
+def worst_case(sampling: Sampling, prompt: int, model: ModelInfo) -> Usage:
+    """The most that sampling after `prompt` tokens may cost: nothing cached, no early end."""
+    each = model.flops(prompt, prompt + sampling.max_tokens)
+    flops = model.flops(0, prompt) + sampling.n * each
+    return Usage(1, prompt, 0, sampling.n * sampling.max_tokens, flops)
+
+
+def clip(sampling: Sampling, prompt: int, model: ModelInfo) -> Fit[Sampling]:
+    """Cut `n`, and as a last resort `max_tokens`, to the room there is."""
+
+    def fits(n: int, length: int, room: Room) -> bool:
+        return room.holds(worst_case(replace(sampling, n=n, max_tokens=length), prompt, model))
+
+    def fit(room: Room, final: bool) -> tuple[Sampling, Usage] | None:
+        n = largest(sampling.n, lambda k: fits(k, sampling.max_tokens, room))
+        length = sampling.max_tokens
+        if not n and final:
+            n, length = 1, largest(length, lambda k: fits(1, k, room))
+        if not n or not length:
+            return None
+        granted = replace(sampling, n=n, max_tokens=length)
+        return granted, worst_case(granted, prompt, model)
+
+    return fit
+
+
+def largest(high: int, holds: Callable[[int], bool]) -> int:
+    """The largest count up to `high` that holds, 0 if none does; `holds` must be monotone."""
+    if high > 0 and holds(high):
+        return high
+    low = 0
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low

@@ -1,0 +1,93 @@
+"""What a run ends in, and what it tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reasoner.budget import GENERATOR, VERIFIER
+from reasoner.trace import Node, Trace
+from reasoner.types import Candidate, Usage
+
+
+class Stopped(StrEnum):
+    """Why a run ended."""
+
+    DONE = "done"
+    BUDGET = "budget"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A finished candidate, the answer it states and the verifier's score, if it was scored."""
+
+    candidate: Candidate
+    answer: str | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run answered, what it cost, and how it got there.
+
+    `answer` is canonical, what votes and graders compare; `candidate` is the solution it came
+    from. `candidates` holds every finished solution, in order of arrival. `oracle` marks results
+    whose verifier saw the reference answer.
+    """
+
+    answer: str | None
+    candidate: Candidate | None
+    candidates: tuple[Solution, ...]
+    trace: Trace
+    usage: Usage
+    by_role: dict[str, Usage] = field(default_factory=dict[str, Usage])
+    seconds: float = 0.0
+    stopped: Stopped = Stopped.DONE
+    error: str | None = None
+    oracle: bool = False
+
+    @property
+    def text(self) -> str:
+        """The chosen solution, as the model wrote it."""
+        return self.candidate.text if self.candidate else ""
+
+    @property
+    def generator(self) -> Usage:
+        return self.by_role.get(GENERATOR, Usage())
+
+    @property
+    def verifier(self) -> Usage:
+        return self.by_role.get(VERIFIER, Usage())
+
+
+@dataclass(frozen=True, slots=True)
+class StepSampled:
+    """The model wrote a piece of a solution."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class StepScored:
+    """The verifier judged a piece."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOffered:
+    """The answer, should the run end now."""
+
+    answer: str | None
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The run's end."""
+
+    result: Result
+
+
+Event = StepSampled | StepScored | AnswerOffered | Done

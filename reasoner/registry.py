@@ -1,0 +1,135 @@
+"""Names for components: built in, or from any installed package's entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from inspect import Parameter, signature
+from typing import Any
+
+from pydantic import ValidationError
+
+from reasoner.errors import ConfigError, PluginError
+
+
+class Registry:
+    """Lazy `name -> object`; nothing is imported until it is asked for.
+
+    A plugin joins by declaring an entry point in the registry's group:
+
+        [project.entry-points."reasoner.search"]
+        my-search = "my_package:MySearch"
+    """
+
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+        self.kind, self.group = kind, group
+        self._builtin = builtin
+
+    def names(self) -> list[str]:
+        return sorted({*self._builtin, *(e.name for e in entry_points(group=self.group))})
+
+    def load(self, name: str) -> Any:
+        """The class or function called `name`.
+
+        Raises:
+            ConfigError: there is no such name, or two packages claim it.
+            PluginError: it would not import.
+        """
+        entry = self._find(name)
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as e:
+            raise PluginError(
+                f"{self.kind} {name!r} ({entry.value}) failed to import: {e};"
+                " install what it needs, or choose another"
+            ) from e
+
+    def make(self, name: str, /, *args: Any, **settings: Any) -> Any:
+        """Build `name` from settings, naming the one that is unknown or wrong.
+
+        Raises:
+            ConfigError: a setting does not exist or its value is not allowed.
+        """
+        factory = self.load(name)
+        self._refuse_unknown(name, factory, settings)
+        try:
+            return factory(*args, **settings)
+        except ValidationError as e:
+            raise ConfigError(f"{self.kind} {name!r}: {explain(e)}") from e
+        except TypeError as e:
+            raise ConfigError(f"{self.kind} {name!r} could not be built: {e}") from e
+
+    def _refuse_unknown(self, name: str, factory: Any, settings: Mapping[str, Any]) -> None:
+        parameters = signature(factory).parameters
+        if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
+            return
+        if unknown := sorted(settings.keys() - parameters.keys()):
+            raise ConfigError(
+                f"{self.kind} {name!r} has no setting {', '.join(map(repr, unknown))};"
+                f" it has {', '.join(parameters) or 'none'}"
+            )
+
+    def _find(self, name: str) -> EntryPoint:
+        if name in self._builtin:
+            return EntryPoint(name, self._builtin[name], self.group)
+        found = {e.value: e for e in entry_points(group=self.group) if e.name == name}
+        if len(found) == 1:
+            return found.popitem()[1]
+        if found:
+            raise ConfigError(
+                f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
+            )
+        near = get_close_matches(name, self.names(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(self.names())}"
+        raise ConfigError(f"no {self.kind} named {name!r}; {hint}")
+
+
+def explain(error: ValidationError) -> str:
+    """One clause per wrong field."""
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in error.errors()
+    )
+
+
+strategies = Registry(
+    "strategy",
+    "reasoner.search",
+    {
+        "greedy": "reasoner.search.greedy:Greedy",
+        "majority": "reasoner.search.majority:Majority",
+        "best-of-n": "reasoner.search.best_of_n:BestOfN",
+        "weighted": "reasoner.search.weighted:Weighted",
+        "beam": "reasoner.search.beam:Beam",
+        "mcts": "reasoner.search.mcts:MCTS",
+    },
+)
+
+verifiers = Registry(
+    "verifier",
+    "reasoner.verifiers",
+    {
+        "verdict": "reasoner.verifiers.verdict:Verdict",
+        "confidence": "reasoner.verifiers.confidence:Confidence",
+        "oracle": "reasoner.verifiers.oracle:Oracle",
+    },
+)
+
+backends = Registry(
+    "backend",
+    "reasoner.backends",
+    {
+        "vllm": "reasoner.backends.vllm:VLLM",
+        "openai": "reasoner.backends.openai:OpenAI",
+        "scripted": "reasoner.backends.scripted:Scripted",
+    },
+)
+
+tasks = Registry(
+    "task",
+    "reasoner.tasks",
+    {
+        "countdown": "reasoner.benchmarks.countdown:Countdown",
+        "dagmath": "reasoner.benchmarks.dagmath:DagMath",
+    },
+)
