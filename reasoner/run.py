@@ -289,10 +289,14 @@ async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def top(nodes: Iterable[Node], k: int) -> list[Node]:
-    """The `k` best-scored nodes, best first; ties keep sampling order, unscored ones are last."""
-    return sorted(nodes, key=lambda n: -1.0 if n.score is None else n.score, reverse=True)[:k]
+    """The `k` best nodes, best first: finished ones lead, then the score decides, then the order."""
+    return sorted(nodes, key=_merit, reverse=True)[:k]
 
 
 def best(nodes: Sequence[Node]) -> Node:
-    """The best-scored node."""
-    return top(nodes, 1)[0]
+    """The first of `top`."""
+    return max(nodes, key=_merit)
+
+
+def _merit(node: Node) -> tuple[bool, float]:
+    return node.finished, -1.0 if node.score is None else node.score

@@ -47,17 +47,14 @@ class Trace:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.graph: nx.DiGraph[NodeId] = nx.DiGraph()
+        self.finished: list[Node] = []
+        """Every node at which the model ended a solution, in order of arrival."""
         self._nodes: list[Node] = []
         self._insert(Node(ROOT))
 
     @property
     def root(self) -> Node:
         return self._nodes[ROOT]
-
-    @property
-    def finished(self) -> list[Node]:
-        """Every node at which the model ended a solution, in order of arrival."""
-        return [n for n in self._nodes if n.finished]
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -144,6 +141,8 @@ class Trace:
 
     def _insert(self, node: Node) -> None:
         self._nodes.append(node)
+        if node.finished:
+            self.finished.append(node)
         self.graph.add_node(node.id)
 
 

@@ -1,0 +1,44 @@
+"""What strategies share: votes and duplicates."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from reasoner.run import Run, best
+from reasoner.trace import Node
+from reasoner.types import NodeId
+
+Weight = Callable[[Node], float]
+
+
+def one(_: Node) -> float:
+    """Every vote counts the same."""
+    return 1.0
+
+
+def by_score(node: Node) -> float:
+    """A vote counts as much as the verifier trusts it."""
+    return node.score or 0.0
+
+
+def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
+    """The best-scored node of the answer with the most votes; the earlier answer wins a tie.
+
+    Solutions that state no answer have no vote unless none states one.
+    """
+    ballots = defaultdict[str, list[Node]](list)
+    for node in nodes:
+        if (answer := run.answer(node)) is not None:
+            ballots[answer].append(node)
+    if not ballots:
+        return best(nodes)
+    return best(max(ballots.values(), key=lambda nodes: sum(map(weight, nodes))))
+
+
+def distinct(run: Run, nodes: Iterable[Node]) -> list[Node]:
+    """`nodes` without later copies of a sibling: a copy adds no choice, and its score is known."""
+    kept = dict[tuple[NodeId, str], Node]()
+    for node in nodes:
+        parent = run.trace.parent(node)
+        if parent and node.completion:
+            kept.setdefault((parent.id, node.completion.text), node)
+    return list(kept.values())

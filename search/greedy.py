@@ -1,0 +1,22 @@
+"""Greedy decoding: the most likely solution, once."""
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """One chain of thought at temperature zero (Wei et al., 2022).
+
+    `n` is there so that every strategy has one; it changes nothing.
+    """
+
+    n: PositiveInt = 1
+
+    async def search(self, run: Run) -> Node:
+        """Sample once."""
+        [node] = await run.expand([run.trace.root], temperature=0.0)
+        return node

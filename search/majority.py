@@ -1,0 +1,22 @@
+"""Self-consistency: sample whole solutions, answer what most of them answer."""
+
+from functools import partial
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.common import vote
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Majority:
+    """Majority vote over the answers of `n` samples (Wang et al., 2022); needs no verifier."""
+
+    n: PositiveInt = 16
+
+    async def search(self, run: Run) -> Node:
+        """Sample `n` solutions and count votes."""
+        run.decide = partial(vote, run)
+        return run.decide(await run.expand([run.trace.root], n=self.n))

@@ -1,0 +1,24 @@
+"""Verifier-weighted vote: solutions vote for their answers with their scores."""
+
+from functools import partial
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.common import by_score, vote
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Vote over `n` samples, each weighted by its score (Li et al., 2022; Uesato et al., 2022)."""
+
+    n: PositiveInt = 16
+
+    async def search(self, run: Run) -> Node:
+        """Sample `n` solutions, score them, add up the scores of each answer."""
+        run.decide = partial(vote, run, weight=by_score)
+        nodes = await run.expand([run.trace.root], n=self.n)
+        await run.score(nodes)
+        return run.decide(nodes)

@@ -1,0 +1,48 @@
+"""The model's own verdicts, given as it ends each step."""
+
+from collections.abc import Callable, Sequence
+from math import prod
+from statistics import fmean
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from reasoner.errors import ConfigError
+from reasoner.types import Candidate, Judgement, Problem, Score, Usage
+
+Aggregate = Callable[[Sequence[float]], float]
+
+
+def last(verdicts: Sequence[float]) -> float:
+    """The verdict on the latest step."""
+    return verdicts[-1]
+
+
+AGGREGATES: dict[str, Aggregate] = {"last": last, "min": min, "prod": prod, "mean": fmean}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Scores from verdict tokens: sampled with the step, so they cost nothing more.
+
+    A process score as in Lightman et al. (2023), aggregated over steps by `aggregate`.
+    """
+
+    aggregate: Literal["last", "min", "prod", "mean"] = "last"
+
+    def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
+        """Nothing."""
+        return Usage()
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Aggregate each candidate's verdicts; a piece cut off before its first has 0."""
+        if not any(c.verdicts for c in candidates) and any(c.complete for c in candidates):
+            raise ConfigError(
+                "verifier 'verdict' found no verdicts: this model has no verdict tokens;"
+                " use 'confidence', or the embedded model"
+            )
+        return Judgement(tuple(self._judge(c.verdicts) for c in candidates))
+
+    def _judge(self, verdicts: tuple[float, ...]) -> Score:
+        value = AGGREGATES[self.aggregate](verdicts) if verdicts else 0.0
+        return Score(min(1.0, max(0.0, value)), verdicts)
