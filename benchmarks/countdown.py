@@ -1,0 +1,218 @@
+"""`countdown`: combine five numbers into a target, each line one operation and the numbers left.
+
+    cd:12,3,25,7,4=306
+    12*25=300:3,7,4,300
+    300+3=303:7,4,303
+    303+7=310:4,310
+    310-4=306:306
+
+A problem is made by multiplying two of the numbers and adding or subtracting the others, so one
+product out of ten pairs and one choice of signs is the intended way; any legal derivation counts.
+64 uniform guesses (a pair in order and an operator, line by line) succeed in about 3 % of problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from reasoner.base import Example
+from reasoner.benchmarks.splits import distinct, split_of
+from reasoner.errors import ConfigError
+from reasoner.types import Problem
+
+TIERS = {"easy": 4, "default": 5, "hard": 6}
+HIGHEST = 25
+TARGETS = range(100, 401)
+LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)")
+
+State = tuple[int, ...]
+
+
+def apply(left: int, operator: str, right: int) -> int | None:
+    """The result of one operation, or None where the game forbids it (fractions, zero, negatives)."""
+    match operator:
+        case "+":
+            return left + right
+        case "*":
+            return left * right
+        case "-":
+            return left - right if left > right else None
+        case _:
+            return left // right if right and left % right == 0 else None
+
+
+def play(state: State, line: str) -> State | None:
+    """The numbers left after `line`, or None if the line is not a legal move from `state`."""
+    match = LINE.fullmatch(line)
+    if match is None:
+        return None
+    left, right, result = int(match[1]), int(match[3]), int(match[4])
+    have = Counter(state)
+    have.subtract((left, right))
+    if min(have.values()) < 0 or apply(left, match[2], right) != result:
+        return None
+    rest = tuple(sorted(have.elements())) + (result,)
+    return rest if sorted(map(int, match[5].split(","))) == sorted(rest) else None
+
+
+def moves(state: State) -> Iterator[State]:
+    """Every state one legal operation away, sorted."""
+    for i in range(len(state)):
+        for j in range(len(state)):
+            if i != j:
+                rest = tuple(x for k, x in enumerate(state) if k not in (i, j))
+                for operator in "+*-/" if i < j else "-/":
+                    result = apply(state[i], operator, state[j])
+                    if result is not None:
+                        yield tuple(sorted((*rest, result)))
+
+
+@lru_cache(maxsize=200_000)
+def solvable(state: State, target: int) -> bool:
+    """Whether some legal sequence of operations turns the sorted `state` into `target`."""
+    if len(state) == 1:
+        return state[0] == target
+    return any(solvable(s, target) for s in set(moves(state)))
+
+
+@dataclass(frozen=True, slots=True)
+class Puzzle:
+    """Numbers, a target, and the intended solution: the product first, sums, then differences."""
+
+    numbers: State
+    target: int
+    solution: str
+
+    @property
+    def prompt(self) -> str:
+        return f"cd:{','.join(map(str, self.numbers))}={self.target}\n"
+
+
+def draw(rng: Random, size: int) -> Puzzle:
+    """A random puzzle of `size` numbers that has a solution."""
+    while True:
+        numbers = [rng.randint(1, HIGHEST) for _ in range(size)]
+        if min(numbers[:2]) == 1:
+            continue
+        signs = [rng.random() < 0.5 for _ in numbers[2:]]
+        target = numbers[0] * numbers[1]
+        target += sum(x if s else -x for s, x in zip(signs, numbers[2:], strict=True))
+        if target in TARGETS:
+            shown = rng.sample(numbers, size)
+            return Puzzle(tuple(shown), target, _intended(shown, numbers, signs))
+
+
+def _intended(shown: list[int], numbers: list[int], signs: list[bool]) -> str:
+    a, b = sorted(numbers[:2], key=shown.index)
+    left = list(shown)
+    left.remove(a)
+    left.remove(b)
+    total = a * b
+    lines = [f"{a}*{b}={total}:{','.join(map(str, [*left, total]))}"]
+    plus = Counter(x for s, x in zip(signs, numbers[2:], strict=True) if s)
+    added = [x for x in left if plus[x] and not plus.subtract([x])]
+    rest = Counter(left)
+    rest.subtract(added)
+    for operator, group in (("+", added), ("-", [x for x in left if rest[x] > 0 and not rest.subtract([x])])):
+        for x in group:
+            left.remove(x)
+            result = total + x if operator == "+" else total - x
+            lines.append(f"{total}{operator}{x}={result}:{','.join(map(str, [*left, result]))}")
+            total = result
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """Five numbers up to 25, a target of 100 to 400 (`tier`: easy 4, default 5, hard 6 numbers)."""
+
+    tier: str = "default"
+
+    def __post_init__(self) -> None:
+        if self.tier not in TIERS:
+            raise ConfigError(f"countdown has no tier {self.tier!r}; known: {', '.join(TIERS)}")
+
+    @property
+    def name(self) -> str:
+        return "countdown"
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        return ("\n",)
+
+    @property
+    def max_tokens(self) -> int:
+        return 24 * (TIERS[self.tier] - 1)
+
+    def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
+        """Problems of a split, the same for the same seed and tier."""
+        rng = Random(f"countdown/{self.tier}/{split}/{seed}")
+        drawn = distinct(lambda r: draw(r, TIERS[self.tier]), _identity, split, count, rng)
+        for i, puzzle in enumerate(drawn):
+            problem = Problem(f"countdown-{self.tier}-{split}-{seed}-{i}", puzzle.prompt)
+            yield Example(problem, str(puzzle.target))
+
+    def answer(self, solution: str) -> str | None:
+        """The whole derivation as one expression, operands of sums and products in order."""
+        terms = dict[int, list[str]]()
+        expression: str | None = None
+        for line in solution.strip().splitlines():
+            match = LINE.fullmatch(line)
+            if match is None:
+                return None
+            left, right = (_take(terms, int(match[i])) for i in (1, 3))
+            if match[2] in "+*":
+                left, right = sorted((left, right))
+            expression = f"({left}{match[2]}{right})"
+            terms.setdefault(int(match[4]), []).append(expression)
+        return expression
+
+    def check(self, example: Example, solution: str) -> bool:
+        """Whether the lines are legal moves that end with the target alone."""
+        return self.step_labels(example.problem, solution)[-1:] == [True] and (
+            _read(example.problem.prompt)[1] == _result(solution)
+        )
+
+    def step_labels(self, problem: Problem, solution: str) -> list[bool]:
+        """For each line, whether every line so far is legal and the target is still reachable."""
+        numbers, target = _read(problem.prompt)
+        state: State | None = numbers
+        labels = list[bool]()
+        for line in solution.strip().splitlines():
+            state = play(state, line) if state else None
+            labels.append(state is not None and solvable(tuple(sorted(state)), target))
+        return labels
+
+    def exact(self, example: Example, solution: str) -> bool:
+        """Whether every line is right and the last one answers."""
+        return self.check(example, solution) and all(self.step_labels(example.problem, solution))
+
+
+def demonstrate(rng: Random, tier: str, slip: float = 0.0) -> tuple[str, str] | None:
+    """A training pair (prompt, solution), or None for a problem of another split than train."""
+    puzzle = draw(rng, TIERS[tier])
+    return (puzzle.prompt, puzzle.solution) if split_of(_identity(puzzle)) == "train" else None
+
+
+def _identity(puzzle: Puzzle) -> str:
+    return f"{sorted(puzzle.numbers)}={puzzle.target}"
+
+
+def _read(prompt: str) -> tuple[State, int]:
+    numbers, _, target = prompt.removeprefix("cd:").strip().partition("=")
+    return tuple(int(x) for x in numbers.split(",")), int(target)
+
+
+def _take(terms: dict[int, list[str]], value: int) -> str:
+    made = terms.get(value)
+    return made.pop() if made else str(value)
+
+
+def _result(solution: str) -> int | None:
+    match = LINE.fullmatch(solution.strip().splitlines()[-1])
+    return int(match[4]) if match and "," not in match[5] else None

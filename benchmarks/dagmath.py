@@ -1,0 +1,209 @@
+"""`dagmath`: derive a letter's value through a chain of shuffled definitions, one line each.
+
+    dg:d=c-b,b=1840,c=a+b,a=7025?d        a is 5207, b is 481: least significant digit first
+    a7025+b1840=c8865
+    c8865-b1840=d7025
+
+Arithmetic is modulo 10,000 on four digits, so 64 uniform guesses succeed in 0.6 % of problems, and
+an answer cannot be checked without deriving it. Digits run from the least significant to the most,
+because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
+learns the arithmetic to perfection, and its errors are slips rather than ignorance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from string import ascii_lowercase
+
+from reasoner.base import Example
+from reasoner.benchmarks.splits import distinct, split_of
+from reasoner.errors import ConfigError
+from reasoner.types import Problem
+
+MODULUS = 10_000
+TIERS = {"easy": (3, 5), "default": (6, 9), "hard": (10, 12)}
+LEAVES = 3
+LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
+
+
+def digits(value: int) -> str:
+    """Four digits, least significant first."""
+    return f"{value % MODULUS:04d}"[::-1]
+
+
+def number(text: str) -> int:
+    """The value that `digits` wrote."""
+    return int(text[::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`name = left operator right`."""
+
+    name: str
+    left: str
+    operator: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.left}{self.operator}{self.right}"
+
+    def apply(self, left: int, right: int) -> int:
+        return (left + right if self.operator == "+" else left - right) % MODULUS
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A problem: known leaves, and definitions in the order that derives the last one."""
+
+    leaves: dict[str, int]
+    chain: tuple[Definition, ...]
+    prompt: str
+
+    def values(self) -> dict[str, int]:
+        values = dict(self.leaves)
+        for d in self.chain:
+            values[d.name] = d.apply(values[d.left], values[d.right])
+        return values
+
+
+def draw(rng: Random, low: int, high: int) -> Derivation:
+    """A random chain of `low` to `high` definitions over three leaves, its definitions shuffled.
+
+    Each definition starts from the one before it, so the order of derivation is unique; its second
+    operand is any leaf or any earlier value, so values are reused.
+    """
+    depth = rng.randint(low, high)
+    names = rng.sample(ascii_lowercase, LEAVES + depth)
+    leaves = {name: rng.randrange(MODULUS) for name in names[:LEAVES]}
+    known, chain = list(names[:LEAVES]), list[Definition]()
+    last = known[0]
+    for name in names[LEAVES:]:
+        right = rng.choice([k for k in known if k != last])
+        chain.append(Definition(name, last, rng.choice("+-"), right))
+        known.append(name)
+        last = name
+    written = [str(d) for d in chain] + [f"{k}={digits(v)}" for k, v in leaves.items()]
+    rng.shuffle(written)
+    return Derivation(leaves, tuple(chain), f"dg:{','.join(written)}?{last}\n")
+
+
+def parse(prompt: str) -> Derivation:
+    """Read a prompt back into the problem it states."""
+    body, _, query = prompt.removeprefix("dg:").rstrip("\n").partition("?")
+    leaves, by_left = dict[str, int](), dict[str, Definition]()
+    for item in body.split(","):
+        name, _, value = item.partition("=")
+        if value.isdigit():
+            leaves[name] = number(value)
+        else:
+            by_left[value[0]] = Definition(name, value[0], value[1], value[2])
+    start = next(leaf for leaf in leaves if leaf in by_left)
+    chain, at = list[Definition](), start
+    while at != query:
+        chain.append(by_left[at])
+        at = by_left[at].name
+    return Derivation(leaves, tuple(chain), prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class DagMath:
+    """Chains of 6 to 9 additions and subtractions modulo 10,000 (`tier`: easy, default or hard)."""
+
+    tier: str = "default"
+
+    def __post_init__(self) -> None:
+        if self.tier not in TIERS:
+            raise ConfigError(f"dagmath has no tier {self.tier!r}; known: {', '.join(TIERS)}")
+
+    @property
+    def name(self) -> str:
+        return "dagmath"
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        return ("\n",)
+
+    @property
+    def max_tokens(self) -> int:
+        return 18 * TIERS[self.tier][1] + 2
+
+    def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
+        """Problems of a split, the same for the same seed and tier."""
+        rng = Random(f"dagmath/{self.tier}/{split}/{seed}")
+        drawn = distinct(lambda r: draw(r, *TIERS[self.tier]), _identity, split, count, rng)
+        for i, item in enumerate(drawn):
+            answer = str(item.values()[item.chain[-1].name])
+            yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
+
+    def answer(self, solution: str) -> str | None:
+        """The last line's value, as an ordinary number."""
+        lines = solution.strip().splitlines()
+        match = LINE.fullmatch(lines[-1]) if lines else None
+        return str(number(match[7])) if match else None
+
+    def check(self, example: Example, solution: str) -> bool:
+        """Whether the last line derives the queried letter and its value is right."""
+        lines = solution.strip().splitlines()
+        match = LINE.fullmatch(lines[-1]) if lines else None
+        query = example.problem.prompt.rstrip("\n")[-1]
+        return match is not None and match[6] == query and str(number(match[7])) == example.answer
+
+    def step_labels(self, problem: Problem, solution: str) -> list[bool]:
+        """For each line, whether it and every line before it are exactly right."""
+        derivation = parse(problem.prompt)
+        values, right, labels = derivation.values(), True, list[bool]()
+        for i, line in enumerate(solution.strip().splitlines()):
+            right = right and i < len(derivation.chain)
+            right = right and line == _line(derivation.chain[i], values)
+            labels.append(right)
+        return labels
+
+    def exact(self, example: Example, solution: str) -> bool:
+        """Whether every line is right and the last one answers."""
+        return self.check(example, solution) and all(self.step_labels(example.problem, solution))
+
+
+def _identity(item: Derivation) -> str:
+    return f"{item.leaves}{item.chain}"
+
+
+def _line(d: Definition, values: dict[str, int]) -> str:
+    left, right, result = digits(values[d.left]), digits(values[d.right]), digits(values[d.name])
+    return f"{d.left}{left}{d.operator}{d.right}{right}={d.name}{result}"
+
+
+def demonstrate(rng: Random, tier: str, slip: float) -> tuple[str, str] | None:
+    """A training pair (prompt, solution) by a demonstrator who slips on a share of the lines.
+
+    A slip miscopies an operand, takes another letter's value, or gets one digit of the result
+    wrong; the lines after it follow from it, as a person's would. Returns None for a problem that
+    belongs to another split than train.
+    """
+    item = draw(rng, *TIERS[tier])
+    if split_of(_identity(item)) != "train":
+        return None
+    values, lines = dict(item.leaves), list[str]()
+    for d in item.chain:
+        shown = dict(values)
+        kind = rng.random() / slip if slip else 1.0
+        if kind < 0.3:
+            shown[d.right] = _miscopy(rng, values[d.right])
+        elif kind < 0.5:
+            shown[d.right] = rng.choice(list(values.values()))
+        shown[d.name] = d.apply(shown[d.left], shown[d.right])
+        if 0.5 <= kind < 1:
+            shown[d.name] = _miscopy(rng, shown[d.name])
+        lines.append(_line(d, shown))
+        values[d.name] = shown[d.name]
+    return item.prompt, "\n".join(lines)
+
+
+def _miscopy(rng: Random, value: int) -> int:
+    """`value` with one digit replaced by a neighbour, as a lost carry would."""
+    place = 10 ** rng.randrange(4)
+    digit = value // place % 10
+    return value + (((digit + rng.choice((1, 9))) % 10) - digit) * place

@@ -1,0 +1,40 @@
+"""The embedded GPT: a decoder-only transformer of the Qwen3 architecture, small enough to ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from reasoner.train import vocabulary as v
+
+
+def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
+    """An untrained model; a head of attention is 64 wide."""
+    torch.manual_seed(seed)
+    heads = width // 64
+    config = Qwen3Config(
+        vocab_size=v.SIZE, hidden_size=width, intermediate_size=3 * width, num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=heads, head_dim=64, tie_word_embeddings=False,
+        max_position_embeddings=512, rope_theta=10_000.0,
+        bos_token_id=None, eos_token_id=v.END, pad_token_id=v.PAD,
+    )
+    return Qwen3ForCausalLM(config)
+
+
+def export(model: Qwen3ForCausalLM, folder: Path) -> None:
+    """Write `model` as bfloat16 weights, its tokenizer and its verdict tokens into `folder`.
+
+    The second of each pair gets the first one's input embedding, so a sampled verdict cannot
+    change what follows it.
+    """
+    with torch.no_grad():
+        table = model.get_input_embeddings().weight
+        for first, second in v.PAIRS:
+            table[second] = table[first]
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = build(model.config.num_hidden_layers, model.config.hidden_size)
+    copy.load_state_dict(model.state_dict())
+    copy.to(torch.bfloat16).save_pretrained(folder)
+    v.save_tokenizer(folder)

@@ -1,0 +1,122 @@
+"""Pre-train the embedded GPT on demonstrations of both tasks, resumable at any moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from reasoner.benchmarks import countdown, dagmath
+from reasoner.train import vocabulary as v
+from reasoner.train.model import build
+from reasoner.train.optimizer import optimizers, schedule
+
+Demonstrator = Callable[[Random], tuple[str, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the weights; `steps` counts optimiser steps."""
+
+    steps: int = 2000
+    layers: int = 4
+    width: int = 256
+    seed: int = 0
+    slip: float = 0.1
+    dagmath_rows: int = 16
+    countdown_rows: int = 32
+    muon: float = 0.02
+    adam: float = 3e-3
+
+
+def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
+    """(demonstrator, rows a batch, tokens a row) of each task."""
+    return [
+        (lambda r: dagmath.demonstrate(r, "default", recipe.slip), recipe.dagmath_rows, 243),
+        (lambda r: countdown.demonstrate(r, "default"), recipe.countdown_rows, 86),
+    ]
+
+
+def batch(draw: Demonstrator, rows: int, length: int, rng: Random) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens (rows, length) and a mask of the solution's tokens, the end token included."""
+    tokens = torch.full((rows, length), v.PAD)
+    mask = torch.zeros((rows, length))
+    row = 0
+    while row < rows:
+        pair = draw(rng)
+        if pair is None:
+            continue
+        prompt, solution = pair
+        ids = [*v.encode(prompt + solution), v.END]
+        if len(ids) > length:
+            continue
+        tokens[row, : len(ids)] = torch.tensor(ids)
+        mask[row, len(prompt) : len(ids)] = 1
+        row += 1
+    return tokens, mask
+
+
+def token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of every next token, the two of a pair counted as one."""
+    merged = logits.float().clone()
+    for first, second in v.PAIRS:
+        merged[..., first] = torch.logsumexp(logits[..., [first, second]].float(), -1)
+        merged[..., second] = -1e9
+    return cross_entropy(merged.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
+
+
+def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Callable[[str], None] = print) -> Path:
+    """Train to `folder`/policy.pt, continuing from the last checkpoint found there.
+
+    Returns the checkpoint's path. A checkpoint is written every minute, under another name first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = build(recipe.layers, recipe.width, recipe.seed).to(device)
+    made = optimizers(model, recipe.muon, recipe.adam)
+    path, first = folder / "policy.pt", 0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(made, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        first = state["step"]
+    run = torch.compile(model) if compiled else model
+    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
+    started = saved_at = time.monotonic()
+    for step in range(first, recipe.steps):
+        schedule(made, step / recipe.steps)
+        losses = list(_step(run, recipe, step, device))
+        for optimizer in made:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if step % 20 == 0:
+            left = (time.monotonic() - started) / (step - first + 1) * (recipe.steps - step)
+            report(f"step {step}/{recipe.steps}  loss " + " ".join(f"{x:.4f}" for x in losses) + f"  {left:.0f} s left")
+        if time.monotonic() - saved_at > 60 or step == recipe.steps - 1:
+            saved_at = time.monotonic()
+            _save(path, model, made, step + 1)
+    return path
+
+
+def _step(run: Callable[..., object], recipe: Recipe, step: int, device: str) -> Iterator[float]:
+    rng = Random(f"{recipe.seed}/{step}")
+    for draw, rows, length in demonstrators(recipe):
+        tokens, mask = (t.to(device) for t in batch(draw, rows, length, rng))
+        logits = run(input_ids=tokens[:, :-1], use_cache=False).logits  # type: ignore[attr-defined]
+        weight = mask[:, 1:]
+        loss = (token_loss(logits, tokens[:, 1:]) * weight).sum() / weight.sum()
+        (loss / 2).backward()
+        yield float(loss)
+
+
+def _save(path: Path, model: torch.nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
+    part = path.with_suffix(".part")
+    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in made], "step": step}, part)
+    part.replace(path)
