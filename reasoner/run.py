@@ -15,7 +15,7 @@ from reasoner.budget import GENERATOR, VERIFIER, Budget, Ledger, Room, clip
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.events import AnswerOffered, Event, Result, Solution, StepSampled, StepScored, Stopped
 from reasoner.trace import Node, Trace
-from reasoner.types import Candidate, Problem, Prompt, Sampling, Usage
+from reasoner.types import Problem, Prompt, Sampling, Usage
 
 Extract = Callable[[str], str | None]
 T = TypeVar("T")
@@ -26,9 +26,10 @@ def ignore(_: Event) -> None:
     """A listener that does not listen."""
 
 
-def whole(solution: str) -> str | None:
-    """The solution itself as its answer, where no task tells better."""
-    return solution.strip() or None
+def last_line(solution: str) -> str | None:
+    """The answer where no task tells better: the last line that is not empty, its `#` aside."""
+    lines = solution.split("\n")
+    return next((text for x in reversed(lines) if (text := x.strip().removeprefix("#"))), None)
 
 
 class Run:
@@ -46,7 +47,7 @@ class Run:
         ledger: Ledger,
         *,
         sampling: Sampling = Sampling(),
-        extract: Extract = whole,
+        extract: Extract = last_line,
         seed: int = 0,
         listen: Listener = ignore,
     ) -> None:
@@ -157,9 +158,10 @@ class Run:
     def _limit(self, node: Node, wanted: Sampling, prompt: int) -> int:
         """Tokens that may follow `node`: the solution's length and the model's context allow."""
         left = 0 if node.terminal else wanted.max_tokens - node.length
-        context = self._backend.model.context
-        # At the root the backend explains better than we could why a prompt does not fit.
-        return min(left, context - prompt) if context and node.depth else left
+        space = self._backend.model.context - prompt
+        # A problem that does not fit at all is the backend's to refuse.
+        fits = not self._backend.model.context or (node.depth == 0 and space <= 0)
+        return left if fits else min(left, space)
 
     def _next_seed(self, node: Node, n: int) -> int:
         """A seed that depends on the node's place in the tree only, never on timing."""
@@ -208,7 +210,7 @@ async def solve(
     *,
     budget: Budget = Budget(),
     sampling: Sampling = Sampling(),
-    extract: Extract = whole,
+    extract: Extract = last_line,
     seed: int = 0,
     listen: Listener = ignore,
 ) -> Result:
