@@ -25,14 +25,16 @@ class MCTS:
 
     A node that is visited often gets more children (progressive widening, Coulom, 2007). Up to
     `parallel` of the `n` simulations run at once, kept apart by virtual loss (Chaslot et al.,
-    2008): a visit counts when it starts, its value when it ends. `choose` takes the best-scored
-    solution or the verifier-weighted vote.
+    2008): a visit counts when it starts, its value when it ends. With `rollout`, the best new step
+    is followed to the end, and the score of that solution is what goes up the tree. `choose` takes
+    the best-scored solution or the verifier-weighted vote.
     """
 
     n: PositiveInt = 64
     branch: PositiveInt = 4
     exploration: NonNegativeFloat = 0.5
     parallel: PositiveInt = 8
+    rollout: bool = True
     choose: Literal["best", "vote"] = "best"
 
     async def search(self, run: Run) -> Node:
@@ -59,17 +61,24 @@ class MCTS:
         return run.decide(run.trace.finished or [run.incumbent])
 
     async def simulate(self, tree: "Tree", path: list[Node]) -> None:
-        """Expand the leaf that ends `path` and pass the children's scores up."""
+        """Expand the leaf that ends `path` and pass the best score found up."""
         run, leaf = tree.run, path[-1]
         try:
             sampled = await run.expand([leaf], n=self.branch, step=True)
             children = distinct(run, [*tree.kept.get(leaf.id, []), *sampled])
             await run.score(children)
+            chosen = run.offer(best([*children, *filter(None, [run.incumbent])]))
+            tree.grow(leaf, children)
+            reached = best(children)
+            if self.rollout and not reached.terminal:
+                path, [reached] = [*path, reached], await run.expand([reached])
+                await run.score([reached])
+                path[-1].visits += 1
+                run.offer(best([reached, chosen]))
         except BudgetExhausted:
             tree.spent = True
             return
-        tree.backup(path, children)
-        run.offer(best([*children, run.incumbent] if run.incumbent else children))
+        tree.backup(leaf, path, reached.score or 0.0)
 
 
 @plain(slots=True)
@@ -106,14 +115,15 @@ class Tree:
                 return [node, *below]
         return [node] if free else None
 
-    def backup(self, path: Sequence[Node], children: list[Node]) -> None:
-        """Give every new child its score, and the path above it the best of them."""
-        leaf = path[-1]
-        self.taken.discard(leaf.id)
+    def grow(self, leaf: Node, children: list[Node]) -> None:
+        """Keep `children` under `leaf`, the new ones worth their own score."""
         for child in children[len(self.kept.get(leaf.id, [])) :]:
             child.visits, child.value = 1, child.score or 0.0
         self.kept[leaf.id] = children
-        value = max(c.score or 0.0 for c in children)
+
+    def backup(self, leaf: Node, path: Sequence[Node], value: float) -> None:
+        """Add the simulation's value along its path and give the leaf back."""
+        self.taken.discard(leaf.id)
         for node in path:
             node.value += value
 

@@ -1,0 +1,77 @@
+"""Budgets are hard, and used fully."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reasoner.base import ModelInfo
+from reasoner.budget import GENERATOR, Budget, Ledger, Room, clip, largest, worst_case
+from reasoner.errors import BudgetExhausted, ConfigError
+from reasoner.types import Sampling, Usage
+
+MODEL = ModelInfo("m", parameters=1000, layers=2, width=8)
+
+
+@pytest.mark.parametrize("bad", [0, -1, 0.0, float("nan"), "5", True])
+@pytest.mark.parametrize("field", ["tokens", "flops", "seconds", "requests"])
+def test_refuses_what_is_no_ceiling(field: str, bad: object) -> None:
+    with pytest.raises(ConfigError, match=f"budget {field}="):
+        Budget(**{field: bad})  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 200), st.integers(0, 250))
+def test_largest(high: int, limit: int) -> None:
+    assert largest(high, lambda k: k <= limit) == min(high, limit)
+
+
+@given(
+    n=st.integers(1, 50),
+    length=st.integers(1, 50),
+    prompt=st.integers(0, 50),
+    tokens=st.integers(0, 500),
+    flops=st.floats(0, 1e7),
+    final=st.booleans(),
+)
+def test_clip_fits_the_room(
+    n: int, length: int, prompt: int, tokens: int, flops: float, final: bool
+) -> None:
+    room, asked = Room(tokens, flops, 1), Sampling(n=n, max_tokens=length)
+    granted = clip(asked, prompt, MODEL)(room, final)
+    if granted is None:
+        assert not final or not room.holds(worst_case(Sampling(max_tokens=1), prompt, MODEL))
+        return
+    sampling, worst = granted
+    assert room.holds(worst)
+    assert sampling.n <= n
+    assert sampling.max_tokens == length or (final and sampling.n == 1)
+
+
+async def test_waits_for_budget_that_comes_back() -> None:
+    ledger = Ledger(Budget(tokens=100))
+
+    async def call(spend: int) -> int:
+        fit = clip(Sampling(max_tokens=60), 0, MODEL)
+        async with ledger.reserve(GENERATOR, fit) as hold:
+            await asyncio.sleep(0)
+            hold.usage = Usage(1, 0, 0, min(spend, hold.granted.max_tokens))
+            return hold.granted.max_tokens
+
+    assert await asyncio.gather(*(call(10) for _ in range(5))) == [60] * 5
+    assert ledger.spent.completion_tokens == 50
+    assert await call(50) == 50
+    with pytest.raises(BudgetExhausted, match="tokens=100"):
+        await call(1)
+
+
+async def test_a_failed_call_is_charged_what_it_cost() -> None:
+    ledger = Ledger(Budget(requests=2))
+    fit = clip(Sampling(), 7, MODEL)
+    with pytest.raises(ValueError, match="boom"):
+        async with ledger.reserve(GENERATOR, fit, failed=Usage(1, 7)):
+            raise ValueError("boom")
+    assert ledger.by_role == {GENERATOR: Usage(1, 7)}
+    assert ledger.room.requests == 1
