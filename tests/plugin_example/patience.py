@@ -1,0 +1,25 @@
+"""A strategy from another package: one file and two lines of TOML."""
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run, best
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Sample one solution at a time until `n` in a row did not improve on the best."""
+
+    n: PositiveInt = 4
+
+    async def search(self, run: Run) -> Node:
+        """Sample, score, keep the best, count the disappointments."""
+        chosen, disappointed = None, 0
+        while disappointed < self.n:
+            [node] = await run.expand([run.trace.root])
+            await run.score([node])
+            better = chosen is None or best([chosen, node]) is node
+            chosen, disappointed = (node, 0) if better else (chosen, disappointed + 1)
+            run.offer(chosen)
+        return chosen or run.trace.root

@@ -1,0 +1,99 @@
+"""The front door, synchronous and not."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+import reasoner
+from reasoner import Budget, ConfigError, Done, Reasoner, StepSampled, Stopped
+from reasoner.backends.scripted import Scripted
+
+
+def test_public_names_exist() -> None:
+    assert all(getattr(reasoner, name) for name in reasoner.__all__)
+    assert sorted(reasoner.__all__) == reasoner.__all__ == dir(reasoner)
+    with pytest.raises(AttributeError, match="no attribute 'Resoner'"):
+        getattr(reasoner, "Resoner")  # noqa: B009
+
+
+def test_the_core_imports_no_engine() -> None:
+    code = (
+        "import sys, reasoner.api, reasoner.search, reasoner.verifiers.verdict\n"
+        "assert not {'torch', 'vllm', 'transformers'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_solve_without_an_event_loop() -> None:
+    with Reasoner("scripted") as solver:
+        result = solver.solve("12+30+41", Budget(tokens=500))
+        assert result.answer == "83"
+        assert result.text == "12+30=42\n42+41=83\n#83"
+        assert result.usage.completion_tokens <= 500
+        assert [r.answer for r in solver.solve_many(["1+2", "3+4"])] == ["3", "7"]
+    assert isinstance(solver.backend, Scripted) and solver.backend.closed
+
+
+async def test_solve_inside_an_event_loop() -> None:
+    with Reasoner("scripted", strategy="majority") as solver:
+        assert solver.solve("1+2").answer == "3"
+
+
+async def test_governor_caps_problems_in_flight() -> None:
+    backend = Scripted(delay=0.01)
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, backend.running)
+            await asyncio.sleep(0.002)
+
+    watcher = asyncio.create_task(watch())
+    async with Reasoner(backend, strategy="greedy", concurrency=3) as solver:
+        results = await solver.asolve_many([f"{i}+1" for i in range(12)])
+    watcher.cancel()
+    assert [r.answer for r in results] == [str(i + 1) for i in range(12)]
+    assert most == 3
+
+
+async def test_stream_ends_with_done() -> None:
+    async with Reasoner("scripted", strategy="beam") as solver:
+        events = [e async for e in solver.astream("1+2+3")]
+        assert isinstance(events[0], StepSampled)
+        assert isinstance(events[-1], Done)
+        assert events[-1].result.answer == "6"
+
+
+async def test_leaving_a_stream_cancels_the_search() -> None:
+    backend = Scripted(delay=0.01)
+    async with Reasoner(backend, strategy="beam") as solver:
+        stream = solver.astream("1+2+3+4")
+        async for _ in stream:
+            break
+        await stream.aclose()
+    assert backend.running == 0
+
+
+async def test_a_failed_problem_is_data() -> None:
+    async with Reasoner(Scripted(fail_every=2), strategy="greedy") as solver:
+        results = await solver.asolve_many(["1+2", "3+4"])
+    assert [r.stopped for r in results] == [Stopped.DONE, Stopped.ERROR]
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="did you mean"):
+        Reasoner("scripted", strategy="best-of-m")
+    with pytest.raises(ConfigError, match="concurrency=0"):
+        Reasoner("scripted", concurrency=0)
+    with pytest.raises(ConfigError, match="gpus: a model that is a Backend"):
+        Reasoner(Scripted(), gpus=1)
+    with (
+        Reasoner(Scripted(parameters=0)) as solver,
+        pytest.raises(ConfigError, match="FLOPs budget needs the size"),
+    ):
+        solver.solve("1+2", Budget(flops=1e9))

@@ -1,0 +1,73 @@
+"""Names find components, and errors say what to do next."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from reasoner.api import Reasoner
+from reasoner.errors import ConfigError, PluginError
+from reasoner.registry import Registry, backends, strategies, tasks, verifiers
+
+PLUGIN = Path(__file__).parent.parent / "plugin_example"
+
+
+@pytest.mark.parametrize("registry", [strategies, verifiers], ids=lambda r: r.kind)
+def test_every_builtin_loads(registry: Registry) -> None:
+    for name in registry.names():
+        assert registry.load(name).__doc__
+
+
+@pytest.mark.parametrize("name", strategies.names())
+def test_every_strategy_has_n_and_refuses_none(name: str) -> None:
+    assert strategies.make(name, n=3).n == 3
+    with pytest.raises(ConfigError, match=f"strategy '{name}': n=0"):
+        strategies.make(name, n=0)
+
+
+def test_near_match() -> None:
+    with pytest.raises(ConfigError, match="no strategy named 'beem'; did you mean beam"):
+        strategies.make("beem")
+    with pytest.raises(ConfigError, match="known: countdown, dagmath"):
+        tasks.load("xyzzy")
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match="has no setting 'widht'; it has n, branch"):
+        strategies.make("beam", widht=2)
+    with pytest.raises(ConfigError, match="strategy 'mcts': choose='luck'"):
+        strategies.make("mcts", choose="luck")
+    with pytest.raises(ConfigError, match="verifier 'oracle' could not be built"):
+        verifiers.make("oracle")
+    with pytest.raises(ConfigError, match="has no setting 'gpus'"):
+        backends.make("scripted", gpus=8)
+
+
+def test_a_component_that_does_not_import() -> None:
+    broken = Registry("thing", "no.such.group", {"broken": "no_such_module:X"})
+    with pytest.raises(PluginError, match=r"thing 'broken' \(no_such_module:X\) failed to import"):
+        broken.load("broken")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example plugin, as pip would leave it: its module and its metadata on the path."""
+    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
+    info = tmp_path / "reasoner_patience-0.1.0.dist-info"
+    info.mkdir()
+    info.joinpath("METADATA").write_text(f"Name: {project['name']}\nVersion: 0.1.0\n")
+    [(name, value)] = project["entry-points"]["reasoner.search"].items()
+    info.joinpath("entry_points.txt").write_text(f"[reasoner.search]\n{name} = {value}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(PLUGIN)
+
+
+@pytest.mark.usefixtures("installed")
+def test_plugin() -> None:
+    assert "patience" in strategies.names()
+    with Reasoner("scripted", strategy="patience") as reasoner:
+        assert reasoner.solve("1+2+3").answer == "6"
+    with pytest.raises(ConfigError, match="did you mean patience"):
+        strategies.load("patiense")
