@@ -250,8 +250,9 @@ async def solve(
 
 
 async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
+    deadline = asyncio.timeout(run.ledger.budget.seconds)
     try:
-        async with asyncio.timeout(run.ledger.budget.seconds) as deadline:
+        async with deadline:
             run.offer(await _unwrapped(strategy.search(run)))
     except BudgetExhausted:
         return Stopped.BUDGET, None

@@ -1,0 +1,68 @@
+"""The examples in CONTRIBUTING.md run as they stand."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from reasoner import Backend, Budget, Reasoner, Strategy, Task, Verifier
+from reasoner.backends.scripted import Scripted
+
+GUIDE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The class defined by the example under a heading."""
+    section = GUIDE.partition(f"## Add a {request.param}\n")[2].partition("\n## ")[0]
+    [code] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    module = ModuleType(f"example_{request.param}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(code, str(request.param), "exec"), module.__dict__)
+    return module.__dict__[re.findall(r"^class (\w+)", code, re.MULTILINE)[0]]()
+
+
+def under(heading: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("example", [heading], indirect=True)
+
+
+@under("strategy")
+async def test_strategy(example: Strategy) -> None:
+    assert isinstance(example, Strategy)
+    async with Reasoner(backend := Scripted(), strategy=example) as reasoner:
+        result = await reasoner.asolve("1+2+3", Budget(tokens=400))
+    assert result.answer == "6"
+    assert result.usage == backend.usage
+
+
+@under("verifier")
+async def test_verifier(example: Verifier) -> None:
+    assert isinstance(example, Verifier)
+    async with Reasoner("scripted", strategy="beam", verifier=example) as reasoner:
+        result = await reasoner.asolve("1+2+3")
+    assert result.candidate is not None and result.candidate.complete
+
+
+@under("task")
+async def test_task(example: Task) -> None:
+    assert isinstance(example, Task)
+    assert list(example.examples("test", 3)) == list(example.examples("test", 5))[:3]
+    async with Reasoner("scripted", task=example) as reasoner:
+        for one in example.examples("test", 5):
+            result = await reasoner.asolve(one.problem)
+            assert example.check(one, result.text) == (result.answer == one.answer)
+            assert result.answer == one.answer
+
+
+@under("backend")
+async def test_backend(example: Backend) -> None:
+    assert isinstance(example, Backend)
+    async with Reasoner(example, strategy="majority") as reasoner:
+        assert (await reasoner.asolve("polly wants a cracker")).text == "polly wants a cracker"
+        short = await reasoner.asolve("polly wants a cracker", Budget(tokens=2))
+        assert short.usage.completion_tokens == 2
