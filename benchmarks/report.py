@@ -1,0 +1,75 @@
+"""Everything a benchmark shows, from its stored results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reasoner.benchmarks import plot, summary, table
+from reasoner.benchmarks.curves import Point, points
+from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.spec import Header, Record
+from reasoner.benchmarks.store import read, read_header, store_path
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The points, where their files are, and which problems failed."""
+
+    points: list[Point]
+    files: list[Path]
+    failures: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """One document for programs."""
+        return {
+            "summary": summary.as_json(self.points),
+            "iso_accuracy": summary.headline(self.points),
+            "failures": self.failures,
+            "files": [str(f) for f in self.files],
+        }
+
+    def show(self, console: Console) -> None:
+        """The table, the headline and the files, for people."""
+        table.show(self.points, console)
+        if self.failures:
+            console.print(
+                f"{len(self.failures)} attempts failed and count as wrong; the first:"
+                f" {self.failures[0]}",
+                markup=False,
+                soft_wrap=True,
+            )
+        for file in self.files:
+            console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+
+
+def report(grid: Grid, out: Path) -> Report:
+    """Write summary.json, curve.png and curve.svg from the results in `out`."""
+    found = points(grid, out)
+    curves = plot.draw(found, out, _caption(grid, out))
+    return Report(found, [summary.save(found, out), *curves], list(_failures(grid, out)))
+
+
+def _failures(grid: Grid, out: Path) -> Iterator[str]:
+    for spec in grid.specs():
+        failed: list[Record] = [r for r in read(out, spec) if r.error]
+        yield from (f"{spec.label}, problem {r.problem}: {r.error}" for r in failed)
+
+
+def _caption(grid: Grid, out: Path) -> str:
+    paths = [p for s in grid.specs() if (p := store_path(out, s)).exists()]
+    header: Header = read_header(paths[0])
+    about = header.environment
+    machine = about.get("hardware", {})
+    parts = [
+        "shaded: 95 % intervals over problems",
+        f"model {grid.model}, verifier {grid.verifier}",
+        machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
+        f"commit {about.get('commit')}",
+        str(about.get("date", ""))[:10],
+    ]
+    return "  ·  ".join(parts)

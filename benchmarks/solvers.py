@@ -1,0 +1,81 @@
+"""From a spec to a search: the components each experiment names, around one shared backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+from reasoner.base import Backend, Example, Task, Verifier
+from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.spec import Spec
+from reasoner.budget import Budget
+from reasoner.events import Result
+from reasoner.registry import strategies, tasks, verifiers
+from reasoner.run import Strategy, solve
+from reasoner.types import Problem, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """What one experiment is made of."""
+
+    task: Task
+    strategy: Strategy
+    verifier: Verifier | None
+    budget: Budget
+
+
+class Solvers:
+    """Every solver of a grid, built before anything runs so that a wrong name costs nothing."""
+
+    def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
+        self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
+        self._references: dict[str, Example] = {}
+        self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
+        for task in self.tasks.values():
+            examples = task.examples(grid.split, grid.problems)
+            self._references |= {f"{task.name}/{e.problem.id}": e for e in examples}
+
+    async def attempt(self, backend: Backend, spec: Spec, example: Example) -> Result:
+        """Solve one problem as `spec` says."""
+        solver = self._solvers[spec.key]
+        task = solver.task
+        return await solve(
+            example.problem,
+            solver.strategy,
+            backend,
+            solver.verifier,
+            budget=solver.budget,
+            sampling=Sampling(max_tokens=task.max_tokens, stop=task.stop),
+            extract=task.answer,
+            seed=spec.seed,
+        )
+
+    def _build(self, spec: Spec) -> Solver:
+        task = self.tasks[spec.task]
+        budget: dict[str, Any] = spec.budget or {}
+        return Solver(
+            task, sized(spec.strategy, spec.n), self._verifier(spec, task), Budget(**budget)
+        )
+
+    def _verifier(self, spec: Spec, task: Task) -> Verifier | None:
+        if spec.verifier is None:
+            return None
+        if spec.verifier != "oracle":
+            made: Verifier = verifiers.make(spec.verifier)
+            return made
+
+        def check(problem: Problem, solution: str) -> bool:
+            return task.check(self._references[f"{task.name}/{problem.id}"], solution)
+
+        oracle: Verifier = verifiers.make("oracle", check)
+        return oracle
+
+
+def sized(name: str, n: int | None) -> Strategy:
+    """The strategy called `name`, with size `n` if it has one."""
+    has_size = "n" in signature(strategies.load(name)).parameters
+    strategy: Strategy = strategies.make(name, **({"n": n} if has_size and n else {}))
+    return strategy

@@ -1,0 +1,252 @@
+"""The command line: solve, bench, list, plot, train."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reasoner.cli.arguments import Parser, bench_arguments, json_argument, solve_arguments
+from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
+from reasoner.cli.output import (
+    about,
+    print_json,
+    print_result,
+    result_json,
+    stdout_for_json,
+    step,
+)
+from reasoner.errors import BackendError, ConfigError, ReasonerError
+
+if TYPE_CHECKING:
+    from reasoner.api import Reasoner
+    from reasoner.benchmarks.experiment import Tally
+    from reasoner.benchmarks.grid import Grid
+    from reasoner.events import Result
+
+KINDS = ("strategies", "verifiers", "backends", "tasks")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 2 for bad input and 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _parser(arguments).parse_args(arguments)
+        args.argv = arguments
+        code: int = args.run(args)
+    except SystemExit as e:  # argparse's own endings
+        return e.code if isinstance(e.code, int) else 0
+    except KeyboardInterrupt:
+        kill_children()
+        print(MESSAGE, file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ReasonerError as e:
+        print("reasoner:", " ".join(str(e).split()), file=sys.stderr)
+        return 2
+    return code
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+
+def solve(args: argparse.Namespace) -> int:
+    """Solve one problem and show how."""
+    from reasoner.api import Reasoner
+    from reasoner.benchmarks.solvers import sized
+
+    with stdout_for_json(args.json):
+        reasoner = Reasoner(
+            args.model,
+            strategy=sized(args.strategy, args.n),
+            verifier=_verifier(args),
+            task=args.task,
+            seed=args.seed,
+            **_backend(args),
+        )
+        text = sys.stdin.read().strip() if args.problem == "-" else args.problem
+        result = interruptible(_follow(reasoner, text, args))
+    if result.candidate is None and result.error:
+        raise BackendError(result.error)
+    print_json(result_json(text, result)) if args.json else print_result(result)
+    if result.error:
+        print("reasoner: stopped early:", result.error, file=sys.stderr)
+    return 1 if result.error else 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Run a grid of experiments and draw its curves."""
+    from rich.console import Console
+
+    from reasoner.benchmarks.report import report
+
+    grid = _grid(args)
+    with stdout_for_json(args.json):
+        interruptible(_bench(args, grid))
+        found = report(grid, args.out)
+    print_json(found.as_json()) if args.json else found.show(Console())
+    return 0
+
+
+def plot(args: argparse.Namespace) -> int:
+    """Draw the curves of an earlier benchmark again."""
+    from rich.console import Console
+
+    from reasoner.benchmarks.grid import Grid
+    from reasoner.benchmarks.report import report
+
+    found = report(Grid.load(args.dir), args.dir)
+    print_json(found.as_json()) if args.json else found.show(Console())
+    return 0
+
+
+def list_(args: argparse.Namespace) -> int:
+    """Name the components there are."""
+    from reasoner import registry
+
+    kinds = [args.kind] if args.kind else KINDS
+    found = {
+        k: {n: about(getattr(registry, k), n) for n in getattr(registry, k).names()} for k in kinds
+    }
+    if args.json:
+        print_json(found)
+        return 0
+    for kind, names in found.items():
+        print(kind)
+        for name, told in names.items():
+            print(f"  {name:<14}{told}")
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train the embedded GPT from scratch."""
+    return int(_training().run(args))
+
+
+# -- what they do -------------------------------------------------------------------------------
+
+
+async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Result:
+    from reasoner.api import UNVERIFIED
+    from reasoner.budget import Budget
+    from reasoner.events import Done, StepSampled, StepScored
+
+    shown: type[StepSampled | StepScored]
+    shown = StepSampled if args.strategy in UNVERIFIED else StepScored
+    result: Result | None = None
+    budget = Budget(**args.budget) if args.budget else None
+    try:
+        async for event in reasoner.astream(text, budget):
+            if isinstance(event, Done):
+                result = event.result
+            elif isinstance(event, shown) and not args.json:
+                print(step(event), flush=True)
+    finally:
+        await reasoner.aclose()
+    assert result is not None, "a stream ends with Done"
+    return result
+
+
+async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
+    from reasoner.api import Reasoner
+    from reasoner.benchmarks import environment, experiment
+    from reasoner.benchmarks.solvers import Solvers
+
+    solvers = Solvers(grid)
+    backend = Reasoner(args.model, **_backend(args)).backend
+    try:
+        return await experiment.run(
+            grid,
+            args.out,
+            solvers.tasks,
+            lambda spec, example: solvers.attempt(backend, spec, example),
+            backend.prompt_length,
+            concurrency=args.concurrency,
+            environment=environment.describe(args.argv),
+        )
+    finally:
+        await backend.aclose()
+
+
+def _grid(args: argparse.Namespace) -> Grid:
+    from reasoner.benchmarks.grid import Grid
+
+    chosen: dict[str, Any] = {
+        "tasks": args.task,
+        "strategies": args.strategy,
+        "ns": args.n and sorted(set(args.n)),
+        "budgets": args.budget,
+        "problems": args.problems,
+        "model": args.model,
+        "backend": args.backend or _default_backend(args),
+        "verifier": args.verifier,
+        "seed": args.seed,
+    }
+    return Grid(**{k: v for k, v in chosen.items() if v is not None})
+
+
+def _backend(args: argparse.Namespace) -> dict[str, Any]:
+    url = {"base_url": args.base_url} if args.base_url else {}
+    return {"backend": args.backend or _default_backend(args), **url}
+
+
+def _default_backend(args: argparse.Namespace) -> str:
+    if args.base_url:
+        return "openai"
+    return "scripted" if args.model == "scripted" else "vllm"
+
+
+def _verifier(args: argparse.Namespace) -> str | None:
+    from reasoner.api import UNVERIFIED
+
+    if args.verifier == "oracle":
+        raise ConfigError("verifier 'oracle' needs reference answers; use it with `reasoner bench`")
+    return None if args.strategy in UNVERIFIED else args.verifier
+
+
+def _training() -> Any:
+    if find_spec("reasoner.train") is None or find_spec("reasoner.train.cli") is None:
+        raise ConfigError("this installation holds no training code; install from the repository")
+    try:
+        return import_module("reasoner.train.cli")
+    except ImportError as e:
+        raise ConfigError(f"training needs {e.name}; install reasoner[cpu] or [gpu]") from e
+
+
+# -- the parser ---------------------------------------------------------------------------------
+
+
+def _parser(argv: Sequence[str]) -> Parser:
+    parser = Parser(prog="reasoner", description="Spend more inference compute on a GPT.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], example: str) -> Parser:
+        told = run.__doc__
+        made = commands.add_parser(
+            name, help=told, description=told, epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        )  # fmt: skip
+        made.set_defaults(run=run)
+        return made
+
+    solve_arguments(
+        add("solve", solve, "reasoner solve 'cd:12,3,25,7,4=306' --strategy beam --n 16")
+    )
+    bench_arguments(add("bench", bench, "reasoner bench --task dagmath --n 1,4,16 --out runs/mine"))
+    listing = add("list", list_, "reasoner list strategies")
+    listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
+    plotting = add("plot", plot, "reasoner plot runs/mine")
+    plotting.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    for each in (listing, plotting):
+        json_argument(each)
+    training = add("train", train, "reasoner train --out runs/train")
+    if argv[:1] == ["train"]:
+        _training().configure(training)
+    return parser

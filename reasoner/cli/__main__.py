@@ -1,0 +1,8 @@
+"""`python -m reasoner.cli`."""
+
+import sys
+
+from reasoner.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""What the commands take, and how a wrong argument is told."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"reasoner: {message}; see `{self.prog} --help`\n")
+
+
+def solve_arguments(parser: Parser) -> None:
+    """What `solve` takes."""
+    parser.add_argument("problem", help="its text, or - to read it from standard input")
+    parser.add_argument("--task", help="how solutions are written (default: one step per line)")
+    parser.add_argument("--strategy", default="best-of-n")
+    parser.add_argument("--n", type=_positive, help="the strategy's size")
+    parser.add_argument("--budget", type=_budget, metavar="tokens=2000[,seconds=5]")
+    _common_arguments(parser)
+
+
+def bench_arguments(parser: Parser) -> None:
+    """What `bench` takes."""
+    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
+    parser.add_argument("--strategy", type=_names, action="extend", help="default: all built in")
+    parser.add_argument("--n", type=_sizes, action="extend", help="default: 1,2,4,8,16,32,64")
+    parser.add_argument(
+        "--budget", type=_budget, action="append", metavar="tokens=2000",
+        help="adds a point at the largest N within this budget; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--problems", type=_positive, help="test problems per task (default: 200)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR")
+    parser.add_argument(
+        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
+    )
+    _common_arguments(parser)
+
+
+def _common_arguments(parser: Parser) -> None:
+    parser.add_argument("--verifier", help="default: verdict")
+    parser.add_argument("--model", help="a folder or name (default: the embedded GPT)")
+    parser.add_argument("--backend", help="default: vllm, or openai with --base-url")
+    parser.add_argument("--base-url", help="an OpenAI-compatible server")
+    parser.add_argument("--seed", type=int, default=0)
+    json_argument(parser)
+
+
+def json_argument(parser: Parser) -> None:
+    """What every command takes."""
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def _sizes(text: str) -> list[int]:
+    return [_positive(part) for part in text.split(",")]
+
+
+def _names(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def _budget(text: str) -> dict[str, float]:
+    return dict(_ceiling(part) for part in text.split(","))
+
+
+def _ceiling(text: str) -> tuple[str, float]:
+    from reasoner.budget import Budget
+
+    name, _, value = text.partition("=")
+    known = [f.name for f in fields(Budget)]
+    if name not in known:
+        near = get_close_matches(name, known)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        raise argparse.ArgumentTypeError(f"no budget named {name!r}; {hint}")
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a budget is a positive number")
+    return name, int(number) if name in ("tokens", "requests") else number

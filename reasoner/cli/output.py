@@ -1,0 +1,83 @@
+"""What commands print: text for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from reasoner.errors import ReasonerError
+from reasoner.events import Result
+from reasoner.trace import Node
+
+
+def step(node: Node) -> str:
+    """One sampled piece with its depth and score."""
+    text = node.completion.text if node.completion else ""
+    first, *rest = text.strip("\n").splitlines() or [""]
+    score = "     " if node.score is None else f"{node.score:.3f}"
+    return "\n".join([f"{node.depth:>3}  {score}  {first}", *(" " * 12 + line for line in rest)])
+
+
+def print_result(result: Result) -> None:
+    """The answer and what it cost."""
+    used = result.generator
+    print(f"\nanswer: {result.answer}")
+    print(
+        f"{len(result.candidates)} solutions, {used.completion_tokens} tokens generated,"
+        f" {used.fresh_tokens} prompt tokens ({used.cached_tokens} more from the cache),"
+        f" {result.seconds:.2f} s, stopped: {result.stopped}"
+    )
+
+
+def result_json(problem: str, result: Result) -> dict[str, Any]:
+    """A result as plain JSON values, without its tree."""
+    return {
+        "problem": problem,
+        "answer": result.answer,
+        "solution": result.text,
+        "stopped": str(result.stopped),
+        "error": result.error,
+        "seconds": result.seconds,
+        "usage": asdict(result.usage),
+        "by_role": {role: asdict(usage) for role, usage in result.by_role.items()},
+        "candidates": [
+            {"answer": s.answer, "score": s.score, "solution": s.candidate.text}
+            for s in result.candidates
+        ],
+    }
+
+
+def about(registry: Any, name: str) -> str:
+    """The first line of a component's description."""
+    try:
+        doc: str = registry.load(name).__doc__ or ""
+    except ReasonerError as e:
+        return f"(unavailable: {e})"
+    return doc.strip().partition("\n")[0]
+
+
+def print_json(document: Any) -> None:
+    """Write the one document of a command."""
+    print(json.dumps(document, indent=1))
+
+
+@contextmanager
+def stdout_for_json(wanted: bool) -> Iterator[None]:
+    """Send what engines print to standard error, so that standard output is one document."""
+    if not wanted:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
