@@ -110,23 +110,23 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
 
 
 def portion(record: Record, k: int, verified: bool) -> Spend:
-    """The cost of `k` samples of a pool: the mean per sample, but never less than one prompt."""
+    """The cost of `k` samples of a pool: the prompt once, and the rest in proportion."""
     share = min(1.0, k / max(1, len(record.samples)))
-    all_of = record.spend
-    fresh = max(
-        min(all_of.prompt_tokens_fresh, record.prompt_length), share * all_of.prompt_tokens_fresh
-    )
-    generated = share * all_of.generated_tokens
-    computed = all_of.generated_tokens + all_of.prompt_tokens_fresh
+    spend = record.spend
     return Spend(
-        generated_tokens=generated,
-        prompt_tokens_fresh=fresh,
-        prompt_tokens_cached=share * all_of.prompt_tokens_cached,
-        verifier_tokens=share * all_of.verifier_tokens if verified else 0,
-        generator_flops=all_of.generator_flops * (generated + fresh) / max(1, computed),
-        verifier_flops=share * all_of.verifier_flops if verified else 0,
-        seconds=share * all_of.seconds,
+        generated_tokens=share * spend.generated_tokens,
+        prompt_tokens_fresh=_once(record.prompt_tokens, spend.prompt_tokens_fresh, share),
+        prompt_tokens_cached=share * spend.prompt_tokens_cached,
+        verifier_tokens=share * spend.verifier_tokens if verified else 0,
+        generator_flops=_once(record.prompt_flops, spend.generator_flops, share),
+        verifier_flops=share * spend.verifier_flops if verified else 0,
+        seconds=share * spend.seconds,
     )
+
+
+def _once(fixed: float, total: float, share: float) -> float:
+    fixed = min(fixed, total)
+    return fixed + share * (total - fixed)
 
 
 def interval(values: Floats) -> tuple[float, float]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Example, Task
+from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.progress import Meter
+from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
 from reasoner.errors import BackendError, ReasonerError
@@ -20,9 +21,6 @@ from reasoner.types import Candidate, Prompt
 
 CONCURRENCY = 128
 HOPELESS = 8
-
-Attempt = Callable[[Spec, Example], Awaitable[Result]]
-Length = Callable[[Prompt], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,8 @@ class Tally:
 async def run(
     grid: Grid,
     out: Path,
-    tasks: Mapping[str, Task],
-    attempt: Attempt,
-    length: Length,
+    solvers: Solvers,
+    backend: Backend,
     *,
     concurrency: int = CONCURRENCY,
     environment: Mapping[str, Any] = {},
@@ -77,14 +74,14 @@ async def run(
     with ExitStack() as stack:
         stores = {s.key: stack.enter_context(Store(out, s, environment)) for s in specs}
         grid.save(out)
-        jobs = [j for s in specs for j in _missing(grid, s, tasks[s.task], stores[s.key])]
+        jobs = [job for s in specs for job in _missing(s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
         meter = stack.enter_context(meter or Meter())
         meter.start(len(jobs), sum(j.spec.n for j in jobs))
 
         async def one(job: Job) -> str | None:
-            record = await _attempt(grid, job, attempt, length)
+            record = await _attempt(grid, job, solvers, backend)
             stores[job.spec.key].append(record)
             meter.advance(job.spec, record)
             return record.error
@@ -123,19 +120,20 @@ def first(error: BaseException) -> BaseException:
     return error
 
 
-def record_of(job: Job, result: Result, pooled: bool, prompt_length: int) -> Record:
+def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
     """Grade a result: the only place where an answer meets its reference."""
     task, example = job.task, job.example
-    correct = result.candidate is not None and task.check(example, result.text)
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
+    length = backend.prompt_length(Prompt(example.problem))
     return Record(
         problem=example.problem.id,
         index=job.index,
-        correct=correct,
+        correct=result.candidate is not None and task.check(example, result.text),
         answer=result.answer,
         score=scores[0] if scores else None,
         spend=_spend(result),
-        prompt_length=prompt_length,
+        prompt_tokens=length,
+        prompt_flops=backend.model.flops(0, length),
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,
@@ -143,24 +141,20 @@ def record_of(job: Job, result: Result, pooled: bool, prompt_length: int) -> Rec
     )
 
 
-async def _attempt(grid: Grid, job: Job, attempt: Attempt, length: Length) -> Record:
-    problem = job.example.problem
+async def _attempt(grid: Grid, job: Job, solvers: Solvers, backend: Backend) -> Record:
     try:
-        result = await attempt(job.spec, job.example)
+        result = await solvers.attempt(backend, job.spec, job.example)
     except ReasonerError as e:
-        return Record(
-            problem=problem.id, index=job.index, correct=False, stopped="error", error=str(e)
-        )
-    pooled = job.spec == grid.pool(job.spec.task)
-    return record_of(job, result, pooled, length(Prompt(problem)))
+        id, told = job.example.problem.id, str(e)
+        return Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
+    return record_of(job, result, job.spec == grid.pool(job.spec.task), backend)
 
 
-def _missing(grid: Grid, spec: Spec, task: Task, store: Store) -> Iterator[Job]:
+def _missing(spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:
     done = store.done()
-    examples = task.examples(grid.split, grid.problems, spec.task_seed)
-    for index, example in enumerate(examples):
+    for index, example in enumerate(solvers.examples[spec.task]):
         if example.problem.id not in done:
-            yield Job(spec, task, index, example)
+            yield Job(spec, solvers.tasks[spec.task], index, example)
 
 
 def _spend(result: Result) -> Spend:

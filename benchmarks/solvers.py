@@ -32,11 +32,14 @@ class Solvers:
 
     def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
-        self._references: dict[str, Example] = {}
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
-        for task in self.tasks.values():
-            examples = task.examples(grid.split, grid.problems)
-            self._references |= {f"{task.name}/{e.problem.id}": e for e in examples}
+        self.examples = {
+            name: list(task.examples(grid.split, grid.problems))
+            for name, task in self.tasks.items()
+        }
+        self._references = {
+            (name, e.problem.id): e for name, found in self.examples.items() for e in found
+        }
 
     async def attempt(self, backend: Backend, spec: Spec, example: Example) -> Result:
         """Solve one problem as `spec` says."""
@@ -56,11 +59,9 @@ class Solvers:
     def _build(self, spec: Spec) -> Solver:
         task = self.tasks[spec.task]
         budget: dict[str, Any] = spec.budget or {}
-        return Solver(
-            task, sized(spec.strategy, spec.n), self._verifier(spec, task), Budget(**budget)
-        )
+        return Solver(task, sized(spec.strategy, spec.n), self._verifier(spec), Budget(**budget))
 
-    def _verifier(self, spec: Spec, task: Task) -> Verifier | None:
+    def _verifier(self, spec: Spec) -> Verifier | None:
         if spec.verifier is None:
             return None
         if spec.verifier != "oracle":
@@ -68,7 +69,8 @@ class Solvers:
             return made
 
         def check(problem: Problem, solution: str) -> bool:
-            return task.check(self._references[f"{task.name}/{problem.id}"], solution)
+            reference = self._references[spec.task, problem.id]
+            return self.tasks[spec.task].check(reference, solution)
 
         oracle: Verifier = verifiers.make("oracle", check)
         return oracle

@@ -74,7 +74,11 @@ class Sample(Frozen):
 
 
 class Record(Frozen):
-    """One problem, attempted once; `index` is its place in the split."""
+    """One problem, attempted once.
+
+    `index` is its place in the split; `prompt_tokens` and `prompt_flops` are what the bare problem
+    costs where nothing is cached.
+    """
 
     problem: str
     index: int
@@ -82,7 +86,8 @@ class Record(Frozen):
     answer: str | None = None
     score: float | None = None
     spend: Spend = Spend()
-    prompt_length: int = 0
+    prompt_tokens: int = 0
+    prompt_flops: float = 0
     stopped: str = ""
     oracle: bool = False
     error: str | None = None

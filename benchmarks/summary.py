@@ -73,7 +73,7 @@ def headline(points: Sequence[Point]) -> list[dict[str, Any]]:
 def _match(goal: Point, line: Sequence[Point]) -> IsoAccuracy:
     missed = IsoAccuracy(goal.task, line[0].strategy, goal.accuracy, goal.n)
     reached = [p for p in line if p.accuracy >= goal.accuracy]
-    if not reached or not goal.generated_tokens:
+    if not reached or not goal.accuracy or not goal.generated_tokens:
         return missed
     first = min(reached, key=lambda p: p.generated_tokens)
     return IsoAccuracy(

@@ -15,6 +15,7 @@ from reasoner.cli.arguments import Parser, bench_arguments, json_argument, solve
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
     about,
+    console,
     print_json,
     print_result,
     result_json,
@@ -83,27 +84,23 @@ def solve(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Run a grid of experiments and draw its curves."""
-    from rich.console import Console
-
     from reasoner.benchmarks.report import report
 
     grid = _grid(args)
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid))
         found = report(grid, args.out)
-    print_json(found.as_json()) if args.json else found.show(Console())
+    print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
 
 def plot(args: argparse.Namespace) -> int:
     """Draw the curves of an earlier benchmark again."""
-    from rich.console import Console
-
     from reasoner.benchmarks.grid import Grid
     from reasoner.benchmarks.report import report
 
     found = report(Grid.load(args.dir), args.dir)
-    print_json(found.as_json()) if args.json else found.show(Console())
+    print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
 
@@ -147,7 +144,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
             if isinstance(event, Done):
                 result = event.result
             elif isinstance(event, shown) and not args.json:
-                print(step(event), flush=True)
+                print(step(event.node), flush=True)
     finally:
         await reasoner.aclose()
     assert result is not None, "a stream ends with Done"
@@ -165,9 +162,8 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
         return await experiment.run(
             grid,
             args.out,
-            solvers.tasks,
-            lambda spec, example: solvers.attempt(backend, spec, example),
-            backend.prompt_length,
+            solvers,
+            backend,
             concurrency=args.concurrency,
             environment=environment.describe(args.argv),
         )

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from rich.console import Console
+
 from reasoner.errors import ReasonerError
 from reasoner.events import Result
 from reasoner.trace import Node
@@ -81,3 +83,9 @@ def stdout_for_json(wanted: bool) -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def console() -> Console:
+    """Standard output, wide enough for a table where nobody's window limits it."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=110)
