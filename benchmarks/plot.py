@@ -51,8 +51,6 @@ STYLE: dict[Any, Any] = {
 def draw(points: Sequence[Point], out: Path, caption: str = "") -> tuple[Path, Path]:
     """Write curve.png and curve.svg to `out`."""
     tasks = list(dict.fromkeys(p.task for p in points))
-    if not tasks:
-        raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             len(tasks), 2, figsize=(11.5, 3.9 * len(tasks) + 0.4), squeeze=False

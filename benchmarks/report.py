@@ -14,6 +14,7 @@ from reasoner.benchmarks.curves import Point, points
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.spec import Header, Record
 from reasoner.benchmarks.store import read, read_header, store_path
+from reasoner.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Report:
 def report(grid: Grid, out: Path) -> Report:
     """Write summary.json, curve.png and curve.svg from the results in `out`."""
     found = points(grid, out)
+    if not found:
+        raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
     curves = plot.draw(found, out, _caption(grid, out))
     return Report(found, [summary.save(found, out), *curves], list(_failures(grid, out)))
 

@@ -1,0 +1,135 @@
+"""A grid is run once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reasoner.backends.scripted import Scripted
+from reasoner.benchmarks.curves import points, portion
+from reasoner.benchmarks.store import read, store_path
+from reasoner.errors import BackendError, ConfigError
+from reasoner.types import Usage
+
+if TYPE_CHECKING:
+    from tests.benchmarks.conftest import Bench
+else:
+    Bench = object
+
+SMALL = {"strategies": ["greedy", "best-of-n"], "problems": 12}
+
+
+async def test_every_problem_of_every_experiment_is_recorded(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, budgets=[{"tokens": 60}])
+    await bench.run()
+    for spec in bench.grid.specs():
+        assert [r.index for r in sorted(read(tmp_path, spec), key=lambda r: r.index)] == [
+            *range(30)
+        ]
+        if spec.budget:
+            assert all(r.spend.generated_tokens <= 60 for r in read(tmp_path, spec))
+
+
+async def test_the_store_holds_what_the_backend_counted(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path)
+    await bench.run()
+    spends = [r.spend for s in bench.grid.specs() for r in read(tmp_path, s)]
+    used = bench.backend.usage
+    assert sum(s.generated_tokens for s in spends) == used.completion_tokens
+    assert sum(s.prompt_tokens_fresh for s in spends) == used.fresh_tokens
+    assert sum(s.generator_flops for s in spends) == pytest.approx(used.flops)
+
+
+async def test_a_second_run_generates_nothing(tmp_path: Path, bench_type: type[Bench]) -> None:
+    await bench_type(tmp_path).run()
+    again = bench_type(tmp_path)
+    await again.run()
+    assert again.backend.usage == Usage()
+
+
+async def test_more_problems_extend_what_is_there(tmp_path: Path, bench_type: type[Bench]) -> None:
+    await bench_type(tmp_path, **SMALL).run()
+    longer = bench_type(tmp_path, **{**SMALL, "problems": 15})
+    tally = await longer.run()
+    assert tally.finished == 3 * len(list(longer.grid.specs()))
+    assert {p.problems for p in points(longer.grid, tmp_path)} == {15}
+    shorter = bench_type(tmp_path, **SMALL).grid
+    assert {p.problems for p in points(shorter, tmp_path)} == {12}
+
+
+async def test_an_interrupted_run_resumes_to_the_same_points(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    whole = bench_type(tmp_path / "whole")
+    await whole.run()
+    slow = bench_type(tmp_path / "cut", Scripted(delay=0.002))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(slow.run(), 0.3)
+    assert slow.backend.running == 0
+    kept = sum(len(read(slow.out, s)) for s in slow.grid.specs())
+    assert 0 < kept < 30 * len(list(slow.grid.specs()))
+    resumed = bench_type(slow.out)
+    tally = await resumed.run()
+    assert tally.finished == 30 * len(list(slow.grid.specs())) - kept
+    free = {"seconds": 0.0}
+    assert [p.model_copy(update=free) for p in points(whole.grid, whole.out)] == [
+        p.model_copy(update=free) for p in points(resumed.grid, resumed.out)
+    ]
+
+
+async def test_failures_are_records_and_count_as_wrong(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, Scripted(fail_every=5), **{**SMALL, "strategies": ["majority"]})
+    tally = await bench.run(concurrency=1)
+    assert 0 < tally.failed < 12
+    spec = next(bench.grid.specs())
+    failed = [r for r in read(tmp_path, spec) if r.error]
+    assert len(failed) == tally.failed and not any(r.correct for r in failed)
+    assert {p.problems for p in points(bench.grid, tmp_path)} == {12}
+    assert (await bench_type(tmp_path, **{**SMALL, "strategies": ["majority"]}).run()).failed == 0
+
+
+async def test_a_dead_server_ends_the_run(tmp_path: Path, bench_type: type[Bench]) -> None:
+    with pytest.raises(BackendError, match="scripted failure"):
+        await bench_type(tmp_path, Scripted(fail_every=1)).run()
+
+
+async def test_a_wrong_name_costs_nothing(tmp_path: Path, bench_type: type[Bench]) -> None:
+    with pytest.raises(ConfigError, match="did you mean beam"):
+        await bench_type(tmp_path / "none", strategies=["beem"]).run()
+    assert not (tmp_path / "none").exists()
+
+
+async def test_the_oracle_is_marked_and_equals_coverage(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, verifier="oracle", strategies=["best-of-n"])
+    await bench.run()
+    found = {(p.strategy, p.n): p for p in points(bench.grid, tmp_path)}
+    assert all(p.oracle for p in found.values())
+    for n in bench.grid.ns:
+        assert found["best-of-n", n].accuracy == pytest.approx(found["pass@k", n].accuracy)
+
+
+async def test_one_pool_costs_what_smaller_pools_would(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n"])
+    await bench.run()
+    pool = bench.grid.pool("sums")
+    assert pool and store_path(tmp_path, pool).exists()
+    record = read(tmp_path, pool)[0]
+    one, whole = portion(record, 1, verified=True), portion(record, 8, verified=True)
+    assert whole == record.spend
+    assert one.prompt_tokens_fresh == record.prompt_tokens == whole.prompt_tokens_fresh
+    assert one.generated_tokens * 8 == whole.generated_tokens
+    decoded = record.spend.generator_flops - record.prompt_flops
+    assert one.generator_flops == pytest.approx(record.prompt_flops + decoded / 8)

@@ -1,0 +1,121 @@
+"""Points, intervals, headline and pictures, from stored results alone."""
+
+from __future__ import annotations
+
+import io
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from reasoner.benchmarks.curves import Point, interval, wilson
+from reasoner.benchmarks.plot import spread
+from reasoner.benchmarks.report import report
+from reasoner.benchmarks.store import store_path
+from reasoner.benchmarks.summary import iso_accuracy
+from reasoner.errors import StoreError
+
+if TYPE_CHECKING:
+    from tests.benchmarks.conftest import Bench
+else:
+    Bench = object
+
+KEYS = {
+    "task", "strategy", "verifier", "n", "budget", "problems", "accuracy", "ci_low", "ci_high",
+    "generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached", "verifier_tokens", "flops",
+    "seconds", "oracle",
+}  # fmt: skip
+
+
+def point(strategy: str, n: int, accuracy: float, tokens: float) -> Point:
+    costs = {
+        "prompt_tokens_fresh": 9,
+        "prompt_tokens_cached": 0,
+        "verifier_tokens": 0,
+        "seconds": 1,
+    }
+    return Point.model_validate(
+        {"task": "t", "strategy": strategy, "verifier": None, "n": n, "budget": None}
+        | {"problems": 9, "accuracy": accuracy, "ci_low": 0, "ci_high": 1}
+        | {"generated_tokens": tokens, "flops": 2 * tokens, **costs}
+    )
+
+
+async def test_a_report_has_summary_pictures_and_table(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, budgets=[{"tokens": 90}])
+    await bench.run()
+    found = report(bench.grid, tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert isinstance(summary, list) and all(set(p) == KEYS for p in summary)
+    names = {"greedy", "majority", "best-of-n", "weighted", "beam", "mcts", "pass@k"}
+    assert {p["strategy"] for p in summary} == names
+    assert [p["oracle"] for p in summary] == [p["strategy"] == "pass@k" for p in summary]
+    assert all(0 <= p["ci_low"] <= p["accuracy"] <= p["ci_high"] <= 1 for p in summary)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    svg = (tmp_path / "curve.svg").read_text()
+    assert all(name in svg for name in names)
+    screen = io.StringIO()
+    found.show(Console(file=screen, width=110))
+    assert "\x1b" not in screen.getvalue() and "best-of-8" in screen.getvalue()
+
+
+async def test_the_verifier_helps_and_all_curves_start_together(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, strategies=["majority", "best-of-n", "weighted"])
+    await bench.run()
+    found = {(p.strategy, p.n): p.accuracy for p in report(bench.grid, tmp_path).points}
+    assert (
+        len({round(found[s, 1], 9) for s in ("majority", "best-of-n", "weighted", "pass@k")}) == 1
+    )
+    assert found["best-of-n", 8] > found["best-of-n", 1]
+    assert found["pass@k", 8] >= found["best-of-n", 8]
+
+
+def test_nothing_to_plot_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:
+    with pytest.raises(StoreError, match="no results to plot"):
+        report(bench_type(tmp_path).grid, tmp_path)
+
+
+async def test_a_corrupt_file_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:
+    bench = bench_type(tmp_path, strategies=["greedy"], problems=2)
+    await bench.run()
+    store_path(tmp_path, next(bench.grid.specs())).write_text("{]\n")
+    with pytest.raises(StoreError, match=r":1 is corrupt"):
+        report(bench.grid, tmp_path)
+
+
+def test_iso_accuracy_takes_the_cheapest_point_that_is_as_good() -> None:
+    line = [point("beam", 4, 0.7, 200), point("beam", 8, 0.9, 400), point("beam", 16, 0.95, 800)]
+    goal = [point("best-of-n", 4, 0.6, 400), point("best-of-n", 64, 0.85, 6400)]
+    [iso] = iso_accuracy([*line, *goal, point("pass@k", 64, 0.99, 6400)])
+    assert (iso.strategy, iso.n, iso.tokens_ratio, iso.best_of) == ("beam", 8, 1 / 16, 64)
+    assert "1/16.0" in str(iso)
+    [missed] = iso_accuracy([point("mcts", 4, 0.7, 200), *goal])
+    assert missed.n is None and "does not reach" in str(missed)
+
+
+def test_intervals_hold_the_mean() -> None:
+    low, high = interval(np.array([1.0] * 30 + [0.0] * 70))
+    assert (low, high) == pytest.approx((0.2189, 0.3958), abs=1e-3)  # Wilson, 30 of 100
+    assert wilson(0, 10)[0] == 0 and wilson(10, 10)[1] == pytest.approx(1)
+    values = np.random.default_rng(1).random(400)
+    low, high = interval(values)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_labels_do_not_overlap(positions: list[float]) -> None:
+    moved = spread(positions, 0.06, 1.0)
+    order = sorted(moved)
+    assert all(b - a >= 0.06 - 1e-9 for a, b in pairwise(order))
+    assert not moved or max(moved) <= 1.0

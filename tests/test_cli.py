@@ -1,0 +1,123 @@
+"""The command line, as people and programs meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reasoner.cli import main
+
+SCRIPTED = ["--model", "scripted"]
+TINY = ["bench", *SCRIPTED, "--task", "countdown", "--n", "1,2", "--problems", "3"]
+Captured = pytest.CaptureFixture[str]
+
+
+def test_solve_shows_steps_with_scores_and_the_answer(capsys: Captured) -> None:
+    assert main(["solve", "12+30+41", *SCRIPTED, "--strategy", "beam", "--n", "8"]) == 0
+    out = capsys.readouterr().out
+    assert "12+30=42" in out and "answer: 83" in out and "0.776" in out
+    assert "\x1b" not in out
+
+
+def test_solve_json_is_one_document(capsys: Captured) -> None:
+    command = ["solve", "12+30", *SCRIPTED, "--budget", "tokens=200,seconds=9", "--json"]
+    assert main(command) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["answer"] == "42" and result["stopped"] == "done"
+    assert result["usage"]["completion_tokens"] <= 200 and result["candidates"]
+
+
+def test_bench_then_plot(tmp_path: Path, capsys: Captured) -> None:
+    out = str(tmp_path / "run")
+    assert main([*TINY, "--out", out, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert main(["plot", out, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert first["summary"] == json.loads((tmp_path / "run/summary.json").read_text())
+    assert main(["plot", out]) == 0
+    table = capsys.readouterr().out
+    assert "countdown: 3 problems" in table and "\x1b" not in table
+
+
+@pytest.mark.parametrize("kind", [None, "strategies", "verifiers", "backends", "tasks"])
+def test_list(kind: str | None, capsys: Captured) -> None:
+    chosen = [kind] if kind else []
+    assert main(["list", *chosen]) == 0
+    plain = capsys.readouterr().out
+    assert main(["list", *chosen, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == (chosen or ["strategies", "verifiers", "backends", "tasks"])
+    assert all(name in plain for names in found.values() for name in names)
+
+
+BAD = {
+    "strategy": (["solve", "1+2", *SCRIPTED, "--strategy", "beem"], "did you mean beam"),
+    "verifier": (["solve", "1+2", *SCRIPTED, "--verifier", "verdikt"], "did you mean verdict"),
+    "oracle": (["solve", "1+2", *SCRIPTED, "--verifier", "oracle"], "reasoner bench"),
+    "task": (["bench", *SCRIPTED, "--task", "countdwn"], "did you mean countdown"),
+    "backend": (["bench", "--backend", "vlm"], "did you mean vllm"),
+    "zero budget": (["bench", *SCRIPTED, "--budget", "tokens=0"], "positive number"),
+    "budget name": (["solve", "1", *SCRIPTED, "--budget", "tokns=9"], "did you mean tokens"),
+    "endless budget": (["solve", "1", *SCRIPTED, "--budget", "flops=inf"], "positive number"),
+    "number": (["bench", "--n", "many"], "not a positive whole number"),
+    "zero": (["bench", "--problems", "0"], "not a positive whole number"),
+    "command": (["benhc"], "invalid choice"),
+    "nothing": ([], "required"),
+    "no results": (["plot", "nowhere"], "cannot read nowhere/grid.json"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(
+    name: str, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv, hint = BAD[name]
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("reasoner: ") and captured.err.count("\n") == 1
+    assert hint in captured.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captured) -> None:
+    out = str(tmp_path)
+    assert main([*TINY, "--strategy", "greedy", "--out", out]) == 0
+    [store] = tmp_path.glob("*.jsonl")
+    store.write_bytes(store.read_bytes() + b"\xff\xfe\n")
+    capsys.readouterr()
+    for command in (["plot", out], [*TINY, "--strategy", "greedy", "--out", out]):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and "is corrupt" in error
+
+
+@pytest.mark.parametrize("command", ["solve", "bench", "list", "plot"])
+def test_help_has_an_example(command: str, capsys: Captured) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"example:\n  reasoner {command}" in capsys.readouterr().out
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reasoner.cli", "bench", *SCRIPTED, "--problems", "3000"]
+    with subprocess.Popen(
+        [*command, "--task", "countdown", "--out", str(tmp_path), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
+    ) as bench:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not any(p.read_bytes().count(b"\n") > 3 for p in tmp_path.glob("*.jsonl")):
+            assert bench.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        bench.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        out, err = bench.communicate(timeout=10)
+    assert bench.returncode == 130 and time.monotonic() - start < 2
+    assert out == "" and err == "reasoner: interrupted; what was finished is kept\n"
