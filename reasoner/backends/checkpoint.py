@@ -1,0 +1,102 @@
+"""What a model's files tell before an engine serves it: size, tokenizer, ends, verdict tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import ModelInfo
+from reasoner.errors import ConfigError
+
+
+class Checkpoint:
+    """A model folder, or a Hugging Face name.
+
+    A folder may hold `reasoner.json`: `{"verdicts": [[good, bad], ...], "eos": [ids]}` names pairs
+    of tokens that end a step or a solution alike and by which the model judges what it wrote.
+
+    Raises:
+        ConfigError: the folder is missing or holds no model.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        folder = Path(path).expanduser()
+        if folder.is_dir():
+            if not (folder / "config.json").exists():
+                raise ConfigError(f"no model in {path!r}: it has no config.json")
+            self.path = str(folder)
+        elif path.startswith((".", "/", "~")) or path.count("/") != 1:
+            raise ConfigError(f"no model folder {path!r}; give a folder or a Hugging Face name")
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's Hugging Face tokenizer."""
+        from transformers import AutoTokenizer
+
+        return self._load(AutoTokenizer)
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's Hugging Face configuration."""
+        from transformers import AutoConfig
+
+        return self._load(AutoConfig)
+
+    @cached_property
+    def _verdicts(self) -> dict[str, Any]:
+        file = Path(self.path) / "reasoner.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Verdict tokens: (good, bad) of each kind of end."""
+        return [(good, bad) for good, bad in self._verdicts.get("verdicts", [])]
+
+    @property
+    def watched(self) -> list[int]:
+        """Every verdict token."""
+        return [token for pair in self.pairs for token in pair]
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a solution."""
+        ends = self._verdicts.get("eos") or [self.tokenizer.eos_token_id]
+        return frozenset(e for e in ends if e is not None)
+
+    def info(self, limit: int | None = None) -> ModelInfo:
+        """Name and size; `limit` shortens the context."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        config = self.config
+        with torch.device("meta"):
+            size = AutoModelForCausalLM.from_config(config).num_parameters()
+        context = min(config.max_position_embeddings, limit or config.max_position_embeddings)
+        return ModelInfo(
+            Path(self.path).name, context, size, config.num_hidden_layers, config.hidden_size
+        )
+
+    def stops(self, strings: Sequence[str]) -> tuple[list[int], list[str]]:
+        """Split stop strings into those that are one token and the rest; ends come along."""
+        tokens, rest = set(self.ends), list[str]()
+        for string in strings:
+            ids = self.tokenizer.encode(string, add_special_tokens=False)
+            if len(ids) == 1:
+                tokens |= {ids[0], *(t for pair in self.pairs if ids[0] in pair for t in pair)}
+            else:
+                rest.append(string)
+        return sorted(tokens), rest
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids` without special tokens."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _load(self, auto: Any) -> Any:
+        try:
+            return auto.from_pretrained(self.path)
+        except (OSError, ValueError) as e:
+            raise ConfigError(f"cannot load {self.path!r}: {str(e).splitlines()[0]}") from e

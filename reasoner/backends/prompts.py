@@ -1,0 +1,38 @@
+"""How a problem becomes the text or the messages that a model continues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reasoner.types import Problem
+
+Shots = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What stands before a problem: a system message and worked examples (GPT-3's shots)."""
+
+    system: str = ""
+    shots: Shots = ()
+
+    def text(self, problem: Problem) -> str:
+        """For a base model: instructions, the shots, then the problem, one after the other."""
+        parts = [f"{self.system}\n\n"] if self.system else []
+        parts += [f"{question}{_gap(question)}{answer}\n\n" for question, answer in self.shots]
+        return "".join(parts) + problem.prompt
+
+    def messages(self, problem: Problem, written: str = "") -> list[dict[str, str]]:
+        """For a chat model: the shots are turns of the conversation; `written` is continued."""
+        turns = [("system", self.system)] if self.system else []
+        for question, answer in self.shots:
+            turns += [("user", question), ("assistant", answer)]
+        turns.append(("user", problem.prompt))
+        if written:
+            turns.append(("assistant", written))
+        return [{"role": role, "content": content} for role, content in turns]
+
+
+def _gap(question: str) -> str:
+    return "" if question.endswith(("\n", " ")) else "\n"
