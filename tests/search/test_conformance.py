@@ -127,3 +127,19 @@ async def test_cancelling_leaves_nothing_running(name: str) -> None:
 async def test_one_wide_still_answers(name: str) -> None:
     result = await search(name, Scripted(), n=1)
     assert result.candidate is not None
+
+
+class Uneven(Scripted):
+    """Its third request takes for ever."""
+
+    async def _wait(self) -> None:
+        if self.usage.requests == 3:
+            await asyncio.sleep(60)
+        await super()._wait()
+
+
+@pytest.mark.parametrize("name", ["majority", "best-of-n", "weighted"])
+async def test_deadline_keeps_what_had_finished(name: str) -> None:
+    result = await search(name, Uneven(), Budget(seconds=0.2))
+    assert result.stopped is Stopped.BUDGET
+    assert result.answer is not None
