@@ -103,8 +103,14 @@ def _panel(axes: Axes, points: Sequence[Point], cost: str) -> None:
     axes.set_xlabel(AXES[cost])
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ends = [_line(axes, name, line, cost) for name, line in _series(points, cost).items()]
-    _label(axes, [end for end in ends if end])
+    ends = list[End]()
+    for name, line in _series(points, cost).items():
+        end = _line(axes, name, line, cost)
+        if len(line) > 1:
+            ends.append(end)
+        else:
+            _name_point(axes, end)
+    _label(axes, ends)
 
 
 def _series(points: Sequence[Point], cost: str) -> dict[str, list[Point]]:
@@ -143,8 +149,15 @@ def _label(axes: Axes, ends: Sequence[End]) -> None:
         axes.annotate(
             name, xy=(x, y), xytext=(1.03, height), textcoords="axes fraction",
             color=colour, va="center", fontsize=9, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3},
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3, "relpos": (0, 0.5)},
         )  # fmt: skip
+
+
+def _name_point(axes: Axes, end: End) -> None:
+    name, colour, x, y = end
+    axes.annotate(
+        name, xy=(x, y), xytext=(5, -10), textcoords="offset points", color=colour, fontsize=9
+    )
 
 
 def _colour(strategy: str) -> str:

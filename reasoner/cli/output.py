@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -69,7 +69,7 @@ def print_json(document: Any) -> None:
 
 
 @contextmanager
-def stdout_for_json(wanted: bool) -> Iterator[None]:
+def stdout_for_json(wanted: bool) -> Generator[None]:
     """Send what engines print to standard error, so that standard output is one document."""
     if not wanted:
         yield
