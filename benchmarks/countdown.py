@@ -118,7 +118,10 @@ def _intended(shown: list[int], numbers: list[int], signs: list[bool]) -> str:
     added = [x for x in left if plus[x] and not plus.subtract([x])]
     rest = Counter(left)
     rest.subtract(added)
-    for operator, group in (("+", added), ("-", [x for x in left if rest[x] > 0 and not rest.subtract([x])])):
+    for operator, group in (
+        ("+", added),
+        ("-", [x for x in left if rest[x] > 0 and not rest.subtract([x])]),
+    ):
         for x in group:
             left.remove(x)
             result = total + x if operator == "+" else total - x

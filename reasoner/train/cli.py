@@ -21,14 +21,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to `parser`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLE
-    parser.add_argument("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
-    parser.add_argument("--stage", choices=STAGES, help="run this stage only (default: all in order)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go"
+    )
+    parser.add_argument(
+        "--stage", choices=STAGES, help="run this stage only (default: all in order)"
+    )
     parser.add_argument("--steps", type=int, default=1200, help="pre-training steps")
     parser.add_argument("--verdict-steps", type=int, default=600, help="steps of learning to judge")
-    parser.add_argument("--problems", type=int, nargs=2, default=(1200, 3600), metavar=("DAGMATH", "COUNTDOWN"),
-                        help="problems to roll out")
+    parser.add_argument(
+        "--problems",
+        type=int,
+        nargs=2,
+        default=(1200, 3600),
+        metavar=("DAGMATH", "COUNTDOWN"),
+        help="problems to roll out",
+    )
     parser.add_argument("--rollouts", type=int, default=8, help="rollouts a problem")
-    parser.add_argument("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
+    parser.add_argument(
+        "--test-problems", type=int, default=1000, help="problems a task to evaluate on"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -66,14 +78,24 @@ def _rollouts(args: argparse.Namespace) -> None:
     from reasoner.train.rollouts import sample
 
     model = build()
-    model.load_state_dict(torch.load(_need(args.out / "policy.pt"), weights_only=True, map_location="cpu")["model"])
+    model.load_state_dict(
+        torch.load(_need(args.out / "policy.pt"), weights_only=True, map_location="cpu")["model"]
+    )
     export(model, args.out / "policy")
 
     async def draw() -> None:
         backend = VLLM(str(args.out / "policy"))
         try:
             for task, count in zip((DagMath(), Countdown()), args.problems, strict=True):
-                await sample(backend, task, args.out / f"{task.name}.jsonl", count, args.rollouts, args.seed, say)
+                await sample(
+                    backend,
+                    task,
+                    args.out / f"{task.name}.jsonl",
+                    count,
+                    args.rollouts,
+                    args.seed,
+                    say,
+                )
         finally:
             await backend.aclose()
 
@@ -86,7 +108,10 @@ def _verdict(args: argparse.Namespace) -> None:
     from reasoner.train.model import build, export
     from reasoner.train.verdict import train
 
-    files = [(_need(args.out / "dagmath.jsonl"), 16, 243), (_need(args.out / "countdown.jsonl"), 32, 96)]
+    files = [
+        (_need(args.out / "dagmath.jsonl"), 16, 243),
+        (_need(args.out / "countdown.jsonl"), 32, 96),
+    ]
     path = train(args.out, files, args.verdict_steps, args.seed, report=say)
     model = build()
     model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu")["model"])
@@ -102,7 +127,9 @@ def _evaluate(args: argparse.Namespace) -> dict[str, object]:
     async def measure() -> list[dict[str, object]]:
         backend = VLLM(str(args.out / "model"))
         try:
-            return await evaluate(backend, [DagMath(), Countdown()], args.test_problems, 64, args.seed, say)
+            return await evaluate(
+                backend, [DagMath(), Countdown()], args.test_problems, 64, args.seed, say
+            )
         finally:
             await backend.aclose()
 
@@ -113,5 +140,7 @@ def _evaluate(args: argparse.Namespace) -> dict[str, object]:
 
 def _need(path: Path) -> Path:
     if not path.exists():
-        raise ConfigError(f"{path} is not there; run the earlier stages first: reasoner train --out {path.parent}")
+        raise ConfigError(
+            f"{path} is not there; run the earlier stages first: reasoner train --out {path.parent}"
+        )
     return path

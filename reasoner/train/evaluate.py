@@ -65,8 +65,13 @@ def auc(scores: Sequence[float], labels: Sequence[bool]) -> float:
 
 
 async def pool(
-    backend: Backend, task: Exact, problems: int, samples: int, seed: int,
-    report: Callable[[str], None] = print, live: int = 8,
+    backend: Backend,
+    task: Exact,
+    problems: int,
+    samples: int,
+    seed: int,
+    report: Callable[[str], None] = print,
+    live: int = 8,
 ) -> list[list[Sample]]:
     """`samples` solutions of each of the first `problems` test problems."""
     gate, done = asyncio.Semaphore(live), 0
@@ -86,8 +91,12 @@ async def pool(
 
 def _sample(task: Exact, example: Example, c: Completion) -> Sample:
     return Sample(
-        task.answer(c.text), task.check(example, c.text), task.exact(example, c.text), c.verdicts,
-        task.step_labels(example.problem, c.text), len(c.token_ids),
+        task.answer(c.text),
+        task.check(example, c.text),
+        task.exact(example, c.text),
+        c.verdicts,
+        task.step_labels(example.problem, c.text),
+        len(c.token_ids),
     )
 
 
@@ -102,7 +111,8 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
     votes = [votes_at([s.answer for s in row], [s.correct for s in row], None, ks) for row in drawn]
     steps = [
         (depth, verdict, label)
-        for row in drawn for s in row
+        for row in drawn
+        for s in row
         for depth, (verdict, label) in enumerate(zip(s.verdicts, s.labels, strict=False))
     ]
     by_depth = [
@@ -110,24 +120,33 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
         for depth in range(1 + max(d for d, _, _ in steps))
     ]
     return Report(
-        task=task, problems=len(drawn), samples=each,
+        task=task,
+        problems=len(drawn),
+        samples=each,
         tokens_per_sample=fmean(s.tokens for row in drawn for s in row),
         pass_at=passes,
         exact_at={k: fmean(pass_at_k([s.exact for s in row], k) for row in drawn) for k in ks},
         majority_at={k: fmean(v[i] for v in votes) for i, k in enumerate(ks)},
         best_of_at=best,
         gap_closed=(best[ks[-1]] - passes[1]) / (passes[ks[-1]] - passes[1]),
-        steps=len(steps), step_auc=auc([v for _, v, _ in steps], [y for _, _, y in steps]),
+        steps=len(steps),
+        step_auc=auc([v for _, v, _ in steps], [y for _, _, y in steps]),
         step_auc_by_depth=by_depth,
     )
 
 
 async def evaluate(
-    backend: Backend, tasks: Sequence[Task], problems: int, samples: int, seed: int = 0,
+    backend: Backend,
+    tasks: Sequence[Task],
+    problems: int,
+    samples: int,
+    seed: int = 0,
     report: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """The report of each task, as plain data."""
     return [
-        asdict(summarise(t.name, await pool(backend, cast(Exact, t), problems, samples, seed, report)))
+        asdict(
+            summarise(t.name, await pool(backend, cast(Exact, t), problems, samples, seed, report))
+        )
         for t in tasks
     ]

@@ -15,10 +15,19 @@ def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
     torch.manual_seed(seed)
     heads = width // 64
     config = Qwen3Config(
-        vocab_size=v.SIZE, hidden_size=width, intermediate_size=3 * width, num_hidden_layers=layers,
-        num_attention_heads=heads, num_key_value_heads=heads, head_dim=64, tie_word_embeddings=False,
-        max_position_embeddings=512, rope_theta=10_000.0,
-        bos_token_id=None, eos_token_id=v.END, pad_token_id=v.PAD,
+        vocab_size=v.SIZE,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=64,
+        tie_word_embeddings=False,
+        max_position_embeddings=512,
+        rope_theta=10_000.0,
+        bos_token_id=None,
+        eos_token_id=v.END,
+        pad_token_id=v.PAD,
     )
     return Qwen3ForCausalLM(config)
 

@@ -43,7 +43,9 @@ def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     ]
 
 
-def batch(draw: Demonstrator, rows: int, length: int, rng: Random) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(
+    draw: Demonstrator, rows: int, length: int, rng: Random
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens (rows, length) and a mask of the solution's tokens, the end token included."""
     tokens = torch.full((rows, length), v.PAD)
     mask = torch.zeros((rows, length))
@@ -71,7 +73,9 @@ def token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return cross_entropy(merged.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
 
 
-def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Callable[[str], None] = print) -> Path:
+def train(
+    recipe: Recipe, folder: Path, compiled: bool = True, report: Callable[[str], None] = print
+) -> Path:
     """Train to `folder`/policy.pt, continuing from the last checkpoint found there.
 
     Returns the checkpoint's path. A checkpoint is written every minute, under another name first.
@@ -98,7 +102,11 @@ def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Callable[
             optimizer.zero_grad(set_to_none=True)
         if step % 20 == 0:
             left = (time.monotonic() - started) / (step - first + 1) * (recipe.steps - step)
-            report(f"step {step}/{recipe.steps}  loss " + " ".join(f"{x:.4f}" for x in losses) + f"  {left:.0f} s left")
+            report(
+                f"step {step}/{recipe.steps}  loss "
+                + " ".join(f"{x:.4f}" for x in losses)
+                + f"  {left:.0f} s left"
+            )
         if time.monotonic() - saved_at > 60 or step == recipe.steps - 1:
             saved_at = time.monotonic()
             _save(path, model, made, step + 1)
@@ -118,5 +126,8 @@ def _step(run: Callable[..., object], recipe: Recipe, step: int, device: str) ->
 
 def _save(path: Path, model: torch.nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
     part = path.with_suffix(".part")
-    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in made], "step": step}, part)
+    torch.save(
+        {"model": model.state_dict(), "optimizers": [o.state_dict() for o in made], "step": step},
+        part,
+    )
     part.replace(path)

@@ -17,8 +17,14 @@ from reasoner.types import Prompt, Sampling
 
 
 async def sample(
-    backend: Backend, task: Task, path: Path, problems: int, each: int, seed: int,
-    report: Callable[[str], None] = print, live: int = 64,
+    backend: Backend,
+    task: Task,
+    path: Path,
+    problems: int,
+    each: int,
+    seed: int,
+    report: Callable[[str], None] = print,
+    live: int = 64,
 ) -> None:
     """Append `each` rollouts of `problems` training problems to `path`, skipping those it has."""
     have = len(path.read_text().splitlines()) if path.exists() else 0
@@ -27,12 +33,19 @@ async def sample(
     async def one(example: Example) -> str:
         async with gate:
             prompt = Prompt(example.problem)
-            sampling = Sampling(n=each, max_tokens=task.max_tokens, seed=abs(hash((seed, example.problem.prompt))) % 2**31)
+            sampling = Sampling(
+                n=each,
+                max_tokens=task.max_tokens,
+                seed=abs(hash((seed, example.problem.prompt))) % 2**31,
+            )
             generation = await backend.generate(prompt, sampling)
         rollouts = [
-            {"ids": list(c.token_ids), "correct": task.check(example, c.text)} for c in generation.completions
+            {"ids": list(c.token_ids), "correct": task.check(example, c.text)}
+            for c in generation.completions
         ]
-        return json.dumps({"task": task.name, "prompt": example.problem.prompt, "rollouts": rollouts})
+        return json.dumps(
+            {"task": task.name, "prompt": example.problem.prompt, "rollouts": rollouts}
+        )
 
     examples = list(task.examples("train", problems, seed))[have:]
     with path.open("a") as file:
@@ -50,7 +63,9 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file if line.endswith("\n"))
 
 
-def prefix_labels(rollouts: Sequence[dict[str, Any]], ends: frozenset[int]) -> list[list[tuple[int, float]]]:
+def prefix_labels(
+    rollouts: Sequence[dict[str, Any]], ends: frozenset[int]
+) -> list[list[tuple[int, float]]]:
     """For each rollout, (index of the step's last token, Monte-Carlo value of that prefix).
 
     The value is the share of this problem's rollouts through the prefix whose outcome was right
@@ -61,7 +76,8 @@ def prefix_labels(rollouts: Sequence[dict[str, Any]], ends: frozenset[int]) -> l
         for key in _prefixes(r["ids"], ends):
             outcomes[key].append(r["correct"])
     return [
-        [(len(k) - 1, sum(outcomes[k]) / len(outcomes[k])) for k in _prefixes(r["ids"], ends)] for r in rollouts
+        [(len(k) - 1, sum(outcomes[k]) / len(outcomes[k])) for k in _prefixes(r["ids"], ends)]
+        for r in rollouts
     ]
 
 

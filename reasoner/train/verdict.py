@@ -64,14 +64,22 @@ def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tenso
     """Mean cross-entropy of the pairs' log-odds against the prefix values."""
     odds = torch.zeros_like(values)
     for first, second in v.PAIRS:
-        odds = torch.where(tokens == first, logits[..., first].float() - logits[..., second].float(), odds)
+        odds = torch.where(
+            tokens == first, logits[..., first].float() - logits[..., second].float(), odds
+        )
     known = (values >= 0).float()
     return (bce(odds, values.clamp(min=0), reduction="none") * known).sum() / known.sum()
 
 
 def train(
-    folder: Path, files: Sequence[tuple[Path, int, int]], steps: int, seed: int = 0,
-    muon: float = 0.01, adam: float = 1e-3, compiled: bool = True, report: Callable[[str], None] = print,
+    folder: Path,
+    files: Sequence[tuple[Path, int, int]],
+    steps: int,
+    seed: int = 0,
+    muon: float = 0.01,
+    adam: float = 1e-3,
+    compiled: bool = True,
+    report: Callable[[str], None] = print,
 ) -> Path:
     """Fine-tune `folder`/policy.pt on rollout files of (path, rows a batch, tokens a row)."""
     recipe = Recipe()
@@ -110,6 +118,13 @@ def train(
         if time.monotonic() - saved_at > 60 or step == steps - 1:
             saved_at = time.monotonic()
             part = path.with_suffix(".part")
-            torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in made], "step": step + 1}, part)
+            torch.save(
+                {
+                    "model": model.state_dict(),
+                    "optimizers": [o.state_dict() for o in made],
+                    "step": step + 1,
+                },
+                part,
+            )
             part.replace(path)
     return path

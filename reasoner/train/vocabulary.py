@@ -46,8 +46,12 @@ def save_tokenizer(folder: Path) -> None:
     tokenizer.decoder = decoders.Sequence([decoders.Replace("<step?>", "\n"), decoders.Fuse()])
     tokenizer.add_special_tokens([AddedToken(t) for t in ("<pad>", "<end>", "<end?>")])
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>", unk_token="<pad>",
-        clean_up_tokenization_spaces=False, model_max_length=512,
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        eos_token="<end>",
+        unk_token="<pad>",
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
     )
     fast.save_pretrained(folder)
     verdicts = {"verdicts": [list(p) for p in PAIRS], "eos": [END, END_BAD]}

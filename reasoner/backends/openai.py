@@ -1,0 +1,215 @@
+"""Any OpenAI-compatible server: completions or chat, with retries."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from reasoner.backends.prompts import Shots, Template
+from reasoner.base import ModelInfo
+from reasoner.errors import BackendError, ConfigError
+from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
+
+UNKNOWN = -1
+"""Stands for a token whose id the server does not tell."""
+
+AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+
+
+class OpenAI:
+    """A served model. A vLLM server is recognised, and asked for token ids and stop reasons.
+
+    Args:
+        model: the name the server knows the model by.
+        base_url: up to and including `/v1`.
+        api_key: sent as a bearer token.
+        chat: use the chat endpoint; a step search then continues the assistant's message.
+        system: a system message, or instructions before the prompt of a base model.
+        shots: worked examples of (problem, solution).
+        retries: further tries after 429, 5xx, a timeout or a dropped connection.
+        timeout: seconds to wait for one answer.
+        context: tokens the model can attend to, if known.
+        transport: another way to reach the server, for tests.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str = "http://127.0.0.1:8000/v1",
+        api_key: str | None = None,
+        chat: bool = False,
+        system: str = "",
+        shots: Shots = (),
+        retries: int = 5,
+        backoff: float = 0.5,
+        timeout: float = 600.0,
+        context: int = 0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise ConfigError(f"base_url {base_url!r} is not an http:// or https:// address")
+        self.model = ModelInfo(model, context)
+        self._url = base_url.rstrip("/")
+        self._chat, self._template = chat, Template(system, shots)
+        self._retries, self._backoff = retries, backoff
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(timeout, connect=10.0),
+            limits=httpx.Limits(max_connections=None),
+            transport=transport,
+        )
+        self._is_vllm: bool | None = None
+        self._problem_ids = dict[str, list[int]]()
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Exact after the server told the problem's tokens; before, its characters bound them."""
+        text = prompt.problem.prompt
+        return len(self._problem_ids.get(text, text)) + len(prompt.token_ids)
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        """Sample `sampling.n` continuations in one request.
+
+        Raises:
+            ConfigError: the server refuses the request: unknown model, too long, no access.
+            BackendError: no answer after every retry.
+        """
+        vllm = await self._recognise()
+        path = "/chat/completions" if self._chat else "/completions"
+        body = self._body(prompt, sampling, vllm)
+        answer = await self._post(path, body)
+        return self._generation(prompt, sampling, answer)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _body(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model.name,
+            "n": sampling.n,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if vllm:
+            body |= {"include_stop_str_in_output": True, "return_token_ids": True}
+        return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
+
+    def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
+        messages = self._template.messages(prompt.problem, prompt.text)
+        going_on = {"continue_final_message": True, "add_generation_prompt": False}
+        return {"messages": messages} | (going_on if vllm and prompt.text else {})
+
+    def _text(self, prompt: Prompt) -> dict[str, Any]:
+        ids = self._problem_ids.get(prompt.problem.prompt)
+        if ids and prompt.token_ids and UNKNOWN not in prompt.token_ids:
+            return {"prompt": [*ids, *prompt.token_ids]}
+        return {"prompt": self._template.text(prompt.problem) + prompt.text}
+
+    def _generation(
+        self, prompt: Prompt, sampling: Sampling, answer: Mapping[str, Any]
+    ) -> Generation:
+        try:
+            choices = sorted(answer["choices"], key=lambda c: c["index"])
+            usage = _usage(answer["usage"])
+        except (KeyError, TypeError) as e:
+            raise BackendError(f"{self._url} answered without {e}: {str(answer)[:200]}") from e
+        self._remember(prompt, answer, choices)
+        completions = [_completion(c, sampling, usage, len(choices)) for c in choices]
+        return Generation(tuple(completions), usage)
+
+    def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
+        ids = answer.get("prompt_token_ids") or choices[0].get("prompt_token_ids")
+        if ids and not prompt.token_ids:
+            self._problem_ids[prompt.problem.prompt] = list(ids)
+
+    async def _recognise(self) -> bool:
+        if self._is_vllm is None:
+            try:
+                reply = await self._client.get(self._url.removesuffix("/v1") + "/version")
+                self._is_vllm = reply.status_code == 200 and "version" in reply.text
+            except httpx.TransportError:
+                return False  # The request itself tells better what is wrong.
+        return self._is_vllm
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        trouble = ""
+        for attempt in range(self._retries + 1):
+            pause = self._backoff * 2**attempt * (0.5 + random.random())
+            try:
+                reply = await self._client.post(self._url + path, json=body)
+            except httpx.TransportError as e:
+                trouble = f"{type(e).__name__}: {e}".rstrip(": ")
+            else:
+                if reply.status_code == 200:
+                    return _json(reply)
+                trouble = f"{reply.status_code}: {_message(reply)}"
+                if reply.status_code not in AGAIN:
+                    raise ConfigError(f"{self._url} refused the request with {trouble}")
+                pause = _retry_after(reply, pause)
+            if attempt < self._retries:
+                await asyncio.sleep(pause)
+        raise BackendError(
+            f"no answer from {self._url} after {self._retries + 1} tries ({trouble});"
+            " is the server running there?"
+        )
+
+
+def _completion(choice: Any, sampling: Sampling, usage: Usage, count: int) -> Completion:
+    text = choice["message"]["content"] if "message" in choice else choice["text"]
+    text = text or ""
+    ids = choice.get("token_ids") or [UNKNOWN] * (usage.completion_tokens // count)
+    finish = _finish(choice, text, sampling)
+    if finish is Finish.STOP and not text.endswith(sampling.stop):
+        text += sampling.stop[0]
+    return Completion(text, tuple(ids), finish)
+
+
+def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:
+    """vLLM tells an end from a stop; of other servers, an empty answer means the end."""
+    if choice["finish_reason"] == "length":
+        return Finish.LENGTH
+    if not sampling.stop:
+        return Finish.EOS
+    if "stop_reason" in choice:
+        return Finish.STOP if choice["stop_reason"] in sampling.stop else Finish.EOS
+    return Finish.STOP if text else Finish.EOS
+
+
+def _usage(told: Mapping[str, Any]) -> Usage:
+    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+    return Usage(1, told["prompt_tokens"], cached, told.get("completion_tokens") or 0)
+
+
+def _retry_after(reply: httpx.Response, pause: float) -> float:
+    try:
+        return max(pause, float(reply.headers.get("retry-after", 0)))
+    except ValueError:
+        return pause
+
+
+def _message(reply: httpx.Response) -> str:
+    try:
+        told = reply.json()
+        error = told.get("error", told)
+        return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    except (ValueError, AttributeError):
+        return reply.text[:200]
+
+
+def _json(reply: httpx.Response) -> dict[str, Any]:
+    try:
+        told = reply.json()
+    except ValueError as e:
+        raise BackendError(f"{reply.url} did not answer in JSON: {reply.text[:200]!r}") from e
+    if not isinstance(told, dict):
+        raise BackendError(f"{reply.url} did not answer with a JSON object")
+    return told

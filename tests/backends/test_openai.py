@@ -1,0 +1,205 @@
+"""OpenAI-compatible servers: faults on a transport made for them, then a real `vllm serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from reasoner.backends.openai import OpenAI
+from reasoner.errors import BackendError, ConfigError
+from reasoner.run import solve
+from reasoner.search.best_of_n import BestOfN
+from reasoner.search.majority import Majority
+from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
+from tests import models
+
+PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
+Reply = Callable[[httpx.Request], httpx.Response]
+
+
+def answer(text: str = "42", reason: str = "stop", **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "text": text, "finish_reason": reason, **more}
+    return {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+
+
+class Server:
+    """Answers each POST with the next of `replies`, an exception or a response."""
+
+    def __init__(self, *replies: httpx.Response | Exception) -> None:
+        self.replies, self.bodies = list(replies), list[dict[str, Any]]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(404)
+        self.bodies.append(json.loads(request.content))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def client(server: Server, **settings: Any) -> OpenAI:
+    transport = httpx.MockTransport(server)
+    return OpenAI("m", base_url="http://test/v1", backoff=0.001, transport=transport, **settings)
+
+
+ok = httpx.Response(200, json=answer())
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.Response(429, headers={"retry-after": "0"}),
+        httpx.Response(503, text="busy"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("dropped"),
+    ],
+    ids=["429", "503", "timeout", "dropped"],
+)
+async def test_trouble_that_passes_is_tried_again(trouble: httpx.Response | Exception) -> None:
+    server = Server(trouble, trouble, ok)
+    generation = await client(server).generate(Prompt(PROBLEM), Sampling())
+    assert generation.completions[0].text == "42"
+    assert generation.usage.completion_tokens == 2
+    assert len(server.bodies) == 3
+
+
+async def test_trouble_that_stays_is_one_clear_error() -> None:
+    server = Server(*[httpx.ConnectError("refused")] * 3)
+    with pytest.raises(BackendError, match=r"no answer from http://test/v1 after 3 tries"):
+        await client(server, retries=2).generate(Prompt(PROBLEM), Sampling())
+
+
+async def test_a_refusal_is_not_tried_again() -> None:
+    server = Server(httpx.Response(404, json={"error": {"message": "no model 'm'"}}))
+    with pytest.raises(ConfigError, match="no model 'm'"):
+        await client(server).generate(Prompt(PROBLEM), Sampling())
+    assert len(server.bodies) == 1
+
+
+async def test_an_answer_that_is_not_json_is_an_error() -> None:
+    with pytest.raises(BackendError, match="JSON"):
+        await client(Server(httpx.Response(200, text="<html>"))).generate(
+            Prompt(PROBLEM), Sampling()
+        )
+
+
+async def test_a_plain_servers_stop_string_is_put_back() -> None:
+    server = Server(ok, httpx.Response(200, json=answer("")))
+    backend = client(server)
+    sampling = Sampling(stop=("\n",))
+    step = (await backend.generate(Prompt(PROBLEM), sampling)).completions[0]
+    assert (step.text, step.finish) == ("42\n", Finish.STOP)
+    end = await backend.generate(Prompt(PROBLEM).extend(step), sampling)
+    assert end.completions[0].finish is Finish.EOS
+    assert server.bodies[1]["prompt"] == PROBLEM.prompt + "42\n"
+
+
+async def test_chat_continues_the_assistants_message() -> None:
+    reply = answer()
+    reply["choices"][0]["message"] = {"content": "42"}
+    server = Server(httpx.Response(200, json=reply))
+    prompt = Prompt(PROBLEM).extend(Completion("so ", (1, 2), Finish.STOP))
+    await client(server, chat=True, system="Think.", shots=[("1+1", "2")]).generate(
+        prompt, Sampling()
+    )
+    roles = [m["role"] for m in server.bodies[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="base_url"):
+        OpenAI("m", base_url="localhost:8000")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real `vllm serve` of a tiny model on loopback."""
+    pytest.importorskip("vllm")
+    folder = models.qwen3(tmp_path_factory.mktemp("served"))
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(folder), "--host", "127.0.0.1",
+        "--port", str(port), "--served-model-name", "tiny", "--dtype", "float32", "--enforce-eager",
+        "--block-size", "32", "--enable-prompt-tokens-details", "--max-model-len", "512",
+    ]  # fmt: skip
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    log = tmp_path_factory.mktemp("log") / "serve.txt"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", process, log.read_text)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.5)
+    pytest.fail(f"vllm serve did not come up:\n{log()[-2000:]}")
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+class TestServed:
+    """Against the real server."""
+
+    async def test_ids_and_ends_come_through(self, served: str) -> None:
+        backend = OpenAI("tiny", base_url=served)
+        sampling = Sampling(n=4, max_tokens=30, stop=("\n",), seed=3)
+        generation = await backend.generate(Prompt(PROBLEM), sampling)
+        told = sum(len(c.token_ids) for c in generation.completions)
+        assert generation.usage.completion_tokens == told
+        assert all(t >= 0 for c in generation.completions for t in c.token_ids)
+        await backend.aclose()
+
+    async def test_a_search_counts_what_the_server_counts(self, served: str) -> None:
+        backend = OpenAI("tiny", base_url=served)
+        result = await solve(
+            PROBLEM, Majority(n=4), backend, sampling=Sampling(max_tokens=30, stop=("\n",))
+        )
+        drawn = sum(len(n.completion.token_ids) for n in result.trace if n.completion)
+        assert result.usage.completion_tokens == drawn
+        await backend.aclose()
+
+    async def test_an_unknown_model_is_a_clear_refusal(self, served: str) -> None:
+        backend = OpenAI("tinny", base_url=served)
+        with pytest.raises(ConfigError, match="tinny"):
+            await backend.generate(Prompt(PROBLEM), Sampling())
+        await backend.aclose()
+
+    async def test_a_verifier_without_verdicts_says_so(self, served: str) -> None:
+        from reasoner.verifiers.verdict import Verdict
+
+        backend = OpenAI("tiny", base_url=served)
+        with pytest.raises(ConfigError, match="no verdict tokens"):
+            await solve(
+                PROBLEM, BestOfN(n=4), backend, Verdict(), sampling=Sampling(max_tokens=200)
+            )
+        await backend.aclose()

@@ -1,0 +1,138 @@
+"""The in-process engine: ids, ends, verdicts, the cache, cancelling, and counts that agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from reasoner.backends.vllm import VLLM
+from reasoner.budget import Budget
+from reasoner.errors import ConfigError
+from reasoner.registry import strategies
+from reasoner.run import solve
+from reasoner.types import Finish, Problem, Prompt, Sampling, Usage
+from reasoner.verifiers.verdict import Verdict
+from tests import models
+
+pytest.importorskip("vllm")
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n")
+LONG = Problem("long", "1" * 600)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VLLM]:
+    folder = models.qwen3(tmp_path_factory.mktemp("qwen3"))
+    backend = VLLM(str(folder), kv_cache_gib=1, disable_log_stats=False)
+    yield backend
+    await backend.aclose()
+
+
+def counted() -> Usage:
+    """What the engine itself has counted so far."""
+    from prometheus_client import REGISTRY
+
+    names = ("prompt_tokens", "prefix_cache_hits", "generation_tokens")
+    read = {
+        s.name: s.value for m in REGISTRY.collect() for s in m.samples if s.name.startswith("vllm:")
+    }
+    prompt, cached, decoded = (int(read[f"vllm:{n}_total"]) for n in names)
+    return Usage(0, prompt, cached, decoded)
+
+
+async def test_samples_carry_ids_text_ends_and_verdicts(engine: VLLM) -> None:
+    sampling = Sampling(n=6, max_tokens=40, stop=("\n",), seed=1)
+    generation = await engine.generate(Prompt(PROBLEM), sampling)
+    assert len(generation.completions) == 6
+    assert generation.usage.completion_tokens == sum(
+        len(c.token_ids) for c in generation.completions
+    )
+    for c in generation.completions:
+        assert c.text == engine.checkpoint.decode(c.token_ids)
+        assert len(c.verdicts) == (c.finish is not Finish.LENGTH)
+        assert c.text.endswith("\n") == (c.finish is Finish.STOP)
+        assert c.logprob is not None
+        assert c.logprob < 0
+
+
+async def test_the_same_seed_gives_the_same_samples(engine: VLLM) -> None:
+    sampling = Sampling(n=3, max_tokens=20, seed=7)
+    first, second = [await engine.generate(Prompt(PROBLEM), sampling) for _ in range(2)]
+    assert [c.token_ids for c in first.completions] == [c.token_ids for c in second.completions]
+
+
+async def test_short_problems_hit_the_prefix_cache(engine: VLLM) -> None:
+    problem = Problem("cached", PROBLEM.prompt + "z" * 40)
+    await engine.generate(Prompt(problem), Sampling(max_tokens=1))
+    again = await engine.generate(Prompt(problem), Sampling(n=2, max_tokens=1))
+    length = engine.prompt_length(Prompt(problem))
+    assert again.usage.cached_tokens == 2 * (length // 32 * 32)
+
+
+@pytest.mark.parametrize("name", strategies.names())
+async def test_the_ledger_equals_the_engines_own_counts(engine: VLLM, name: str) -> None:
+    before = counted()
+    results = await asyncio.gather(*(
+        solve(
+            Problem(f"{name}-{i}", PROBLEM.prompt), strategies.make(name, n=6), engine, Verdict(),
+            sampling=Sampling(max_tokens=60, stop=("\n",)), budget=Budget(tokens=600), seed=i,
+        )
+        for i in range(3)
+    ))  # fmt: skip
+    spent = sum((r.usage for r in results), Usage())
+    after = counted()
+    assert spent.prompt_tokens == after.prompt_tokens - before.prompt_tokens
+    assert spent.cached_tokens == after.cached_tokens - before.cached_tokens
+    assert spent.completion_tokens == after.completion_tokens - before.completion_tokens
+
+
+async def test_cancelling_aborts_in_the_engine(engine: VLLM) -> None:
+    call = asyncio.create_task(engine.generate(Prompt(PROBLEM), Sampling(n=32, max_tokens=400)))
+    running: Any = await engine.start()
+    while not running.output_processor.has_unfinished_requests():
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    for _ in range(100):
+        if not running.output_processor.has_unfinished_requests():
+            break
+        await asyncio.sleep(0.02)
+    assert not running.output_processor.has_unfinished_requests()
+
+
+async def test_a_problem_longer_than_the_context_is_refused(engine: VLLM) -> None:
+    with pytest.raises(ConfigError, match=r"600 tokens.*context of 512"):
+        await engine.generate(Prompt(LONG), Sampling())
+
+
+async def test_gpt2_is_served_too(tmp_path: Path) -> None:
+    backend = VLLM(str(models.gpt2(tmp_path / "gpt2")), kv_cache_gib=1)
+    try:
+        sampling = Sampling(n=2, max_tokens=12, seed=0)
+        generation = await backend.generate(Prompt(PROBLEM), sampling)
+    finally:
+        await backend.aclose()
+    assert all(c.verdicts == () and 0 < len(c.token_ids) <= 12 for c in generation.completions)
+    assert backend.model.layers == 2
+
+
+@pytest.mark.parametrize("path", ["./no-such-folder", "nowhere"])
+async def test_a_missing_folder_is_told_at_once(path: str) -> None:
+    with pytest.raises(ConfigError, match="no model folder"):
+        VLLM(path)
+
+
+async def test_a_folder_without_a_model_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no config\.json"):
+        VLLM(str(tmp_path))
