@@ -56,7 +56,7 @@ def play(state: State, line: str) -> State | None:
     have.subtract((left, right))
     if min(have.values()) < 0 or apply(left, match[2], right) != result:
         return None
-    rest = tuple(sorted(have.elements())) + (result,)
+    rest = (*sorted(have.elements()), result)
     return rest if sorted(map(int, match[5].split(","))) == sorted(rest) else None
 
 

@@ -204,6 +204,7 @@ def demonstrate(rng: Random, tier: str, slip: float) -> tuple[str, str] | None:
 
 def _miscopy(rng: Random, value: int) -> int:
     """`value` with one digit replaced by a neighbour, as a lost carry would."""
-    place = 10 ** rng.randrange(4)
+    place: int = 10 ** rng.randrange(4)
     digit = value // place % 10
-    return value + (((digit + rng.choice((1, 9))) % 10) - digit) * place
+    other = (digit + rng.choice((1, 9))) % 10
+    return value + (other - digit) * place

@@ -19,13 +19,12 @@ from reasoner.api import EMBEDDED, Reasoner
 from reasoner.backends.vllm import VLLM
 from reasoner.base import Task
 from reasoner.registry import strategies, tasks
-from reasoner.types import Problem, Prompt
+from reasoner.types import Problem
 
 
 async def bare(backend: VLLM, problems: list[Problem], n: int, length: int) -> int:
     """Sample `n` solutions of every problem straight from the engine; returns decoded tokens."""
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind
+    from vllm.sampling_params import RequestOutputKind, SamplingParams
 
     engine = await backend.start()
     params = SamplingParams(

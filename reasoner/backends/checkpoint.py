@@ -15,15 +15,15 @@ from reasoner.errors import ConfigError
 class Checkpoint:
     """A model folder, or a Hugging Face name.
 
-    A folder may hold `reasoner.json`: `{"verdicts": [[good, bad], ...], "eos": [ids]}` names pairs
+    `limit` shortens its context. A folder may hold `reasoner.json`: `{"verdicts": [[good, bad], ...], "eos": [ids]}` names pairs
     of tokens that end a step or a solution alike and by which the model judges what it wrote.
 
     Raises:
         ConfigError: the folder is missing or holds no model.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, limit: int | None = None) -> None:
+        self.path, self._limit = path, limit
         folder = Path(path).expanduser()
         if folder.is_dir():
             if not (folder / "config.json").exists():
@@ -67,15 +67,17 @@ class Checkpoint:
         ends = self._verdicts.get("eos") or [self.tokenizer.eos_token_id]
         return frozenset(e for e in ends if e is not None)
 
-    def info(self, limit: int | None = None) -> ModelInfo:
-        """Name and size; `limit` shortens the context."""
+    @cached_property
+    def info(self) -> ModelInfo:
+        """Name and size; the limit given shortens the context."""
         import torch
         from transformers import AutoModelForCausalLM
 
         config = self.config
         with torch.device("meta"):
             size = AutoModelForCausalLM.from_config(config).num_parameters()
-        context = min(config.max_position_embeddings, limit or config.max_position_embeddings)
+        longest = config.max_position_embeddings
+        context = min(longest, self._limit or longest)
         return ModelInfo(
             Path(self.path).name, context, size, config.num_hidden_layers, config.hidden_size
         )

@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import count
 from math import exp
 from pathlib import Path
@@ -48,20 +47,18 @@ class VLLM:
         kv_cache_gib: int = 2,
         **engine_args: Any,
     ) -> None:
-        self.checkpoint = Checkpoint(model)
+        self.checkpoint = Checkpoint(model, engine_args.get("max_model_len"))
         self._template = Template(system, shots)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine: Any = None
         self._starting = asyncio.Lock()
         self._ids = count()
         self._prompts = dict[str, list[int]]()
-        self._settings = dict[Sampling, list[Any]]()
 
-    @cached_property
+    @property
     def model(self) -> ModelInfo:
         """The model's name and size, read from its configuration."""
-        limit = self._engine_args.get("max_model_len")
-        return self.checkpoint.info(limit)
+        return self.checkpoint.info
 
     def prompt_length(self, prompt: Prompt) -> int:
         """Tokens of the rendered problem and of what was sampled after it."""
@@ -99,11 +96,10 @@ class VLLM:
 
     async def _draw(self, engine: Any, ids: list[int], params: Any) -> Any:
         """One sample. Cancelling it, or closing the iterator, aborts the request in the engine."""
-        output = None
+        name, output = f"reasoner-{next(self._ids)}", None
         try:
-            name = f"reasoner-{next(self._ids)}"
-            async for output in engine.generate({"prompt_token_ids": ids}, params, name):
-                pass
+            async for part in engine.generate({"prompt_token_ids": ids}, params, name):
+                output = part
         except asyncio.CancelledError:
             raise
         except ValueError as e:
@@ -133,8 +129,7 @@ class VLLM:
 
     def _params(self, sampling: Sampling) -> list[Any]:
         """Engine settings of each sample; the same request seed gives the same samples."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         tokens, strings = self.checkpoint.stops(sampling.stop)
         watched = self.checkpoint.watched

@@ -6,43 +6,36 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
 
-STAGES = ("policy", "rollouts", "verdict", "evaluate")
 EXAMPLE = """example:
   reasoner train --out runs/train                 every stage, continuing where it was stopped
   reasoner train --out runs/train --stage policy  pre-training alone
 """
+T = TypeVar("T")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to `parser`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLE
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go"
-    )
-    parser.add_argument(
-        "--stage", choices=STAGES, help="run this stage only (default: all in order)"
-    )
-    parser.add_argument("--steps", type=int, default=1200, help="pre-training steps")
-    parser.add_argument("--verdict-steps", type=int, default=600, help="steps of learning to judge")
-    parser.add_argument(
-        "--problems",
-        type=int,
-        nargs=2,
-        default=(1200, 3600),
-        metavar=("DAGMATH", "COUNTDOWN"),
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
+    add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
+    add("--steps", type=int, default=1200, help="pre-training steps")
+    add("--verdict-steps", type=int, default=600, help="steps of learning to judge")
+    add(
+        "--problems", type=int, nargs=2, default=(1200, 3600), metavar=("DAGMATH", "COUNTDOWN"),
         help="problems to roll out",
-    )
-    parser.add_argument("--rollouts", type=int, default=8, help="rollouts a problem")
-    parser.add_argument(
-        "--test-problems", type=int, default=1000, help="problems a task to evaluate on"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    )  # fmt: skip
+    add("--rollouts", type=int, default=8, help="rollouts a problem")
+    add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
+    add("--seed", type=int, default=0)
+    add("--json", action="store_true", help="one JSON document on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("reasoner train: steps, problems and rollouts must be positive")
     result: dict[str, object] = {"model": str(args.out / "model")}
     for stage in [args.stage] if args.stage else STAGES:
-        told = globals()[f"_{stage}"](args)
-        result |= told or {}
+        result |= STAGES[stage](args) or {}
     print(json.dumps(result, indent=1) if args.json else f"model: {result['model']}")
     return 0
 
@@ -62,85 +54,87 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _policy(args: argparse.Namespace) -> None:
+def policy(args: argparse.Namespace) -> None:
+    """Pre-train on demonstrations and export what came of it."""
     from reasoner.train.policy import Recipe, train
 
-    train(Recipe(steps=args.steps, seed=args.seed), args.out, report=say)
+    _export(train(Recipe(steps=args.steps, seed=args.seed), args.out, report=say), "policy")
 
 
-def _rollouts(args: argparse.Namespace) -> None:
-    import torch
-
-    from reasoner.backends.vllm import VLLM
-    from reasoner.benchmarks.countdown import Countdown
-    from reasoner.benchmarks.dagmath import DagMath
-    from reasoner.train.model import build, export
+def rollouts(args: argparse.Namespace) -> None:
+    """Sample the policy on training problems."""
+    from reasoner.base import Backend
     from reasoner.train.rollouts import sample
 
-    model = build()
-    model.load_state_dict(
-        torch.load(_need(args.out / "policy.pt"), weights_only=True, map_location="cpu")["model"]
-    )
-    export(model, args.out / "policy")
+    async def draw(backend: Backend) -> None:
+        for task, count in zip(_tasks(), args.problems, strict=True):
+            file = args.out / f"{task.name}.jsonl"
+            await sample(backend, task, file, count, args.rollouts, args.seed, say)
 
-    async def draw() -> None:
-        backend = VLLM(str(args.out / "policy"))
-        try:
-            for task, count in zip((DagMath(), Countdown()), args.problems, strict=True):
-                await sample(
-                    backend,
-                    task,
-                    args.out / f"{task.name}.jsonl",
-                    count,
-                    args.rollouts,
-                    args.seed,
-                    say,
-                )
-        finally:
-            await backend.aclose()
-
-    asyncio.run(draw())
+    _served(args.out / "policy", draw)
 
 
-def _verdict(args: argparse.Namespace) -> None:
-    import torch
-
-    from reasoner.train.model import build, export
+def verdict(args: argparse.Namespace) -> None:
+    """Fine-tune on the rollouts and export the model that judges itself."""
     from reasoner.train.verdict import train
 
-    files = [
-        (_need(args.out / "dagmath.jsonl"), 16, 243),
-        (_need(args.out / "countdown.jsonl"), 32, 96),
-    ]
-    path = train(args.out, files, args.verdict_steps, args.seed, report=say)
-    model = build()
-    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu")["model"])
-    export(model, args.out / "model")
+    sizes = {"dagmath": (16, 243), "countdown": (32, 96)}
+    files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
+    _export(train(args.out, files, args.verdict_steps, args.seed, report=say), "model")
 
 
-def _evaluate(args: argparse.Namespace) -> dict[str, object]:
-    from reasoner.backends.vllm import VLLM
-    from reasoner.benchmarks.countdown import Countdown
-    from reasoner.benchmarks.dagmath import DagMath
+def evaluation(args: argparse.Namespace) -> dict[str, object]:
+    """Measure the model on the test splits."""
+    from reasoner.base import Backend
     from reasoner.train.evaluate import evaluate
 
-    async def measure() -> list[dict[str, object]]:
-        backend = VLLM(str(args.out / "model"))
-        try:
-            return await evaluate(
-                backend, [DagMath(), Countdown()], args.test_problems, 64, args.seed, say
-            )
-        finally:
-            await backend.aclose()
+    async def measure(backend: Backend) -> list[dict[str, Any]]:
+        return await evaluate(backend, _tasks(), args.test_problems, 64, args.seed, say)
 
-    report = asyncio.run(measure())
+    report = _served(args.out / "model", measure)
     (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
     return {"evaluation": report}
 
 
+Stage = Callable[[argparse.Namespace], dict[str, object] | None]
+STAGES: dict[str, Stage] = {
+    "policy": policy, "rollouts": rollouts, "verdict": verdict, "evaluate": evaluation,
+}  # fmt: skip
+
+
+def _tasks() -> list[Any]:
+    from reasoner.benchmarks.countdown import Countdown
+    from reasoner.benchmarks.dagmath import DagMath
+
+    return [DagMath(), Countdown()]
+
+
+def _served(folder: Path, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Run `work` on an engine that serves `folder`."""
+    from reasoner.backends.vllm import VLLM
+
+    async def main() -> T:
+        backend = VLLM(str(_need(folder)))
+        try:
+            return await work(backend)
+        finally:
+            await backend.aclose()
+
+    return asyncio.run(main())
+
+
+def _export(checkpoint: Path, name: str) -> None:
+    import torch
+
+    from reasoner.train.model import build, export
+
+    model = build()
+    model.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["model"])
+    export(model, checkpoint.parent / name)
+
+
 def _need(path: Path) -> Path:
     if not path.exists():
-        raise ConfigError(
-            f"{path} is not there; run the earlier stages first: reasoner train --out {path.parent}"
-        )
+        again = f"reasoner train --out {path.parent}"
+        raise ConfigError(f"{path} is not there; run the earlier stages first: {again}")
     return path

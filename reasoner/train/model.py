@@ -8,6 +8,7 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from reasoner.train import vocabulary as v
+from reasoner.train.loop import device
 
 
 def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
@@ -24,12 +25,14 @@ def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
         head_dim=64,
         tie_word_embeddings=False,
         max_position_embeddings=512,
-        rope_theta=10_000.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         bos_token_id=None,
         eos_token_id=v.END,
         pad_token_id=v.PAD,
     )
-    return Qwen3ForCausalLM(config)
+    model = Qwen3ForCausalLM(config)
+    torch.nn.Module.to(model, device())
+    return model
 
 
 def export(model: Qwen3ForCausalLM, folder: Path) -> None:
@@ -39,11 +42,12 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     change what follows it.
     """
     with torch.no_grad():
-        table = model.get_input_embeddings().weight
+        table = model.model.embed_tokens.weight
         for first, second in v.PAIRS:
             table[second] = table[first]
     folder.mkdir(parents=True, exist_ok=True)
     copy = build(model.config.num_hidden_layers, model.config.hidden_size)
     copy.load_state_dict(model.state_dict())
-    copy.to(torch.bfloat16).save_pretrained(folder)
+    torch.nn.Module.to(copy, torch.bfloat16)
+    copy.save_pretrained(folder)
     v.save_tokenizer(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.train import vocabulary as v
+from reasoner.train.loop import Report, device, fit
 from reasoner.train.model import build
-from reasoner.train.optimizer import optimizers, schedule
+from reasoner.train.optimizer import optimizers
 
 Demonstrator = Callable[[Random], tuple[str, str] | None]
 
@@ -73,61 +73,22 @@ def token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return cross_entropy(merged.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
 
 
-def train(
-    recipe: Recipe, folder: Path, compiled: bool = True, report: Callable[[str], None] = print
-) -> Path:
-    """Train to `folder`/policy.pt, continuing from the last checkpoint found there.
-
-    Returns the checkpoint's path. A checkpoint is written every minute, under another name first.
-    """
+def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Report = print) -> Path:
+    """Train to `folder`/policy.pt, continuing from the last checkpoint found there."""
     folder.mkdir(parents=True, exist_ok=True)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = build(recipe.layers, recipe.width, recipe.seed).to(device)
-    made = optimizers(model, recipe.muon, recipe.adam)
-    path, first = folder / "policy.pt", 0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(made, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        first = state["step"]
-    run = torch.compile(model) if compiled else model
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
-    started = saved_at = time.monotonic()
-    for step in range(first, recipe.steps):
-        schedule(made, step / recipe.steps)
-        losses = list(_step(run, recipe, step, device))
-        for optimizer in made:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        if step % 20 == 0:
-            left = (time.monotonic() - started) / (step - first + 1) * (recipe.steps - step)
-            report(
-                f"step {step}/{recipe.steps}  loss "
-                + " ".join(f"{x:.4f}" for x in losses)
-                + f"  {left:.0f} s left"
-            )
-        if time.monotonic() - saved_at > 60 or step == recipe.steps - 1:
-            saved_at = time.monotonic()
-            _save(path, model, made, step + 1)
-    return path
+    model = build(recipe.layers, recipe.width, recipe.seed)
+    made = optimizers(model, recipe.muon, recipe.adam)
+    run = torch.compile(model) if compiled else model
 
+    def losses(step: int) -> Iterator[str]:
+        rng = Random(f"{recipe.seed}/{step}")
+        for draw, rows, length in demonstrators(recipe):
+            tokens, mask = (t.to(device()) for t in batch(draw, rows, length, rng))
+            logits = run(input_ids=tokens[:, :-1], use_cache=False).logits
+            weight = mask[:, 1:]
+            loss = (token_loss(logits, tokens[:, 1:]) * weight).sum() / weight.sum()
+            (loss / 2).backward()
+            yield f"{loss.item():.4f}"
 
-def _step(run: Callable[..., object], recipe: Recipe, step: int, device: str) -> Iterator[float]:
-    rng = Random(f"{recipe.seed}/{step}")
-    for draw, rows, length in demonstrators(recipe):
-        tokens, mask = (t.to(device) for t in batch(draw, rows, length, rng))
-        logits = run(input_ids=tokens[:, :-1], use_cache=False).logits  # type: ignore[attr-defined]
-        weight = mask[:, 1:]
-        loss = (token_loss(logits, tokens[:, 1:]) * weight).sum() / weight.sum()
-        (loss / 2).backward()
-        yield float(loss)
-
-
-def _save(path: Path, model: torch.nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
-    part = path.with_suffix(".part")
-    torch.save(
-        {"model": model.state_dict(), "optimizers": [o.state_dict() for o in made], "step": step},
-        part,
-    )
-    part.replace(path)
+    return fit(model, made, folder / "policy.pt", recipe.steps, losses, report)

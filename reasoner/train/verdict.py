@@ -7,8 +7,7 @@ the two separator tokens should be as probable as the prefix is valuable.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,9 +16,10 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from reasoner.train import vocabulary as v
+from reasoner.train.loop import Report, device, fit
 from reasoner.train.model import build
-from reasoner.train.optimizer import optimizers, schedule
-from reasoner.train.policy import Recipe, token_loss
+from reasoner.train.optimizer import optimizers
+from reasoner.train.policy import token_loss
 from reasoner.train.rollouts import prefix_labels, read
 
 ENDS = frozenset(i for pair in v.PAIRS for i in pair)
@@ -79,52 +79,24 @@ def train(
     muon: float = 0.01,
     adam: float = 1e-3,
     compiled: bool = True,
-    report: Callable[[str], None] = print,
+    report: Report = print,
 ) -> Path:
     """Fine-tune `folder`/policy.pt on rollout files of (path, rows a batch, tokens a row)."""
-    recipe = Recipe()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = build(recipe.layers, recipe.width).to(device)
+    model = build()
     model.load_state_dict(torch.load(folder / "policy.pt", weights_only=True)["model"])
     made = optimizers(model, muon, adam)
-    path, first = folder / "verdict.pt", 0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(made, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        first = state["step"]
     data = [(load(file), rows, length) for file, rows, length in files]
     run = torch.compile(model) if compiled else model
-    started = saved_at = time.monotonic()
-    for step in range(first, steps):
-        schedule(made, step / steps, warmup=0.02)
-        told = list[str]()
+
+    def losses(step: int) -> Iterator[str]:
         for i, (rows, size, length) in enumerate(data):
             chosen = Random(f"{seed}/{step}/{i}").sample(rows, size)
-            tokens, mask, values = (t.to(device) for t in tensors(chosen, length))
+            tokens, mask, values = (t.to(device()) for t in tensors(chosen, length))
             logits = run(input_ids=tokens[:, :-1], use_cache=False).logits
             weight = mask[:, 1:]
             policy = (token_loss(logits, tokens[:, 1:]) * weight).sum() / weight.sum()
             verdict = verdict_loss(logits, tokens[:, 1:], values[:, 1:])
             ((policy + verdict) / 2).backward()
-            told.append(f"{policy.item():.4f}+{verdict.item():.4f}")
-        for optimizer in made:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        if step % 20 == 0:
-            left = (time.monotonic() - started) / (step - first + 1) * (steps - step)
-            report(f"step {step}/{steps}  loss {' '.join(told)}  {left:.0f} s left")
-        if time.monotonic() - saved_at > 60 or step == steps - 1:
-            saved_at = time.monotonic()
-            part = path.with_suffix(".part")
-            torch.save(
-                {
-                    "model": model.state_dict(),
-                    "optimizers": [o.state_dict() for o in made],
-                    "step": step + 1,
-                },
-                part,
-            )
-            part.replace(path)
-    return path
+            yield f"{policy.item():.4f}+{verdict.item():.4f}"
+
+    return fit(model, made, folder / "verdict.pt", steps, losses, report)

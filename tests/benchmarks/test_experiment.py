@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     Bench = object
 
-SMALL = {"strategies": ["greedy", "best-of-n"], "problems": 12}
+SMALL: dict[str, Any] = {"strategies": ["greedy", "best-of-n"], "problems": 12}
 
 
 async def test_every_problem_of_every_experiment_is_recorded(

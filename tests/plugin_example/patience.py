@@ -15,11 +15,11 @@ class Patience:
 
     async def search(self, run: Run) -> Node:
         """Sample, score, keep the best, count the disappointments."""
-        chosen, disappointed = None, 0
+        chosen, disappointed = run.trace.root, 0
         while disappointed < self.n:
             [node] = await run.expand([run.trace.root])
             await run.score([node])
-            better = chosen is None or best([chosen, node]) is node
+            better = best([chosen, node]) is node
             chosen, disappointed = (node, 0) if better else (chosen, disappointed + 1)
             run.offer(chosen)
-        return chosen or run.trace.root
+        return chosen

@@ -1,0 +1,67 @@
+"""The loop that both stages of training share: resume, step, report, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from reasoner.train.optimizer import schedule
+
+Report = Callable[[str], None]
+
+
+def device() -> str:
+    """CUDA if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fit(
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    path: Path,
+    steps: int,
+    losses: Callable[[int], Iterable[str]],
+    report: Report,
+) -> Path:
+    """Optimise until `steps`, going on from the checkpoint at `path` if there is one.
+
+    `losses` adds the gradients of a step to `model` and tells what it saw. A checkpoint is written
+    every minute, under another name first, so that a killed run loses at most a minute.
+    """
+    first = _restore(path, model, optimizers)
+    started = saved = time.monotonic()
+    for step in range(first, steps):
+        schedule(optimizers, step / steps)
+        told = " ".join(losses(step))
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        now = time.monotonic()
+        if step % 20 == 0:
+            left = (now - started) / (step - first + 1) * (steps - step)
+            report(f"step {step}/{steps}  loss {told}  {left:.0f} s left")
+        if now - saved > 60 or step == steps - 1:
+            saved = now
+            _save(path, model, optimizers, step + 1)
+    return path
+
+
+def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    return int(state["step"])
+
+
+def _save(path: Path, model: nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
+    part = path.with_suffix(".part")
+    states = [o.state_dict() for o in made]
+    torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, part)
+    part.replace(path)
