@@ -63,9 +63,21 @@ class Checkpoint:
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """Tokens that end a solution."""
-        ends = self._verdicts.get("eos") or [self.tokenizer.eos_token_id]
-        return frozenset(e for e in ends if e is not None)
+        """Tokens that end a solution; chat models often have several."""
+        if ends := self._verdicts.get("eos"):
+            return frozenset(ends)
+        told = (self.tokenizer.eos_token_id, self.config.eos_token_id, self._generation_ends())
+        return frozenset(
+            e for t in told for e in (t if isinstance(t, list) else [t]) if e is not None
+        )
+
+    def _generation_ends(self) -> Any:
+        from transformers import GenerationConfig
+
+        try:
+            return GenerationConfig.from_pretrained(self.path).eos_token_id
+        except OSError:  # Base models often have no such file.
+            return None
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -83,15 +95,24 @@ class Checkpoint:
         )
 
     def stops(self, strings: Sequence[str]) -> tuple[list[int], list[str]]:
-        """Split stop strings into those that are one token and the rest; ends come along."""
+        """Split stop strings into tokens and the rest, which need text; ends come along.
+
+        A newline is safe to stop on as a token only where no other token has one inside: many
+        vocabularies have a token for a full stop and a newline.
+        """
         tokens, rest = set(self.ends), list[str]()
         for string in strings:
-            ids = self.tokenizer.encode(string, add_special_tokens=False)
-            if len(ids) == 1:
-                tokens |= {ids[0], *(t for pair in self.pairs if ids[0] in pair for t in pair)}
+            carriers = [i for i, piece in enumerate(self._pieces) if string in piece]
+            if len(string) == 1 and carriers and all(self._pieces[i] == string for i in carriers):
+                tokens.update(carriers)
             else:
                 rest.append(string)
         return sorted(tokens), rest
+
+    @cached_property
+    def _pieces(self) -> list[str]:
+        """The text of every token."""
+        return list(self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids` without special tokens."""

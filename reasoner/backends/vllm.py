@@ -84,15 +84,15 @@ class VLLM:
         async with self._starting:
             if self._engine is None:
                 self._engine = await asyncio.to_thread(_launch, self._arguments())
-                atexit.register(_shutdown, self._engine)
+                atexit.register(self._engine.shutdown)
         return self._engine
 
     async def aclose(self) -> None:
         """Stop the engine and its process."""
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            atexit.unregister(_shutdown)
-            _shutdown(engine)
+            atexit.unregister(engine.shutdown)
+            engine.shutdown()
 
     async def _draw(self, engine: Any, ids: list[int], params: Any) -> Any:
         """One sample. Cancelling it, or closing the iterator, aborts the request in the engine."""
@@ -191,6 +191,9 @@ class VLLM:
         if not _cuda():
             # Below 32 vLLM refuses; its default of 128 never hits on short problems.
             arguments |= {"block_size": 32, "enforce_eager": True, "dtype": "float32"}
+            # A seeded request whose prompt is split into chunks kills vLLM 0.32's CPU worker.
+            whole = max(2048, self.model.context)
+            arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": whole}
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(self._kv_cache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         return arguments | self._engine_args
@@ -206,10 +209,6 @@ def _launch(arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"vLLM cannot serve {arguments['model']!r}: {e}") from e
     except Exception as e:
         raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
-
-
-def _shutdown(engine: Any) -> None:
-    engine.shutdown()
 
 
 def _cuda() -> bool:

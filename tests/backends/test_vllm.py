@@ -71,6 +71,13 @@ async def test_the_same_seed_gives_the_same_samples(engine: VLLM) -> None:
     assert [c.token_ids for c in first.completions] == [c.token_ids for c in second.completions]
 
 
+async def test_seeded_samples_survive_a_burst_of_prompts(engine: VLLM) -> None:
+    """More prompt tokens at once than one engine step takes; a split prompt would kill vLLM."""
+    problems = [Problem(str(i), f"{i}" + "z" * 100) for i in range(60)]
+    calls = [engine.generate(Prompt(p), Sampling(max_tokens=2, seed=3)) for p in problems]
+    assert len(await asyncio.gather(*calls)) == 60
+
+
 async def test_short_problems_hit_the_prefix_cache(engine: VLLM) -> None:
     problem = Problem("cached", PROBLEM.prompt + "z" * 40)
     await engine.generate(Prompt(problem), Sampling(max_tokens=1))

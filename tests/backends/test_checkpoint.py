@@ -1,0 +1,35 @@
+"""What a model's files tell: which tokens end a step and a solution."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reasoner.backends.checkpoint import Checkpoint
+from tests import models
+
+pytest.importorskip("transformers")
+
+
+def test_a_newline_stops_as_a_token_where_it_only_stands_alone(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(models.qwen3(tmp_path)))
+    assert checkpoint.stops(("\n",)) == ([1, 2, 3, 4], [])
+    assert checkpoint.stops(("\n\n",)) == ([1, 2], ["\n\n"])
+
+
+def test_a_newline_inside_other_tokens_is_looked_for_in_the_text(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = models.gpt2(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([".\n"])
+    tokenizer.save_pretrained(folder)
+    assert Checkpoint(str(folder)).stops(("\n",)) == ([1], ["\n"])
+
+
+def test_every_end_the_model_declares_is_an_end(tmp_path: Path) -> None:
+    folder = models.gpt2(tmp_path)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 7]}))
+    assert Checkpoint(str(folder)).ends == {1, 7}
