@@ -196,9 +196,9 @@ class Countdown:
         return self.check(example, solution) and all(self.step_labels(example.problem, solution))
 
 
-def demonstrate(rng: Random, tier: str, slip: float = 0.0) -> tuple[str, str] | None:
+def demonstrate(rng: Random) -> tuple[str, str] | None:
     """A training pair (prompt, solution), or None for a problem of another split than train."""
-    puzzle = draw(rng, TIERS[tier])
+    puzzle = draw(rng, TIERS["default"])
     return (puzzle.prompt, puzzle.solution) if split_of(_identity(puzzle)) == "train" else None
 
 

@@ -24,7 +24,8 @@ from reasoner.errors import ConfigError
 from reasoner.types import Problem
 
 MODULUS = 10_000
-TIERS = {"easy": (3, 5), "default": (6, 9), "hard": (10, 12)}
+TIERS = {"easy": (6, 7), "default": (8, 9), "hard": (10, 12)}
+TAUGHT = (6, 9)
 LEAVES = 3
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
@@ -111,7 +112,7 @@ def parse(prompt: str) -> Derivation:
 
 @dataclass(frozen=True, slots=True)
 class DagMath:
-    """Chains of 6 to 9 additions and subtractions modulo 10,000 (`tier`: easy, default or hard)."""
+    """Chains of 8 or 9 additions and subtractions (`tier`: easy 6-7, hard 10-12, never taught)."""
 
     tier: str = "default"
 
@@ -176,14 +177,14 @@ def _line(d: Definition, values: dict[str, int]) -> str:
     return f"{d.left}{left}{d.operator}{d.right}{right}={d.name}{result}"
 
 
-def demonstrate(rng: Random, tier: str, slip: float) -> tuple[str, str] | None:
+def demonstrate(rng: Random, slip: float) -> tuple[str, str] | None:
     """A training pair (prompt, solution) by a demonstrator who slips on a share of the lines.
 
     A slip miscopies an operand, takes another letter's value, or gets one digit of the result
     wrong; the lines after it follow from it, as a person's would. Returns None for a problem that
     belongs to another split than train.
     """
-    item = draw(rng, *TIERS[tier])
+    item = draw(rng, *TAUGHT)
     if split_of(_identity(item)) != "train":
         return None
     values, lines = dict(item.leaves), list[str]()

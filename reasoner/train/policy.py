@@ -38,8 +38,8 @@ class Recipe:
 def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
-        (lambda r: dagmath.demonstrate(r, "default", recipe.slip), recipe.dagmath_rows, 243),
-        (lambda r: countdown.demonstrate(r, "default"), recipe.countdown_rows, 86),
+        (lambda r: dagmath.demonstrate(r, recipe.slip), recipe.dagmath_rows, 243),
+        (countdown.demonstrate, recipe.countdown_rows, 86),
     ]
 
 
