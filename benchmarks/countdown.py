@@ -155,7 +155,7 @@ class Countdown:
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
         rng = Random(f"countdown/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, TIERS[self.tier]), _identity, split, count, rng)
+        drawn = distinct(lambda r: draw(r, TIERS[self.tier]), identity, split, count, rng)
         for i, puzzle in enumerate(drawn):
             problem = Problem(f"countdown-{self.tier}-{split}-{seed}-{i}", puzzle.prompt)
             yield Example(problem, str(puzzle.target))
@@ -199,10 +199,11 @@ class Countdown:
 def demonstrate(rng: Random) -> tuple[str, str] | None:
     """A training pair (prompt, solution), or None for a problem of another split than train."""
     puzzle = draw(rng, TIERS["default"])
-    return (puzzle.prompt, puzzle.solution) if split_of(_identity(puzzle)) == "train" else None
+    return (puzzle.prompt, puzzle.solution) if split_of(identity(puzzle)) == "train" else None
 
 
-def _identity(puzzle: Puzzle) -> str:
+def identity(puzzle: Puzzle) -> str:
+    """What makes two puzzles the same, whatever the order of their numbers."""
     return f"{sorted(puzzle.numbers)}={puzzle.target}"
 
 

@@ -135,7 +135,7 @@ class DagMath:
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
         rng = Random(f"dagmath/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, *TIERS[self.tier]), _identity, split, count, rng)
+        drawn = distinct(lambda r: draw(r, *TIERS[self.tier]), identity, split, count, rng)
         for i, item in enumerate(drawn):
             answer = str(item.values()[item.chain[-1].name])
             yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
@@ -168,8 +168,9 @@ class DagMath:
         return self.check(example, solution) and all(self.step_labels(example.problem, solution))
 
 
-def _identity(item: Derivation) -> str:
-    return f"{item.leaves}{item.chain}"
+def identity(item: Derivation) -> str:
+    """What makes two derivations the same, however their definitions are shuffled."""
+    return f"{sorted(item.leaves.items())}{item.chain}"
 
 
 def _line(d: Definition, values: dict[str, int]) -> str:
@@ -185,7 +186,7 @@ def demonstrate(rng: Random, slip: float) -> tuple[str, str] | None:
     belongs to another split than train.
     """
     item = draw(rng, *TAUGHT)
-    if split_of(_identity(item)) != "train":
+    if split_of(identity(item)) != "train":
         return None
     values, lines = dict(item.leaves), list[str]()
     for d in item.chain:

@@ -1,0 +1,153 @@
+"""The generated tasks: splits that cannot meet, checkers that cannot be fooled, exact labels."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from reasoner.base import Example
+from reasoner.benchmarks import countdown, dagmath
+from reasoner.benchmarks.countdown import Countdown
+from reasoner.benchmarks.dagmath import DagMath
+from reasoner.benchmarks.splits import SPLITS, split_of
+from reasoner.errors import ConfigError
+from reasoner.types import Problem
+
+TASKS = [Countdown(), DagMath()]
+each = pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
+DAG = Example(Problem("d", "dg:d=c-b,b=1840,c=a+b,a=7025,e=3333?d\n"), "5207")
+DAG_SOLUTION = "a7025+b1840=c8865\nc8865-b1840=d7025"
+GAME = Example(Problem("g", "cd:12,3,25,7,4=306\n"), "306")
+GAME_SOLUTION = "12*25=300:3,7,4,300\n300+3=303:7,4,303\n303+7=310:4,310\n310-4=306:306"
+
+
+@each
+def test_splits_are_disjoint_and_the_same_every_time(task: Countdown | DagMath) -> None:
+    drawn = {s: {e.problem.prompt for e in task.examples(s, 400)} for s in SPLITS}
+    assert all(len(prompts) == 400 for prompts in drawn.values())
+    assert not drawn["train"] & drawn["test"]
+    assert not drawn["dev"] & (drawn["train"] | drawn["test"])
+    assert drawn["test"] == {e.problem.prompt for e in task.examples("test", 400)}
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_a_puzzle_keeps_its_split_however_its_numbers_are_ordered(size: int) -> None:
+    rng = Random(0)
+    puzzle = countdown.draw(rng, size)
+    shuffled = countdown.Puzzle(tuple(sorted(puzzle.numbers)), puzzle.target, "")
+    names = {countdown.identity(p) for p in (puzzle, shuffled)}
+    assert len(names) == 1
+    assert split_of(names.pop()) in SPLITS
+
+
+def test_demonstrations_come_from_the_train_split_only() -> None:
+    rng = Random(1)
+    held = {e.problem.prompt for s in ("dev", "test") for e in Countdown().examples(s, 2000)}
+    taught = [pair[0] for _ in range(2000) if (pair := countdown.demonstrate(rng))]
+    assert not held & set(taught)
+    derivations = [dagmath.parse(p[0]) for _ in range(300) if (p := dagmath.demonstrate(rng, 0.1))]
+    assert {split_of(dagmath.identity(d)) for d in derivations} == {"train"}
+
+
+def test_countdown_demonstrations_are_right() -> None:
+    rng, task = Random(2), Countdown()
+    for _ in range(200):
+        if pair := countdown.demonstrate(rng):
+            example = Example(Problem("", pair[0]), pair[0].strip().partition("=")[2])
+            assert task.exact(example, pair[1])
+            assert len(pair[1]) + 1 <= task.max_tokens
+
+
+@pytest.mark.parametrize(("slip", "low", "high"), [(0.0, 1.0, 1.0), (0.1, 0.85, 0.95)])
+def test_the_demonstrator_slips_as_often_as_told(slip: float, low: float, high: float) -> None:
+    rng, task, right, lines = Random(3), DagMath(), 0, 0
+    for _ in range(500):
+        if pair := dagmath.demonstrate(rng, slip):
+            labels = task.step_labels(Problem("", pair[0]), pair[1])
+            first_wrong = labels.index(False) if False in labels else len(labels)
+            right, lines = right + first_wrong, lines + min(first_wrong + 1, len(labels))
+    assert low <= right / lines <= high
+
+
+def test_dagmath_accepts_the_right_derivation_and_nothing_else() -> None:
+    task = DagMath()
+    assert task.exact(DAG, DAG_SOLUTION)
+    assert task.answer(DAG_SOLUTION) == "5207"
+    wrong = DAG_SOLUTION.replace("=d7025", "=d7026")
+    assert not task.check(DAG, wrong)
+    assert task.step_labels(DAG.problem, wrong) == [True, False]
+    assert not task.check(DAG, "c8865-b1840=e7025")
+    assert not task.check(DAG, "")
+    assert task.answer("nonsense") is None
+
+
+def test_a_right_answer_by_a_wrong_line_is_not_exact() -> None:
+    lucky = "a7025+b1840=c8866\nc8866-b1841=d7025"
+    assert DagMath().check(DAG, lucky)
+    assert not DagMath().exact(DAG, lucky)
+    assert DagMath().step_labels(DAG.problem, lucky) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("line", "labels"),
+    [
+        ("12*25=300:3,7,4,300", [True]),
+        ("12*25=301:3,7,4,301", [False]),
+        ("12*12=144:3,25,7,4,144", [False]),
+        ("12*25=300:3,7,300", [False]),
+        ("3-12=9:25,7,4,9", [False]),
+        ("25/3=8:12,7,4,8", [False]),
+        ("3*4=12:12,25,7", [False]),
+        ("", []),
+        ("not a line", [False]),
+    ],
+)
+def test_countdown_labels_legal_moves_that_leave_the_target_reachable(
+    line: str, labels: list[bool]
+) -> None:
+    assert Countdown().step_labels(GAME.problem, line) == labels
+
+
+def test_countdown_grades_whole_derivations() -> None:
+    task = Countdown()
+    assert task.exact(GAME, GAME_SOLUTION)
+    assert task.answer(GAME_SOLUTION) == "((((12*25)+3)+7)-4)"
+    unfinished = GAME_SOLUTION.rpartition("\n")[0]
+    assert not task.check(GAME, unfinished)
+    assert task.step_labels(GAME.problem, unfinished) == [True] * 3
+    assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306")
+
+
+def test_solvable_agrees_with_trying_everything() -> None:
+    assert countdown.solvable((2, 3), 6)
+    assert countdown.solvable((2, 6), 3)
+    assert not countdown.solvable((2, 3), 7)
+
+
+def test_uniform_guesses_rarely_succeed() -> None:
+    assert 64 / dagmath.MODULUS < 0.05
+    rng, hits = Random(4), 0
+    puzzles = [countdown.draw(rng, 5) for _ in range(60)]
+    for puzzle in puzzles:
+        hits += any(_guess(rng, puzzle) for _ in range(64))
+    assert hits / len(puzzles) <= 0.15
+
+
+def _guess(rng: Random, puzzle: countdown.Puzzle) -> bool:
+    state = list(puzzle.numbers)
+    while len(state) > 1:
+        left, right = (state.pop(rng.randrange(len(state))) for _ in range(2))
+        result = countdown.apply(left, rng.choice("+-*/"), right)
+        if result is None:
+            return False
+        state.append(result)
+    return state[0] == puzzle.target
+
+
+@pytest.mark.parametrize("kind", [Countdown, DagMath])
+def test_unknown_tiers_and_splits_are_told(kind: type[Countdown] | type[DagMath]) -> None:
+    with pytest.raises(ConfigError, match=r"known: .*default"):
+        kind(tier="impossible")
+    with pytest.raises(ConfigError, match="known: train, dev, test"):
+        list(kind().examples("tset", 1))
