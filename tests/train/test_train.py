@@ -1,0 +1,101 @@
+"""Training: it learns, it resumes where it was killed, labels come from rollouts alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from reasoner.train import loop  # noqa: E402
+from reasoner.train import vocabulary as v  # noqa: E402
+from reasoner.train.evaluate import auc  # noqa: E402
+from reasoner.train.optimizer import schedule  # noqa: E402
+from reasoner.train.policy import Recipe, train  # noqa: E402
+from reasoner.train.rollouts import prefix_labels, read  # noqa: E402
+from reasoner.train.verdict import ENDS, load, tensors, verdict_loss  # noqa: E402
+
+TINY = Recipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
+
+
+def test_the_alphabet_round_trips_and_pairs_read_alike() -> None:
+    text = "cd:1,2=3\n1+2=3:3"
+    assert v.decode(v.encode(text)) == text
+    assert v.decode([v.STEP_BAD, v.END_BAD]) == "\n"
+    assert v.as_read([v.STEP_BAD, 9, v.END_BAD]) == [v.STEP, 9, v.END]
+
+
+class Killed(Exception):
+    """Stands for kill -9."""
+
+
+def test_a_killed_run_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = torch.load(train(TINY, tmp_path / "whole", False, quiet), weights_only=True)
+    clock = iter(range(0, 10_000, 61))  # every step is a minute apart, so every step is saved
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+    steps = iter(range(3))
+
+    def dying(optimizers: list[torch.optim.Optimizer], progress: float) -> None:
+        if next(steps, None) is None:
+            raise Killed
+        schedule(optimizers, progress)
+
+    with monkeypatch.context() as m:
+        m.setattr(loop, "schedule", dying)
+        with pytest.raises(Killed):
+            train(TINY, tmp_path / "cut", False, quiet)
+    assert torch.load(tmp_path / "cut" / "policy.pt", weights_only=True)["step"] == 3
+    resumed = torch.load(train(TINY, tmp_path / "cut", False, quiet), weights_only=True)
+    for name, weight in whole["model"].items():
+        assert torch.equal(weight, resumed["model"][name])
+
+
+def quiet(_: str) -> None:
+    """Report nothing."""
+
+
+ROLLOUTS = [
+    {"ids": [10, v.STEP, 11, v.END], "correct": True},
+    {"ids": [10, v.STEP, 12, v.END], "correct": False},
+    {"ids": [13, v.STEP, 12, v.END], "correct": False},
+]
+
+
+def test_a_prefix_is_worth_the_share_of_its_rollouts_that_ended_well() -> None:
+    labels = prefix_labels(ROLLOUTS, ENDS)
+    assert labels == [[(1, 0.5), (3, 1.0)], [(1, 0.5), (3, 0.0)], [(1, 0.0), (3, 0.0)]]
+
+
+def test_rollout_files_are_read_up_to_a_torn_line(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    row = json.dumps({"task": "t", "prompt": "cd:1\n", "rollouts": ROLLOUTS})
+    file.write_text(row + "\n" + row[:20])
+    assert len(list(read(file))) == 1
+    rows = load(file)
+    assert rows[0].start == 5
+    assert rows[0].labels == [(6, 0.5), (8, 1.0)]
+
+
+def test_the_verdict_loss_looks_at_step_ends_only(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(json.dumps({"task": "t", "prompt": "cd:1\n", "rollouts": ROLLOUTS}) + "\n")
+    tokens, mask, values = tensors(load(file), 12)
+    assert mask.sum() == 12
+    assert (values >= 0).sum() == 6
+    sure = torch.zeros(3, 12, v.SIZE)
+    right = torch.where(values > 0.7, 8.0, -8.0)
+    for pair in v.PAIRS:
+        sure[..., pair[0]] = right
+    halves = torch.where(values == 0.5, torch.tensor(-1.0), values)
+    assert verdict_loss(sure, tokens, halves) < 0.01
+    assert verdict_loss(-sure, tokens, halves) > 5
+
+
+def test_auc_is_the_chance_that_right_outranks_wrong() -> None:
+    assert auc([0.9, 0.8, 0.1], [True, True, False]) == 1.0
+    assert auc([0.5, 0.5], [True, False]) == 0.5
+    assert auc([0.1, 0.9, 0.5], [True, False, True]) == 0.0
