@@ -78,7 +78,7 @@ def verdict(args: argparse.Namespace) -> None:
     """Fine-tune on the rollouts and export the model that judges itself."""
     from reasoner.train.verdict import train
 
-    sizes = {"dagmath": (16, 243), "countdown": (32, 96)}
+    sizes = {"dagmath": (16, 243), "countdown": (32, 118)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
     _export(train(args.out, files, args.verdict_steps, args.seed, report=say), "model")
 

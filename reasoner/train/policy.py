@@ -39,14 +39,18 @@ def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
         (lambda r: dagmath.demonstrate(r, recipe.slip), recipe.dagmath_rows, 243),
-        (countdown.demonstrate, recipe.countdown_rows, 86),
+        (countdown.demonstrate, recipe.countdown_rows, 100),
     ]
 
 
 def batch(
     draw: Demonstrator, rows: int, length: int, rng: Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (rows, length) and a mask of the solution's tokens, the end token included."""
+    """Tokens (rows, length) and a mask of the solution's tokens, the end token included.
+
+    A demonstration longer than `length` is an error, never left out: that would teach short
+    problems only.
+    """
     tokens = torch.full((rows, length), v.PAD)
     mask = torch.zeros((rows, length))
     row = 0
@@ -56,8 +60,6 @@ def batch(
             continue
         prompt, solution = pair
         ids = [*v.encode(prompt + solution), v.END]
-        if len(ids) > length:
-            continue
         tokens[row, : len(ids)] = torch.tensor(ids)
         mask[row, len(prompt) : len(ids)] = 1
         row += 1
