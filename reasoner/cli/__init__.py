@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -36,6 +37,8 @@ KINDS = ("strategies", "verifiers", "backends", "tasks")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 2 for bad input and 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # As a program of its own, a polite kill is a Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         args = _parser(arguments).parse_args(arguments)
         args.argv = arguments

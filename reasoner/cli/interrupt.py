@@ -1,14 +1,16 @@
-"""Ctrl-C: stop within two seconds, keep what is finished, leave no engine behind."""
+"""Ctrl-C, or SIGTERM: stop within two seconds, keep what is finished, leave no engine behind."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -32,11 +34,12 @@ def interruptible(call: Coroutine[Any, Any, T]) -> T:
             watchdog.start()
             loop.call_soon_threadsafe(task.cancel)
 
-        previous = signal.signal(signal.SIGINT, interrupt)
+        previous = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             return await call
         finally:
-            signal.signal(signal.SIGINT, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
     try:
         return asyncio.run(watched())
@@ -51,6 +54,20 @@ def _abandon() -> NoReturn:
 
 
 def kill_children() -> None:
-    """End the engine processes that this one started."""
-    for child in multiprocessing.active_children():
-        child.kill()
+    """End the engine's processes: those that this one started, and those that they did."""
+    for pid in _descendants():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _descendants() -> list[int]:
+    """Every process below this one; read from /proc, since the engine's workers are not children."""
+    children = defaultdict[int, list[int]](list)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            children[int(fields[1])].append(int(stat.parent.name))
+    found = list(children[os.getpid()])
+    for pid in found:
+        found += children[pid]
+    return found

@@ -1,0 +1,49 @@
+"""The README's example runs as it stands, and the names it lists are the registry's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reasoner.registry import backends, strategies, tasks, verifiers
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+
+
+def test_the_example_is_short() -> None:
+    assert len([line for line in EXAMPLE.splitlines() if line.strip()]) <= 12
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_the_example_runs(tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    script = tmp_path / "example.py"
+    script.write_text(EXAMPLE)
+    ran = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert re.search(r"\d+[-+*/]\d+=\d+:", ran.stdout)
+    assert " done " in ran.stdout or " budget " in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("row", "registry"),
+    [
+        ("strategies", strategies),
+        ("verifiers", verifiers),
+        ("backends", backends),
+        ("tasks", tasks),
+    ],
+)
+def test_every_listed_name_is_registered(row: str, registry: object) -> None:
+    [listed] = re.findall(rf"^\| {row} \| (.*) \|$", README, re.MULTILINE)
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == set(registry.names())  # type: ignore[attr-defined]
