@@ -86,7 +86,7 @@ def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:
         if strategy in grid.pooled:
             yield from decide(samples, grid, task, strategy)
         else:
-            sizes = (1,) if strategy == GREEDY else grid.ns
+            sizes = (1,) if strategy == GREEDY else grid.sizes
             yield from _direct(grid, out, [grid.spec(task, strategy, n) for n in sizes])
         if strategy != GREEDY:
             budgeted = [grid.spec(task, strategy, max(grid.ns), b) for b in grid.budgets]

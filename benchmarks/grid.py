@@ -21,8 +21,10 @@ class Grid(Frozen):
     tasks: tuple[str, ...] = ("countdown", "dagmath")
     strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "mcts")
     ns: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    search_ns: tuple[int, ...] = (4, 8, 16)
+    """Sizes of the searches that run anew for each; empty for those of the pool."""
     budgets: tuple[dict[str, float], ...] = ()
-    problems: int = Field(default=200, ge=1)
+    problems: int = Field(default=100, ge=1)
     split: str = "test"
     model: str = "embedded"
     backend: str = "vllm"
@@ -36,11 +38,16 @@ class Grid(Frozen):
                 yield self.spec(task, GREEDY, 1)
             if pool := self.pool(task):
                 yield pool
-            for n in self.ns:
+            for n in self.sizes:
                 yield from (self.spec(task, s, n) for s in self.searches)
             for budget in self.budgets:
                 names = (s for s in self.strategies if s != GREEDY)
                 yield from (self.spec(task, s, max(self.ns), budget) for s in names)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of searches."""
+        return self.search_ns or self.ns
 
     @property
     def searches(self) -> list[str]:

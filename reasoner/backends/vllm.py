@@ -98,7 +98,9 @@ class VLLM:
         """One sample. Cancelling it, or closing the iterator, aborts the request in the engine."""
         name, output = f"reasoner-{next(self._ids)}", None
         try:
-            async for part in engine.generate({"prompt_token_ids": ids}, params, name):
+            # Marked as rendered, ids go to the engine without a detour through a thread pool.
+            rendered = {"type": "token", "prompt_token_ids": ids}
+            async for part in engine.generate(rendered, params, name):
                 output = part
         except asyncio.CancelledError:
             raise

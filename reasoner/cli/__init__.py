@@ -181,6 +181,7 @@ def _grid(args: argparse.Namespace) -> Grid:
         "tasks": args.task,
         "strategies": args.strategy,
         "ns": args.n and sorted(set(args.n)),
+        "search_ns": () if args.n else None,
         "budgets": args.budget,
         "problems": args.problems,
         "model": args.model,

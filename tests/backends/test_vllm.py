@@ -23,6 +23,8 @@ pytest.importorskip("vllm")
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.timeout(300),
+    # vLLM leaves its ZeroMQ context to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
