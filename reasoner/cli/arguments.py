@@ -31,7 +31,9 @@ def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
     parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
     parser.add_argument("--strategy", type=_names, action="extend", help="default: all built in")
-    parser.add_argument("--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches")
+    parser.add_argument(
+        "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
+    )
     parser.add_argument(
         "--budget", type=_budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
