@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from reasoner.train import loop  # noqa: E402
-from reasoner.train import vocabulary as v  # noqa: E402
-from reasoner.train.evaluate import auc  # noqa: E402
-from reasoner.train.optimizer import schedule  # noqa: E402
-from reasoner.train.policy import Recipe, train  # noqa: E402
-from reasoner.train.rollouts import prefix_labels, read  # noqa: E402
-from reasoner.train.verdict import ENDS, load, tensors, verdict_loss  # noqa: E402
+import torch
+
+from reasoner.train import loop
+from reasoner.train import vocabulary as v
+from reasoner.train.evaluate import auc
+from reasoner.train.optimizer import schedule
+from reasoner.train.policy import Recipe, train
+from reasoner.train.rollouts import prefix_labels, read
+from reasoner.train.verdict import ENDS, load, tensors, verdict_loss
 
 TINY = Recipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
 
@@ -36,7 +39,7 @@ def test_a_killed_run_ends_with_the_same_weights(
 ) -> None:
     whole = torch.load(train(TINY, tmp_path / "whole", False, quiet), weights_only=True)
     clock = iter(range(0, 10_000, 61))  # every step is a minute apart, so every step is saved
-    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     steps = iter(range(3))
 
     def dying(optimizers: list[torch.optim.Optimizer], progress: float) -> None:
