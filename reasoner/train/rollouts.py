@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from reasoner.base import Backend, Example, Task
 from reasoner.types import Prompt, Sampling
@@ -36,7 +37,7 @@ async def sample(
             sampling = Sampling(
                 n=each,
                 max_tokens=task.max_tokens,
-                seed=abs(hash((seed, example.problem.prompt))) % 2**31,
+                seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
             )
             generation = await backend.generate(prompt, sampling)
         rollouts = [
