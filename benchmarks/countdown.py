@@ -1,10 +1,13 @@
-"""`countdown`: combine five numbers into a target, each line one operation and the numbers left.
+"""`countdown`: combine five numbers into a target, one operation a line.
 
     cd:12,3,25,7,4=306
-    12*25=300:3,7,4,300
-    300+3=303:7,4,303
-    303+7=310:4,310
-    310-4=306:306
+    12*25=300:3,7,4,300?+6
+    300+3=303:7,4,303?+3
+    303+7=310:4,310?-4
+    310-4=306:306?+0
+
+A line ends with the numbers left and with how far the target is from its result, so that a small
+model need not plan that subtraction in its head; which product to begin with, it has to guess.
 
 A problem is made by multiplying two of the numbers and adding or subtracting the others, so one
 product out of ten pairs and one choice of signs is the intended way; any legal derivation counts.
@@ -28,7 +31,7 @@ from reasoner.types import Problem
 TIERS = {"easy": 4, "default": 5, "hard": 6}
 HIGHEST = 25
 TARGETS = range(100, 401)
-LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)")
+LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
 
 State = tuple[int, ...]
 
@@ -46,8 +49,8 @@ def apply(left: int, operator: str, right: int) -> int | None:
             return left // right if right and left % right == 0 else None
 
 
-def play(state: State, line: str) -> State | None:
-    """The numbers left after `line`, or None if the line is not a legal move from `state`."""
+def play(state: State, line: str, target: int) -> State | None:
+    """The numbers left after `line`, or None where its move is illegal or its account is wrong."""
     match = LINE.fullmatch(line)
     if match is None:
         return None
@@ -55,6 +58,8 @@ def play(state: State, line: str) -> State | None:
     have = Counter(state)
     have.subtract((left, right))
     if min(have.values()) < 0 or apply(left, match[2], right) != result:
+        return None
+    if match[6] != f"{target - result:+d}":
         return None
     rest = (*sorted(have.elements()), result)
     return rest if sorted(map(int, match[5].split(","))) == sorted(rest) else None
@@ -104,16 +109,16 @@ def draw(rng: Random, size: int) -> Puzzle:
         target += sum(x if s else -x for s, x in zip(signs, numbers[2:], strict=True))
         if target in TARGETS:
             shown = rng.sample(numbers, size)
-            return Puzzle(tuple(shown), target, _intended(shown, numbers, signs))
+            return Puzzle(tuple(shown), target, _intended(shown, numbers, signs, target))
 
 
-def _intended(shown: list[int], numbers: list[int], signs: list[bool]) -> str:
+def _intended(shown: list[int], numbers: list[int], signs: list[bool], target: int) -> str:
     a, b = sorted(numbers[:2], key=shown.index)
     left = list(shown)
     left.remove(a)
     left.remove(b)
     total = a * b
-    lines = [f"{a}*{b}={total}:{','.join(map(str, [*left, total]))}"]
+    lines = [_line(a, "*", b, [*left, total], target)]
     plus = Counter(x for s, x in zip(signs, numbers[2:], strict=True) if s)
     added = [x for x in left if plus[x] and not plus.subtract([x])]
     rest = Counter(left)
@@ -125,9 +130,14 @@ def _intended(shown: list[int], numbers: list[int], signs: list[bool]) -> str:
         for x in group:
             left.remove(x)
             result = total + x if operator == "+" else total - x
-            lines.append(f"{total}{operator}{x}={result}:{','.join(map(str, [*left, result]))}")
+            lines.append(_line(total, operator, x, [*left, result], target))
             total = result
     return "\n".join(lines)
+
+
+def _line(left: int, operator: str, right: int, rest: list[int], target: int) -> str:
+    result = rest[-1]
+    return f"{left}{operator}{right}={result}:{','.join(map(str, rest))}?{target - result:+d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,7 @@ class Countdown:
 
     @property
     def max_tokens(self) -> int:
-        return 24 * (TIERS[self.tier] - 1)
+        return 28 * (TIERS[self.tier] - 1)
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
@@ -187,7 +197,7 @@ class Countdown:
         state: State | None = numbers
         labels = list[bool]()
         for line in solution.strip().splitlines():
-            state = play(state, line) if state else None
+            state = play(state, line, target) if state else None
             labels.append(state is not None and solvable(tuple(sorted(state)), target))
         return labels
 

@@ -7,7 +7,14 @@
 Arithmetic is modulo 10,000 on four digits, so 64 uniform guesses succeed in 0.6 % of problems, and
 an answer cannot be checked without deriving it. Digits run from the least significant to the most,
 because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
-learns the arithmetic to perfection, and its errors are slips rather than ignorance.
+learns the arithmetic to perfection, and its errors are those of its demonstrators, not ignorance.
+
+Demonstrators err in the two ways that people do. A *slip* is noise: it differs from one solution to
+the next, so a vote, or temperature 0, removes it. A *misconception* is a rule: they often forget to
+pass a carry on through a column that only passes it on (9 + 0 + 1, or 4 - 4 - 1: the
+"borrow across zero" bug of Brown & Burton, 1978), always with the same result, so a vote confirms
+it. Slips alone would leave greedy decoding nothing to gain from search; misconceptions alone would
+make majority voting pointless. Only a verifier that reads the lines helps against both.
 """
 
 from __future__ import annotations
@@ -24,9 +31,11 @@ from reasoner.errors import ConfigError
 from reasoner.types import Problem
 
 MODULUS = 10_000
-TIERS = {"easy": (6, 7), "default": (8, 9), "hard": (10, 12)}
-TAUGHT = (6, 9)
+TIERS = {"easy": (5, 6), "default": (7, 8), "hard": (9, 11)}
+TAUGHT = (5, 8)
 LEAVES = 3
+SLIP = 0.07
+MISCONCEPTION = 0.65
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
 
@@ -54,6 +63,17 @@ class Definition:
 
     def apply(self, left: int, right: int) -> int:
         return (left + right if self.operator == "+" else left - right) % MODULUS
+
+    def misapply(self, left: int, right: int) -> int:
+        """The result with every carry lost in a column that should only pass it on."""
+        sign = 1 if self.operator == "+" else -1
+        result, carry = 0, 0
+        for place in (1, 10, 100, 1000):
+            column = left // place % 10 + sign * (right // place % 10)
+            passes_on = column == (9 if sign > 0 else 0)
+            result += (column + sign * carry) % 10 * place
+            carry = int(not passes_on and not 0 <= column + sign * carry <= 9)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +132,7 @@ def parse(prompt: str) -> Derivation:
 
 @dataclass(frozen=True, slots=True)
 class DagMath:
-    """Chains of 8 or 9 additions and subtractions (`tier`: easy 6-7, hard 10-12, never taught)."""
+    """Chains of 7 or 8 additions and subtractions (`tier`: easy 5-6, hard 9-11, never taught)."""
 
     tier: str = "default"
 
@@ -178,12 +198,13 @@ def _line(d: Definition, values: dict[str, int]) -> str:
     return f"{d.left}{left}{d.operator}{d.right}{right}={d.name}{result}"
 
 
-def demonstrate(rng: Random, slip: float) -> tuple[str, str] | None:
-    """A training pair (prompt, solution) by a demonstrator who slips on a share of the lines.
+def demonstrate(rng: Random) -> tuple[str, str] | None:
+    """A training pair (prompt, solution) by a demonstrator who errs as the module says.
 
-    A slip miscopies an operand, takes another letter's value, or gets one digit of the result
-    wrong; the lines after it follow from it, as a person's would. Returns None for a problem that
-    belongs to another split than train.
+    A slip, on a share `SLIP` of the lines, miscopies an operand, takes another letter's value or
+    gets one digit of the result wrong. The misconception strikes with probability `MISCONCEPTION`
+    wherever it can. The lines after an error follow from it, as a person's would. Returns None for
+    a problem that belongs to another split than train.
     """
     item = draw(rng, *TAUGHT)
     if split_of(identity(item)) != "train":
@@ -191,12 +212,13 @@ def demonstrate(rng: Random, slip: float) -> tuple[str, str] | None:
     values, lines = dict(item.leaves), list[str]()
     for d in item.chain:
         shown = dict(values)
-        kind = rng.random() / slip if slip else 1.0
+        kind = rng.random() / SLIP
         if kind < 0.3:
             shown[d.right] = _miscopy(rng, values[d.right])
         elif kind < 0.5:
             shown[d.right] = rng.choice(list(values.values()))
-        shown[d.name] = d.apply(shown[d.left], shown[d.right])
+        apply = d.misapply if rng.random() < MISCONCEPTION else d.apply
+        shown[d.name] = apply(shown[d.left], shown[d.right])
         if 0.5 <= kind < 1:
             shown[d.name] = _miscopy(rng, shown[d.name])
         lines.append(_line(d, shown))

@@ -11,10 +11,13 @@ from reasoner.train import vocabulary as v
 from reasoner.train.loop import device
 
 
-def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
-    """An untrained model; a head of attention is 64 wide."""
+def build(layers: int = 6, width: int = 192, seed: int = 0) -> Qwen3ForCausalLM:
+    """An untrained model; a head of attention is 32 wide.
+
+    Deep rather than wide: to judge a line, a layer must read what earlier layers expected there.
+    """
     torch.manual_seed(seed)
-    heads = width // 64
+    heads = width // 32
     config = Qwen3Config(
         vocab_size=v.SIZE,
         hidden_size=width,
@@ -22,7 +25,7 @@ def build(layers: int = 4, width: int = 256, seed: int = 0) -> Qwen3ForCausalLM:
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=heads,
-        head_dim=64,
+        head_dim=32,
         tie_word_embeddings=False,
         max_position_embeddings=512,
         rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},

@@ -24,11 +24,10 @@ Demonstrator = Callable[[Random], tuple[str, str] | None]
 class Recipe:
     """Everything that decides the weights; `steps` counts optimiser steps."""
 
-    steps: int = 2000
-    layers: int = 4
-    width: int = 256
+    steps: int = 1200
+    layers: int = 6
+    width: int = 192
     seed: int = 0
-    slip: float = 0.1
     dagmath_rows: int = 16
     countdown_rows: int = 32
     muon: float = 0.02
@@ -38,8 +37,8 @@ class Recipe:
 def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
-        (lambda r: dagmath.demonstrate(r, recipe.slip), recipe.dagmath_rows, 243),
-        (countdown.demonstrate, recipe.countdown_rows, 100),
+        (dagmath.demonstrate, recipe.dagmath_rows, 219),
+        (countdown.demonstrate, recipe.countdown_rows, 116),
     ]
 
 
