@@ -95,21 +95,40 @@ def draw(rng: Random, low: int, high: int) -> Derivation:
     """A random chain of `low` to `high` definitions over three leaves, its definitions shuffled.
 
     Each definition starts from the one before it, so the order of derivation is unique; its second
-    operand is any leaf or any earlier value, so values are reused.
+    operand is any leaf or any earlier value, so values are reused. Every line matters: in chains
+    where an error could cancel out (`c=a+b`, `d=c+a`, `e=d-c`), a right answer would not tell right
+    lines, so those are drawn again.
     """
     depth = rng.randint(low, high)
     names = rng.sample(ascii_lowercase, LEAVES + depth)
     leaves = {name: rng.randrange(MODULUS) for name in names[:LEAVES]}
-    known, chain = list(names[:LEAVES]), list[Definition]()
-    last = known[0]
+    chain = _chain(rng, names)
+    while not _every_line_matters(chain):
+        chain = _chain(rng, names)
+    written = [str(d) for d in chain] + [f"{k}={digits(v)}" for k, v in leaves.items()]
+    rng.shuffle(written)
+    return Derivation(leaves, tuple(chain), f"dg:{','.join(written)}?{chain[-1].name}\n")
+
+
+def _chain(rng: Random, names: list[str]) -> list[Definition]:
+    known, chain, last = list(names[:LEAVES]), list[Definition](), names[0]
     for name in names[LEAVES:]:
         right = rng.choice([k for k in known if k != last])
         chain.append(Definition(name, last, rng.choice("+-"), right))
         known.append(name)
         last = name
-    written = [str(d) for d in chain] + [f"{k}={digits(v)}" for k, v in leaves.items()]
-    rng.shuffle(written)
-    return Derivation(leaves, tuple(chain), f"dg:{','.join(written)}?{last}\n")
+    return chain
+
+
+def _every_line_matters(chain: list[Definition]) -> bool:
+    """Whether an error of 1 in any line would change the answer."""
+    for i, wrong in enumerate(chain):
+        errors = {wrong.name: 1}
+        for d in chain[i + 1 :]:
+            errors[d.name] = d.apply(errors.get(d.left, 0), errors.get(d.right, 0))
+        if not errors[chain[-1].name]:
+            return False
+    return True
 
 
 def parse(prompt: str) -> Derivation:

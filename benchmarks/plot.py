@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
 from reasoner.benchmarks.curves import COVERAGE, Point
 from reasoner.errors import StoreError
@@ -99,6 +99,9 @@ def _save(figure: Figure, paths: Iterable[Path]) -> None:
 
 def _panel(axes: Axes, points: Sequence[Point], cost: str) -> None:
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(AXES[cost])
     axes.set_ylabel("accuracy")

@@ -38,14 +38,38 @@ class IsoAccuracy:
 
 
 def iso_accuracy(points: Sequence[Point]) -> Iterator[IsoAccuracy]:
-    """For each task and search, the cheapest measured point at least as good as best-of-max-N."""
+    """For each task and search, the cheapest measured point at least as good as best-of-N.
+
+    Best-of-N stands with the best point of its curve, the cheaper of equals: its last point would
+    be an easy mark where its verifier is over-optimised.
+    """
     plain = [p for p in points if p.budget is None]
-    goals = {p.task: p for p in sorted(plain, key=lambda p: p.n) if p.strategy == BEST}
+    rising = sorted(plain, key=lambda p: (p.accuracy, -p.n))
+    goals = {p.task: p for p in rising if p.strategy == BEST}
     skipped = (GREEDY, *POOLED, COVERAGE)
     for task, goal in goals.items():
         lines = dict.fromkeys(p.strategy for p in plain if p.task == task)
         for strategy in (s for s in lines if s not in skipped):
             yield _match(goal, [p for p in plain if p.task == task and p.strategy == strategy])
+
+
+def falls(points: Sequence[Point]) -> Iterator[str]:
+    """A line for every strategy that loses, from its best size to its largest, beyond its error."""
+    lines = dict.fromkeys((p.task, p.strategy) for p in points if p.budget is None)
+    for task, strategy in lines:
+        line = [p for p in points if (p.task, p.strategy, p.budget) == (task, strategy, None)]
+        peak, last = max(line, key=lambda p: p.accuracy), max(line, key=lambda p: p.n)
+        if last.accuracy < peak.ci_low:
+            yield (
+                f"{task}: {strategy} falls from {peak.accuracy:.1%} (n={peak.n}) to"
+                f" {last.accuracy:.1%} (n={last.n}): {_reason(last)}"
+            )
+
+
+def _reason(point: Point) -> str:
+    if point.verifier is None:
+        return "the model's most frequent answer is wrong"
+    return f"{point.verifier!r} prefers wrong solutions the more it sees"
 
 
 def save(points: Sequence[Point], out: Path) -> Path:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reasoner.benchmarks.curves import COVERAGE, Point
-from reasoner.benchmarks.summary import iso_accuracy
+from reasoner.benchmarks.summary import falls, iso_accuracy
 
 COLUMNS = ("n", "accuracy", "95 % CI", "tokens", "prompt", "verifier", "GFLOPs", "s")
 
@@ -18,7 +18,7 @@ def show(points: Sequence[Point], console: Console) -> None:
     """Print one table per task, then what the searches save."""
     for task in dict.fromkeys(p.task for p in points):
         console.print(_table([p for p in points if p.task == task]))
-    for line in iso_accuracy(points):
+    for line in (*iso_accuracy(points), *falls(points)):
         console.print(str(line), highlight=False, soft_wrap=True)
 
 

@@ -58,7 +58,10 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """A judge of candidates that never sees the reference answer."""
+    """A judge of candidates that never sees the reference answer.
+
+    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`.
+    """
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """The most that `score` may spend on `candidates`: what the ledger admits."""

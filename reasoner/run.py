@@ -11,7 +11,16 @@ from hashlib import blake2b
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from reasoner.base import Backend, Verifier
-from reasoner.budget import GENERATOR, VERIFIER, Budget, Ledger, Room, clip
+from reasoner.budget import (
+    GENERATOR,
+    VERIFIER,
+    Budget,
+    Ledger,
+    Room,
+    clip,
+    largest,
+    worst_case,
+)
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.events import AnswerOffered, Event, Result, Solution, StepSampled, StepScored, Stopped
 from reasoner.trace import Node, Trace
@@ -51,7 +60,8 @@ class Run:
         seed: int = 0,
         listen: Listener = ignore,
     ) -> None:
-        self.problem, self.ledger, self.sampling = problem, ledger, sampling
+        self.problem, self.ledger = problem, ledger
+        self.sampling = replace(sampling, logprobs=bool(getattr(verifier, "logprobs", False)))
         self.trace = Trace(problem)
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None
@@ -100,6 +110,15 @@ class Run:
         rest = [n for n in nodes if n.score is None]
         while rest:
             rest = rest[await self._score(self._verifier, rest) :]
+
+    def affordable(self, n: int) -> int:
+        """How many whole solutions, up to `n`, the budget holds beside what is spent."""
+        model, prompt = self._backend.model, self._backend.prompt_length(Prompt(self.problem))
+
+        def holds(k: int) -> bool:
+            return self.ledger.room.holds(worst_case(replace(self.sampling, n=k), prompt, model))
+
+        return largest(n, holds)
 
     def answer(self, node: Node) -> str | None:
         """The canonical answer stated by the solution that ends at `node`."""

@@ -32,7 +32,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw completions for one prompt. A `stop` string is kept in the completion."""
+    """How to draw completions for one prompt. A `stop` string is kept in the completion.
+
+    Log-probabilities slow an engine down, so they come only where `logprobs` asks for them.
+    """
 
     n: int = 1
     temperature: float = 1.0
@@ -40,6 +43,7 @@ class Sampling:
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,9 @@ class Usage:
 class Completion:
     """One sampled continuation.
 
-    `verdicts` is filled by models that judge their own steps as they end them (see
-    `ModelInfo.verdicts`): one probability in [0, 1] per step end in `token_ids`, in order.
-    `logprob` is the sum of the sampled tokens' log-probabilities, where the backend knows it.
+    `verdicts` is filled by models that judge their own steps as they end them: one probability in
+    [0, 1] per step end in `token_ids`, in order. `logprob` is the sum of the sampled tokens'
+    log-probabilities under the distribution they were drawn from, where asked for and known.
     """
 
     text: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import exp
+from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 @dataclass(frozen=True)
 class Confidence:
     """The geometric mean of the sampled tokens' probabilities (Wang et al., 2022, table 1)."""
+
+    logprobs: ClassVar[bool] = True
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Nothing: the log-probabilities come with the samples."""

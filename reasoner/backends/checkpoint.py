@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reasoner.backends.verdicts import described, endings
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
 
@@ -15,8 +15,8 @@ from reasoner.errors import ConfigError
 class Checkpoint:
     """A model folder, or a Hugging Face name.
 
-    `limit` shortens its context. A folder may hold `reasoner.json`: `{"verdicts": [[good, bad], ...], "eos": [ids]}` names pairs
-    of tokens that end a step or a solution alike and by which the model judges what it wrote.
+    `limit` shortens its context. A folder may hold `reasoner.json`, which names tokens by which the
+    model judges what it wrote (see `verdicts`).
 
     Raises:
         ConfigError: the folder is missing or holds no model.
@@ -47,24 +47,15 @@ class Checkpoint:
         return self._load(AutoConfig)
 
     @cached_property
-    def _verdicts(self) -> dict[str, Any]:
-        file = Path(self.path) / "reasoner.json"
-        return json.loads(file.read_text()) if file.exists() else {}
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """Verdict tokens: (good, bad) of each kind of end."""
-        return [(good, bad) for good, bad in self._verdicts.get("verdicts", [])]
-
-    @property
-    def watched(self) -> list[int]:
-        """Every verdict token."""
-        return [token for pair in self.pairs for token in pair]
+    def verdicts(self) -> dict[int, float]:
+        """The tokens that tell a verdict, and the probability each stands for."""
+        found = endings(Path(self.path))
+        return {token: value for e in found for token, value in e.verdicts().items()}
 
     @cached_property
     def ends(self) -> frozenset[int]:
         """Tokens that end a solution; chat models often have several."""
-        if ends := self._verdicts.get("eos"):
+        if ends := described(Path(self.path)).get("eos"):
             return frozenset(ends)
         told = (self.tokenizer.eos_token_id, self.config.eos_token_id, self._generation_ends())
         return frozenset(
@@ -113,6 +104,10 @@ class Checkpoint:
     def _pieces(self) -> list[str]:
         """The text of every token."""
         return list(self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text that goes on from another; none for an empty one."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False)) if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids` without special tokens."""

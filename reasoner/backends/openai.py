@@ -99,6 +99,8 @@ class OpenAI:
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop)
+        if sampling.logprobs:
+            body["logprobs"] = True if self._chat else 0
         if vllm:
             body |= {"include_stop_str_in_output": True, "return_token_ids": True}
         return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
@@ -170,7 +172,15 @@ def _completion(choice: Any, sampling: Sampling, usage: Usage, count: int) -> Co
     finish = _finish(choice, text, sampling)
     if finish is Finish.STOP and not text.endswith(sampling.stop):
         text += sampling.stop[0]
-    return Completion(text, tuple(ids), finish)
+    return Completion(text, tuple(ids), finish, _logprob(choice.get("logprobs")))
+
+
+def _logprob(told: Any) -> float | None:
+    """The sum over sampled tokens, in the form of chats or of completions."""
+    if not told:
+        return None
+    each = [t["logprob"] for t in told["content"]] if "content" in told else told["token_logprobs"]
+    return float(sum(each))
 
 
 def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:

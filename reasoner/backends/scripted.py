@@ -116,7 +116,7 @@ class Scripted:
         text, finish = cut(text + END, sampling)
         ids = tuple(map(ord, text))
         text = text.removesuffix(END)
-        logprob = -0.1 * len(ids)
+        logprob = -0.1 * len(ids) if sampling.logprobs else None
         return Completion(text, ids, finish, logprob, self._verdicts(prompt, text, finish))
 
     def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:

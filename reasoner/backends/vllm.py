@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import os
 from collections.abc import Sequence
 from itertools import count
-from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from reasoner.backends.prompts import Shots, Template
 from reasoner.base import ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
+
+LEVELS = "reasoner.backends.levels:Levels"
 
 
 class VLLM:
@@ -62,7 +64,7 @@ class VLLM:
 
     def prompt_length(self, prompt: Prompt) -> int:
         """Tokens of the rendered problem and of what was sampled after it."""
-        return len(self._problem_ids(prompt)) + len(prompt.token_ids)
+        return len(self._prompt_ids(prompt))
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
@@ -72,7 +74,7 @@ class VLLM:
             BackendError: the engine failed.
         """
         engine = await self.start()
-        ids = [*self._problem_ids(prompt), *prompt.token_ids]
+        ids = self._prompt_ids(prompt)
         self._check_length(len(ids))
         calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
         outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
@@ -93,6 +95,10 @@ class VLLM:
             engine, self._engine = self._engine, None
             atexit.unregister(engine.shutdown)
             engine.shutdown()
+            del engine
+            # The engine is part of a cycle, and its finalizer fails when the interpreter ends first.
+            await asyncio.sleep(0)
+            gc.collect()
 
     async def _draw(self, engine: Any, ids: list[int], params: Any) -> Any:
         """One sample. Cancelling it, or closing the iterator, aborts the request in the engine."""
@@ -111,6 +117,11 @@ class VLLM:
         if output is None:
             raise BackendError("vLLM ended a request without an output")
         return output
+
+    def _prompt_ids(self, prompt: Prompt) -> list[int]:
+        """The rendered problem, then what was sampled, or a solution's start given as text."""
+        written = prompt.token_ids or self.checkpoint.encode(prompt.text)
+        return [*self._problem_ids(prompt), *written]
 
     def _problem_ids(self, prompt: Prompt) -> list[int]:
         text = prompt.problem.prompt
@@ -134,7 +145,6 @@ class VLLM:
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         tokens, strings = self.checkpoint.stops(sampling.stop)
-        watched = self.checkpoint.watched
         return [
             SamplingParams(
                 temperature=sampling.temperature,
@@ -145,8 +155,8 @@ class VLLM:
                 stop=strings,
                 include_stop_str_in_output=True,
                 detokenize=bool(strings),
-                logprob_token_ids=watched or None,
-                flat_logprobs=bool(watched),
+                logprobs=0 if sampling.logprobs else None,
+                flat_logprobs=sampling.logprobs,
                 skip_special_tokens=True,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
@@ -154,13 +164,13 @@ class VLLM:
         ]
 
     def _completion(self, output: Any) -> Completion:
-        ids = tuple(output.token_ids)
+        ids, verdicts = tuple(output.token_ids), self.checkpoint.verdicts
         return Completion(
             text=self.checkpoint.decode(ids),
             token_ids=ids,
             finish=self._finish(output),
             logprob=_logprob(output.logprobs),
-            verdicts=_verdicts(ids, output.logprobs, self.checkpoint.pairs),
+            verdicts=tuple(verdicts[i] for i in ids if i in verdicts),
         )
 
     def _finish(self, output: Any) -> Finish:
@@ -190,6 +200,10 @@ class VLLM:
             "disable_log_stats": True,
             "max_model_len": self.model.context,
         }
+        if self.checkpoint.verdicts:
+            # The logits as rewritten are the ones that were sampled from.
+            told = {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
+            arguments |= told
         if not _cuda():
             # Below 32 vLLM refuses; its default of 128 never hits on short problems.
             arguments |= {"block_size": 32, "enforce_eager": True, "dtype": "float32"}
@@ -236,23 +250,6 @@ def _logprob(logprobs: Any) -> float | None:
     if logprobs is None:
         return None
     return float(sum(logprobs.logprobs[start] for start in logprobs.start_indices))
-
-
-def _verdicts(
-    ids: Sequence[int], logprobs: Any, pairs: Sequence[tuple[int, int]]
-) -> tuple[float, ...]:
-    """At each step end, the probability of the pair's first token given the pair."""
-    if logprobs is None or not pairs:
-        return ()
-    member = {token: pair for pair in pairs for token in pair}
-    found = list[float]()
-    for position, token in enumerate(ids):
-        if token in member:
-            span = slice(logprobs.start_indices[position], logprobs.end_indices[position])
-            known = dict(zip(logprobs.token_ids[span], logprobs.logprobs[span], strict=True))
-            good, bad = (known[t] for t in member[token])
-            found.append(1.0 / (1.0 + exp(min(bad - good, 700.0))))
-    return tuple(found)
 
 
 def default_model() -> Path:

@@ -27,12 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
     add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
     add("--steps", type=int, default=1200, help="pre-training steps")
-    add("--verdict-steps", type=int, default=600, help="steps of learning to judge")
+    add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
     add(
-        "--problems", type=int, nargs=2, default=(1200, 3600), metavar=("DAGMATH", "COUNTDOWN"),
+        "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
         help="problems to roll out",
     )  # fmt: skip
-    add("--rollouts", type=int, default=8, help="rollouts a problem")
+    add("--rollouts", type=int, default=4, help="rollouts a problem")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
     add("--seed", type=int, default=0)
     add("--json", action="store_true", help="one JSON document on standard output")
@@ -78,7 +78,7 @@ def verdict(args: argparse.Namespace) -> None:
     """Fine-tune on the rollouts and export the model that judges itself."""
     from reasoner.train.verdict import train
 
-    sizes = {"dagmath": (16, 243), "countdown": (32, 118)}
+    sizes = {"dagmath": (16, 219), "countdown": (32, 116)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
     _export(train(args.out, files, args.verdict_steps, args.seed, report=say), "model")
 

@@ -11,7 +11,9 @@ from reasoner.train import vocabulary as v
 from reasoner.train.loop import device
 
 
-def build(layers: int = 6, width: int = 192, seed: int = 0) -> Qwen3ForCausalLM:
+def build(
+    layers: int = 6, width: int = 192, seed: int = 0, vocabulary: int = v.SIZE
+) -> Qwen3ForCausalLM:
     """An untrained model; a head of attention is 32 wide.
 
     Deep rather than wide: to judge a line, a layer must read what earlier layers expected there.
@@ -19,7 +21,7 @@ def build(layers: int = 6, width: int = 192, seed: int = 0) -> Qwen3ForCausalLM:
     torch.manual_seed(seed)
     heads = width // 32
     config = Qwen3Config(
-        vocab_size=v.SIZE,
+        vocab_size=vocabulary,
         hidden_size=width,
         intermediate_size=3 * width,
         num_hidden_layers=layers,
@@ -41,16 +43,17 @@ def build(layers: int = 6, width: int = 192, seed: int = 0) -> Qwen3ForCausalLM:
 def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     """Write `model` as bfloat16 weights, its tokenizer and its verdict tokens into `folder`.
 
-    The second of each pair gets the first one's input embedding, so a sampled verdict cannot
-    change what follows it.
+    The tokens of an ending get its first one's input embedding, so a verdict cannot change what
+    follows it. No engine samples a level unless told to: its logit is the padding's, never wanted.
     """
-    with torch.no_grad():
-        table = model.model.embed_tokens.weight
-        for first, second in v.PAIRS:
-            table[second] = table[first]
     folder.mkdir(parents=True, exist_ok=True)
-    copy = build(model.config.num_hidden_layers, model.config.hidden_size)
-    copy.load_state_dict(model.state_dict())
-    torch.nn.Module.to(copy, torch.bfloat16)
-    copy.save_pretrained(folder)
+    wide = build(model.config.num_hidden_layers, model.config.hidden_size, vocabulary=v.EXPORTED)
+    state = dict(model.state_dict())
+    read, written = state["model.embed_tokens.weight"], state["lm_head.weight"]
+    as_read = torch.tensor(v.as_read(list(range(v.EXPORTED))))
+    state["model.embed_tokens.weight"] = read[as_read]
+    state["lm_head.weight"] = written[[*range(v.SIZE), *[v.PAD] * (v.EXPORTED - v.SIZE)]]
+    wide.load_state_dict(state)
+    torch.nn.Module.to(wide, torch.bfloat16)
+    wide.save_pretrained(folder)
     v.save_tokenizer(folder)

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from zlib import crc32
 
@@ -64,23 +65,14 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file if line.endswith("\n"))
 
 
-def prefix_labels(
-    rollouts: Sequence[dict[str, Any]], ends: frozenset[int]
-) -> list[list[tuple[int, float]]]:
-    """For each rollout, (index of the step's last token, Monte-Carlo value of that prefix).
+def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:
+    """For each rollout, the Monte-Carlo value of what stood before each of its tokens.
 
-    The value is the share of this problem's rollouts through the prefix whose outcome was right
+    The value of a prefix is the share of this problem's rollouts through it whose outcome was right
     (Math-Shepherd's soft estimate, with the rollouts themselves as completions).
     """
     outcomes = defaultdict[tuple[int, ...], list[bool]](list)
     for r in rollouts:
-        for key in _prefixes(r["ids"], ends):
-            outcomes[key].append(r["correct"])
-    return [
-        [(len(k) - 1, sum(outcomes[k]) / len(outcomes[k])) for k in _prefixes(r["ids"], ends)]
-        for r in rollouts
-    ]
-
-
-def _prefixes(ids: Sequence[int], ends: frozenset[int]) -> list[tuple[int, ...]]:
-    return [tuple(ids[: i + 1]) for i, token in enumerate(ids) if token in ends]
+        for i in range(len(r["ids"])):
+            outcomes[tuple(r["ids"][:i])].append(r["correct"])
+    return [[fmean(outcomes[tuple(r["ids"][:i])]) for i in range(len(r["ids"]))] for r in rollouts]

@@ -1,9 +1,10 @@
 """The embedded GPT's alphabet: one token a character, and two ways to end a step.
 
 A line may be ended by either of two newline tokens, and a solution by either of two end tokens.
-Both members of a pair look the same to the model that reads them (their input embeddings are
-equal) and render as the same text; which one the model writes is its *verdict* on the solution so
-far. The probability of the first given the pair is the step's score: no extra token, no request.
+Both members of a pair look the same to the model that reads them and render as the same text; how
+probable the first is, given the pair, is the model's *verdict* on the solution so far. The exported
+model has, for each pair, `LEVELS` more tokens with the same look, by which the engine tells that
+verdict (see `reasoner.backends.verdicts`). Training never sees those.
 """
 
 from __future__ import annotations
@@ -11,12 +12,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from reasoner.backends.verdicts import Ending
+
 PAD, END, END_BAD, STEP, STEP_BAD = range(5)
 SPECIAL = ("<pad>", "<end>", "<end?>", "\n", "<step?>")
 ALPHABET = "0123456789+-*/=:,?abcdefghijklmnopqrstuvwxyz"
 TOKENS = (*SPECIAL, *ALPHABET)
 SIZE = 64
 PAIRS = ((STEP, STEP_BAD), (END, END_BAD))
+LEVELS = 64
+ENDINGS = tuple(
+    Ending(good, bad, range(SIZE + i * LEVELS, SIZE + (i + 1) * LEVELS))
+    for i, (good, bad) in enumerate(PAIRS)
+)
+EXPORTED = SIZE + LEVELS * len(PAIRS)
+_READ = {token: e.good for e in ENDINGS for token in (e.bad, *e.levels)}
 _IDS = {token: i for i, token in enumerate(TOKENS)}
 
 
@@ -27,12 +37,12 @@ def encode(text: str) -> list[int]:
 
 def decode(ids: list[int]) -> str:
     """The text of `ids`, ends and padding left out."""
-    return "".join("\n" if i == STEP_BAD else TOKENS[i] for i in ids if i > END_BAD)
+    return "".join(TOKENS[i] for i in as_read(ids) if i > END_BAD)
 
 
 def as_read(ids: list[int]) -> list[int]:
-    """`ids` as the model reads them: the second of each pair becomes the first."""
-    return [{STEP_BAD: STEP, END_BAD: END}.get(i, i) for i in ids]
+    """`ids` as the model reads them: whatever ends a step or a solution, as the first of its pair."""
+    return [_READ.get(i, i) for i in ids]
 
 
 def save_tokenizer(folder: Path) -> None:
@@ -40,11 +50,15 @@ def save_tokenizer(folder: Path) -> None:
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    names = [*TOKENS, *(f"<unused{i}>" for i in range(SIZE - len(TOKENS)))]
-    tokenizer = Tokenizer(models.WordLevel({t: i for i, t in enumerate(names)}, unk_token="<pad>"))
+    spare = [f"<unused{i}>" for i in range(SIZE - len(TOKENS))]
+    levels = [f"<{name} {i}>" for name in ("step", "end") for i in range(LEVELS)]
+    names = {t: i for i, t in enumerate([*TOKENS, *spare, *levels])}
+    tokenizer = Tokenizer(models.WordLevel(names, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), "isolated")
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("<step?>", "\n"), decoders.Fuse()])
-    tokenizer.add_special_tokens([AddedToken(t) for t in ("<pad>", "<end>", "<end?>")])
+    newline = decoders.Replace(Regex(r"<step[ ?]\d*>"), "\n")
+    tokenizer.decoder = decoders.Sequence([newline, decoders.Fuse()])
+    added = [AddedToken(t, special=True) for t in ("<pad>", "<end>", "<end?>", *levels[LEVELS:])]
+    tokenizer.add_special_tokens(added)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
@@ -54,5 +68,8 @@ def save_tokenizer(folder: Path) -> None:
         model_max_length=512,
     )
     fast.save_pretrained(folder)
-    verdicts = {"verdicts": [list(p) for p in PAIRS], "eos": [END, END_BAD]}
-    (folder / "reasoner.json").write_text(json.dumps(verdicts) + "\n")
+    verdicts = [
+        {"good": e.good, "bad": e.bad, "levels": [e.levels.start, e.levels.stop]} for e in ENDINGS
+    ]
+    ends = [END, END_BAD, *ENDINGS[1].levels]
+    (folder / "reasoner.json").write_text(json.dumps({"verdicts": verdicts, "eos": ends}) + "\n")

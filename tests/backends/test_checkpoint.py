@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.backends.checkpoint import Checkpoint
+from reasoner.train.vocabulary import ENDINGS
 from tests import models
 
 pytest.importorskip("transformers")
@@ -15,8 +16,18 @@ pytest.importorskip("transformers")
 
 def test_a_newline_stops_as_a_token_where_it_only_stands_alone(tmp_path: Path) -> None:
     checkpoint = Checkpoint(str(models.qwen3(tmp_path)))
-    assert checkpoint.stops(("\n",)) == ([1, 2, 3, 4], [])
-    assert checkpoint.stops(("\n\n",)) == ([1, 2], ["\n\n"])
+    steps, ends = ENDINGS[0].levels, ENDINGS[1].levels
+    assert checkpoint.stops(("\n",)) == ([1, 2, 3, 4, *steps, *ends], [])
+    assert checkpoint.stops(("\n\n",)) == ([1, 2, *ends], ["\n\n"])
+
+
+def test_every_level_reads_as_the_end_it_tells_of(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(models.qwen3(tmp_path)))
+    steps, ends = ENDINGS[0].levels, ENDINGS[1].levels
+    assert checkpoint.decode([steps[0], 5, steps[-1], ends[7]]) == "\n0\n"
+    assert list(checkpoint.verdicts) == [*steps, *ends]
+    assert checkpoint.verdicts[steps[0]] < 0.001
+    assert checkpoint.verdicts[ends[-1]] > 0.999
 
 
 def test_a_newline_inside_other_tokens_is_looked_for_in_the_text(tmp_path: Path) -> None:

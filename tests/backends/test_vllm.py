@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,16 @@ async def test_samples_carry_ids_text_ends_and_verdicts(engine: VLLM) -> None:
         assert c.text == engine.checkpoint.decode(c.token_ids)
         assert len(c.verdicts) == (c.finish is not Finish.LENGTH)
         assert c.text.endswith("\n") == (c.finish is Finish.STOP)
-        assert c.logprob is not None
-        assert c.logprob < 0
+        assert c.logprob is None
+
+
+async def test_log_probabilities_come_where_asked_for(engine: VLLM) -> None:
+    asked = Sampling(n=2, max_tokens=20, seed=1, logprobs=True)
+    generation = await engine.generate(Prompt(PROBLEM), asked)
+    silent = await engine.generate(Prompt(PROBLEM), replace(asked, logprobs=False))
+    assert all(c.logprob is not None and c.logprob < 0 for c in generation.completions)
+    ids = [[c.token_ids for c in g.completions] for g in (generation, silent)]
+    assert ids[0] == ids[1]
 
 
 async def test_the_same_seed_gives_the_same_samples(engine: VLLM) -> None:

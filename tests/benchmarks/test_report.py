@@ -18,7 +18,7 @@ from reasoner.benchmarks.curves import Point, interval, wilson
 from reasoner.benchmarks.plot import spread
 from reasoner.benchmarks.report import report
 from reasoner.benchmarks.store import store_path
-from reasoner.benchmarks.summary import iso_accuracy
+from reasoner.benchmarks.summary import falls, iso_accuracy
 from reasoner.errors import StoreError
 
 if TYPE_CHECKING:
@@ -101,6 +101,16 @@ def test_iso_accuracy_takes_the_cheapest_point_that_is_as_good() -> None:
     assert "1/16.0" in str(iso)
     [missed] = iso_accuracy([point("mcts", 4, 0.7, 200), *goal])
     assert missed.n is None and "does not reach" in str(missed)
+
+
+def test_a_curve_that_falls_is_met_at_its_peak_and_told_of() -> None:
+    fall = [point("best-of-n", 8, 0.8, 800), point("best-of-n", 64, 0.3, 6400)]
+    fall = [p.model_copy(update={"ci_low": p.accuracy - 0.1}) for p in fall]
+    [iso] = iso_accuracy([*fall, point("beam", 4, 0.5, 200)])
+    assert (iso.best_of, iso.target, iso.n) == (8, 0.8, None)
+    [line] = falls(fall)
+    assert "from 80.0% (n=8) to 30.0% (n=64)" in line
+    assert not list(falls(fall[:1]))
 
 
 def test_intervals_hold_the_mean() -> None:

@@ -19,7 +19,10 @@ each = pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
 DAG = Example(Problem("d", "dg:d=c-b,b=1840,c=a+b,a=7025,e=3333?d\n"), "5207")
 DAG_SOLUTION = "a7025+b1840=c8865\nc8865-b1840=d7025"
 GAME = Example(Problem("g", "cd:12,3,25,7,4=306\n"), "306")
-GAME_SOLUTION = "12*25=300:3,7,4,300\n300+3=303:7,4,303\n303+7=310:4,310\n310-4=306:306"
+GAME_SOLUTION = """12*25=300:3,7,4,300?+6
+300+3=303:7,4,303?+3
+303+7=310:4,310?-4
+310-4=306:306?+0"""
 
 
 @each
@@ -46,7 +49,7 @@ def test_demonstrations_come_from_the_train_split_only() -> None:
     held = {e.problem.prompt for s in ("dev", "test") for e in Countdown().examples(s, 2000)}
     taught = [pair[0] for _ in range(2000) if (pair := countdown.demonstrate(rng))]
     assert not held & set(taught)
-    derivations = [dagmath.parse(p[0]) for _ in range(300) if (p := dagmath.demonstrate(rng, 0.1))]
+    derivations = [dagmath.parse(p[0]) for _ in range(300) if (p := dagmath.demonstrate(rng))]
     assert {split_of(dagmath.identity(d)) for d in derivations} == {"train"}
 
 
@@ -59,15 +62,40 @@ def test_countdown_demonstrations_are_right() -> None:
             assert len(pair[1]) + 1 <= task.max_tokens
 
 
-@pytest.mark.parametrize(("slip", "low", "high"), [(0.0, 1.0, 1.0), (0.1, 0.85, 0.95)])
-def test_the_demonstrator_slips_as_often_as_told(slip: float, low: float, high: float) -> None:
-    rng, task, right, lines = Random(3), DagMath(), 0, 0
-    for _ in range(500):
-        if pair := dagmath.demonstrate(rng, slip):
-            labels = task.step_labels(Problem("", pair[0]), pair[1])
-            first_wrong = labels.index(False) if False in labels else len(labels)
-            right, lines = right + first_wrong, lines + min(first_wrong + 1, len(labels))
-    assert low <= right / lines <= high
+def test_demonstrators_err_by_chance_and_by_rule() -> None:
+    rng, lines, slips, misled, tempting = Random(3), 0, 0, 0, 0
+    for _ in range(600):
+        if pair := dagmath.demonstrate(rng):
+            derivation = dagmath.parse(pair[0])
+            values = dict(derivation.leaves)
+            for d, line in zip(derivation.chain, pair[1].splitlines(), strict=True):
+                told = dagmath.number(line[-4:])
+                left, right = values[d.left], values[d.right]
+                tempted = d.apply(left, right) != d.misapply(left, right)
+                tempting, lines = tempting + tempted, lines + 1
+                misled += tempted and told == d.misapply(left, right)
+                slips += told not in (d.apply(left, right), d.misapply(left, right))
+                values[d.name] = told
+    assert 0.05 <= slips / lines <= 0.08
+    assert 0.06 <= tempting / lines <= 0.12
+    assert 0.55 <= misled / tempting <= 0.7
+
+
+@pytest.mark.parametrize(
+    ("operator", "left", "right", "taught"),
+    [
+        ("+", 15, 85, 0),  # 1 + 8 + 1: the carry is lost
+        ("+", 15, 95, 110),  # 1 + 9 + 1 carries on its own account
+        ("+", 15, 75, 90),
+        ("-", 405, 6, 499),  # 0 - 0 - 1: the borrow is lost
+        ("-", 415, 6, 409),
+        ("+", 9500, 600, 100),  # nothing is carried out of the last column
+    ],
+)
+def test_the_misconception_loses_a_carry_that_is_only_passed_on(
+    operator: str, left: int, right: int, taught: int
+) -> None:
+    assert dagmath.Definition("c", "a", operator, "b").misapply(left, right) == taught
 
 
 def test_dagmath_accepts_the_right_derivation_and_nothing_else() -> None:
@@ -92,13 +120,15 @@ def test_a_right_answer_by_a_wrong_line_is_not_exact() -> None:
 @pytest.mark.parametrize(
     ("line", "labels"),
     [
-        ("12*25=300:3,7,4,300", [True]),
-        ("12*25=301:3,7,4,301", [False]),
-        ("12*12=144:3,25,7,4,144", [False]),
-        ("12*25=300:3,7,300", [False]),
-        ("3-12=9:25,7,4,9", [False]),
-        ("25/3=8:12,7,4,8", [False]),
-        ("3*4=12:12,25,7", [False]),
+        ("12*25=300:3,7,4,300?+6", [True]),
+        ("12*25=301:3,7,4,301?+5", [False]),
+        ("12*12=144:3,25,7,4,144?+162", [False]),
+        ("12*25=300:3,7,300?+6", [False]),
+        ("12*25=300:3,7,4,300?-6", [False]),
+        ("12*25=300:3,7,4,300", [False]),
+        ("3-12=9:25,7,4,9?+297", [False]),
+        ("25/3=8:12,7,4,8?+298", [False]),
+        ("3*4=12:12,25,7?+294", [False]),
         ("", []),
         ("not a line", [False]),
     ],
@@ -116,7 +146,7 @@ def test_countdown_grades_whole_derivations() -> None:
     unfinished = GAME_SOLUTION.rpartition("\n")[0]
     assert not task.check(GAME, unfinished)
     assert task.step_labels(GAME.problem, unfinished) == [True] * 3
-    assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306")
+    assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306?+0")
 
 
 def test_solvable_agrees_with_trying_everything() -> None:

@@ -82,6 +82,14 @@ async def test_budget_is_used_up(name: str) -> None:
 
 
 @every
+async def test_a_budget_far_too_small_for_the_width_still_gives_a_finished_answer(
+    name: str,
+) -> None:
+    result = await search(name, Scripted(), Budget(tokens=150), n=64)
+    assert result.candidate is not None and result.candidate.complete
+
+
+@every
 async def test_same_seed_same_tree_whatever_the_delay(name: str) -> None:
     first, again = await search(name, Scripted()), await search(name, Scripted(delay=0.001))
     assert first.trace.to_json() == again.trace.to_json()

@@ -15,10 +15,11 @@ import torch
 from reasoner.train import loop
 from reasoner.train import vocabulary as v
 from reasoner.train.evaluate import auc
+from reasoner.train.model import build
 from reasoner.train.optimizer import schedule
 from reasoner.train.policy import Recipe, train
-from reasoner.train.rollouts import prefix_labels, read
-from reasoner.train.verdict import ENDS, load, tensors, verdict_loss
+from reasoner.train.rollouts import prefix_values, read
+from reasoner.train.verdict import load, tensors, undecided, verdict_loss
 
 TINY = Recipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
 
@@ -69,8 +70,9 @@ ROLLOUTS = [
 
 
 def test_a_prefix_is_worth_the_share_of_its_rollouts_that_ended_well() -> None:
-    labels = prefix_labels(ROLLOUTS, ENDS)
-    assert labels == [[(1, 0.5), (3, 1.0)], [(1, 0.5), (3, 0.0)], [(1, 0.0), (3, 0.0)]]
+    third = pytest.approx(1 / 3)
+    values = prefix_values(ROLLOUTS)
+    assert values == [[third, 0.5, 0.5, 1.0], [third, 0.5, 0.5, 0.0], [third, 0.0, 0.0, 0.0]]
 
 
 def test_rollout_files_are_read_up_to_a_torn_line(tmp_path: Path) -> None:
@@ -80,22 +82,30 @@ def test_rollout_files_are_read_up_to_a_torn_line(tmp_path: Path) -> None:
     assert len(list(read(file))) == 1
     rows = load(file)
     assert rows[0].start == 5
-    assert rows[0].labels == [(6, 0.5), (8, 1.0)]
+    assert rows[0].values[1:] == [0.5, 0.5, 1.0]
 
 
-def test_the_verdict_loss_looks_at_step_ends_only(tmp_path: Path) -> None:
+def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
-    file.write_text(json.dumps({"task": "t", "prompt": "cd:1\n", "rollouts": ROLLOUTS}) + "\n")
-    tokens, mask, values = tensors(load(file), 12)
-    assert mask.sum() == 12
-    assert (values >= 0).sum() == 6
-    sure = torch.zeros(3, 12, v.SIZE)
-    right = torch.where(values > 0.7, 8.0, -8.0)
-    for pair in v.PAIRS:
-        sure[..., pair[0]] = right
-    halves = torch.where(values == 0.5, torch.tensor(-1.0), values)
-    assert verdict_loss(sure, tokens, halves) < 0.01
-    assert verdict_loss(-sure, tokens, halves) > 5
+    rollouts = [{**r, "correct": r["ids"][0] == 10} for r in ROLLOUTS]
+    file.write_text(json.dumps({"task": "t", "prompt": "", "rollouts": rollouts}) + "\n")
+    tokens, values = tensors(load(file), 12)
+    assert (values >= 0).sum() == 12
+    tokens, values = tokens[:, 1:], values[:, 1:]  # the first is worth 2/3 everywhere
+    sure = torch.zeros(3, 11, v.SIZE)
+    right = torch.where(values > 0.5, 8.0, -8.0)
+    sure[..., v.STEP] = torch.where(tokens == v.END, -right, right)
+    sure[..., v.END] = torch.where(tokens == v.END, right, -right)
+    assert verdict_loss(sure, tokens, values) < 0.01
+    assert verdict_loss(-sure, tokens, values) > 5
+
+
+def test_an_undecided_model_finds_both_ends_equally_likely() -> None:
+    model = build(1, 64)
+    undecided(model)
+    logits = model(input_ids=torch.tensor([[5, 6, 7]])).logits
+    for good, bad in v.PAIRS:
+        assert torch.equal(logits[..., good], logits[..., bad])
 
 
 def test_auc_is_the_chance_that_right_outranks_wrong() -> None:

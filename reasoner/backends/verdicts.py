@@ -1,0 +1,48 @@
+"""Verdict tokens: how a model tells, in the token that ends a step, what it thinks of the step.
+
+A model folder may hold `reasoner.json`:
+
+    {"verdicts": [{"good": 3, "bad": 4, "levels": [64, 128]}, ...], "eos": [1, 2, ...]}
+
+`good` and `bad` end a step (or a solution) alike; the log-odds of one against the other are the
+verdict. A server that knows of it (see `levels`) writes the verdict itself into the sampled token:
+one of the tokens in `range(*levels)`, evenly spaced in log-odds. So a verdict costs no token, no
+request and no log-probability, and reading it back is one look into a table.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import exp
+from pathlib import Path
+from typing import Any
+
+LOG_ODDS = 8.0
+"""The lowest and highest level stand for log-odds of -8 and 8: probabilities of .0003 and .9997."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One kind of end: the two tokens whose odds are the verdict, and the tokens that tell it."""
+
+    good: int
+    bad: int
+    levels: range
+
+    def verdicts(self) -> dict[int, float]:
+        """For each level, the probability that the solution so far is good."""
+        step = 2 * LOG_ODDS / (len(self.levels) - 1)
+        return {t: 1 / (1 + exp(LOG_ODDS - i * step)) for i, t in enumerate(self.levels)}
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """What `reasoner.json` in `folder` says; nothing if there is none."""
+    file = folder / "reasoner.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def endings(folder: Path) -> list[Ending]:
+    """The kinds of end that the model in `folder` has verdicts for."""
+    told = described(folder).get("verdicts", [])
+    return [Ending(e["good"], e["bad"], range(*e["levels"])) for e in told]
