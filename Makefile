@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/bench
+BENCH ?=
 # uv does not read pip's setting for extra wheels; where there is none, it finds the CPU torch itself.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
@@ -18,7 +19,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 bench: setup
-	$(BIN)/reasoner bench --out $(OUT)
+	$(BIN)/reasoner bench --out $(OUT) $(BENCH)
 
 test: setup
 	$(BIN)/python -m pytest

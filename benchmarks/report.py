@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from reasoner.benchmarks.curves import Point, points
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.spec import Header, Record
 from reasoner.benchmarks.store import read, read_header, store_path
+from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 
 
@@ -49,12 +50,17 @@ class Report:
 
 
 def report(grid: Grid, out: Path) -> Report:
-    """Write summary.json, curve.png and curve.svg from the results in `out`."""
+    """Write summary.json, environment.json, curve.png and curve.svg from the results in `out`."""
     found = points(grid, out)
     if not found:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    curves = plot.draw(found, out, _caption(grid, out))
-    return Report(found, [summary.save(found, out), *curves], list(_failures(grid, out)))
+    about = _environment(grid, out)
+    files = [
+        summary.save(found, out),
+        save_json({"seed": grid.seed, **about}, out / "environment.json"),
+        *plot.draw(found, out, _caption(grid, about)),
+    ]
+    return Report(found, files, list(_failures(grid, out)))
 
 
 def _failures(grid: Grid, out: Path) -> Iterator[str]:
@@ -63,10 +69,14 @@ def _failures(grid: Grid, out: Path) -> Iterator[str]:
         yield from (f"{spec.label}, problem {r.problem}: {r.error}" for r in failed)
 
 
-def _caption(grid: Grid, out: Path) -> str:
+def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
+    """Where and with what the first of the results was made."""
     paths = [p for s in grid.specs() if (p := store_path(out, s)).exists()]
     header: Header = read_header(paths[0])
-    about = header.environment
+    return header.environment
+
+
+def _caption(grid: Grid, about: Mapping[str, Any]) -> str:
     machine = about.get("hardware", {})
     parts = [
         "shaded: 95 % intervals over problems",

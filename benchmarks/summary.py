@@ -73,11 +73,15 @@ def _reason(point: Point) -> str:
 
 
 def save(points: Sequence[Point], out: Path) -> Path:
-    """Write summary.json, whole or not at all."""
-    path = out / "summary.json"
+    """Write summary.json."""
+    return save_json(as_json(points), out / "summary.json")
+
+
+def save_json(document: Any, path: Path) -> Path:
+    """Write a document, whole or not at all."""
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps(as_json(points), indent=1) + "\n")
+        part.write_text(json.dumps(document, indent=1) + "\n")
         os.replace(part, path)
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e.strerror}") from e

@@ -20,6 +20,15 @@ def test_the_example_is_short() -> None:
     assert len([line for line in EXAMPLE.splitlines() if line.strip()]) <= 12
 
 
+def test_ci_runs_every_command() -> None:
+    listed = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    commands = [line.partition("  #")[0].strip() for block in listed for line in block.splitlines()]
+    assert len(commands) >= 7
+    ran = (Path(__file__).parent.parent / ".ci" / "run").read_text()
+    for command in filter(None, commands):
+        assert re.sub(r" runs/(\w+)", r' "$out/\1"', command) in ran
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_the_example_runs(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import token_loss
 from reasoner.train.rollouts import prefix_values, read
 
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A rollout as the model reads it, and the value of what stood before each sampled token."""

@@ -11,7 +11,7 @@ import pytest
 
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Example
-from reasoner.benchmarks import experiment
+from reasoner.benchmarks import environment, experiment
 from reasoner.benchmarks.experiment import Tally
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.solvers import Solvers
@@ -55,8 +55,9 @@ class Bench:
         """Attempt what is missing."""
         solvers = Solvers(self.grid, {"sums": Sums()})
         return await experiment.run(
-            self.grid, self.out, solvers, self.backend, concurrency=concurrency
-        )
+            self.grid, self.out, solvers, self.backend,
+            concurrency=concurrency, environment=environment.describe(["bench"]),
+        )  # fmt: skip
 
 
 @pytest.fixture

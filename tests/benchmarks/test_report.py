@@ -59,6 +59,8 @@ async def test_a_report_has_summary_pictures_and_table(
     assert {p["strategy"] for p in summary} == names
     assert [p["oracle"] for p in summary] == [p["strategy"] == "pass@k" for p in summary]
     assert all(0 <= p["ci_low"] <= p["accuracy"] <= p["ci_high"] <= 1 for p in summary)
+    about = json.loads((tmp_path / "environment.json").read_text())
+    assert {"seed", "command", "commit", "hardware", "packages", "date"} <= set(about)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "curve.svg").read_text()
     assert all(name in svg for name in names)
