@@ -24,6 +24,7 @@ from functools import lru_cache
 from random import Random
 
 from reasoner.base import Example
+from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.benchmarks.splits import distinct, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
@@ -31,6 +32,7 @@ from reasoner.types import Problem
 TIERS = {"easy": 4, "default": 5, "hard": 6}
 HIGHEST = 25
 TARGETS = range(100, 401)
+EXERCISES = 1 / 3
 LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
 
 State = tuple[int, ...]
@@ -188,12 +190,12 @@ class Countdown:
     def check(self, example: Example, solution: str) -> bool:
         """Whether the lines are legal moves that end with the target alone."""
         return self.step_labels(example.problem, solution)[-1:] == [True] and (
-            _read(example.problem.prompt)[1] == _result(solution)
+            read(example.problem.prompt)[1] == _result(solution)
         )
 
     def step_labels(self, problem: Problem, solution: str) -> list[bool]:
         """For each line, whether every line so far is legal and the target is still reachable."""
-        numbers, target = _read(problem.prompt)
+        numbers, target = read(problem.prompt)
         state: State | None = numbers
         labels = list[bool]()
         for line in solution.strip().splitlines():
@@ -206,10 +208,37 @@ class Countdown:
         return self.check(example, solution) and all(self.step_labels(example.problem, solution))
 
 
-def demonstrate(rng: Random) -> tuple[str, str] | None:
-    """A training pair (prompt, solution), or None for a problem of another split than train."""
+def demonstrate(rng: Random) -> Demonstration | None:
+    """A puzzle solved, or an exercise; None for a puzzle of another split than train.
+
+    Solutions alone would only ever end on the target, and a model taught so forces a false last
+    line where it has gone astray. In an exercise the moves are random and are not taught, what they
+    lead to is.
+    """
     puzzle = draw(rng, TIERS["default"])
-    return (puzzle.prompt, puzzle.solution) if split_of(identity(puzzle)) == "train" else None
+    if split_of(identity(puzzle)) != "train":
+        return None
+    if rng.random() >= EXERCISES:
+        return Demonstration(puzzle.prompt, puzzle.solution)
+    solution = _astray(rng, puzzle)
+    return Demonstration(puzzle.prompt, solution, tuple(_consequences(solution)))
+
+
+def _astray(rng: Random, puzzle: Puzzle) -> str:
+    """A legal derivation with a random first product and random signs."""
+    numbers = rng.sample(puzzle.numbers, len(puzzle.numbers))
+    signs = [rng.random() < 0.5 for _ in numbers[2:]]
+    falls = sum(x for s, x in zip(signs, numbers[2:], strict=True) if not s)
+    if numbers[0] * numbers[1] <= falls:
+        signs = [True] * len(signs)
+    return _intended(list(puzzle.numbers), numbers, signs, puzzle.target)
+
+
+def _consequences(solution: str) -> Iterator[bool]:
+    """For each character, whether it follows from the move that its line begins with."""
+    for line in solution.splitlines(keepends=True):
+        move = line.index("=") + 1
+        yield from (i >= move for i in range(len(line)))
 
 
 def identity(puzzle: Puzzle) -> str:
@@ -217,7 +246,8 @@ def identity(puzzle: Puzzle) -> str:
     return f"{sorted(puzzle.numbers)}={puzzle.target}"
 
 
-def _read(prompt: str) -> tuple[State, int]:
+def read(prompt: str) -> tuple[State, int]:
+    """The numbers and the target that a prompt states."""
     numbers, _, target = prompt.removeprefix("cd:").strip().partition("=")
     return tuple(int(x) for x in numbers.split(",")), int(target)
 

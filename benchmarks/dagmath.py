@@ -9,8 +9,8 @@ an answer cannot be checked without deriving it. Digits run from the least signi
 because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
 learns the arithmetic to perfection, and its errors are those of its demonstrators, not ignorance.
 
-Demonstrators err in the two ways that people do. A *slip* is noise: it differs from one solution to
-the next, so a vote, or temperature 0, removes it. A *misconception* is a rule: they often forget to
+Demonstrators err in the two ways that people do. A *slip*, to misread an operator or an operand, is
+noise: it differs from one solution to the next, so a vote, or temperature 0, removes it. A *misconception* is a rule: they often forget to
 pass a carry on through a column that only passes it on (9 + 0 + 1, or 4 - 4 - 1: the
 "borrow across zero" bug of Brown & Burton, 1978), always with the same result, so a vote confirms
 it. Slips alone would leave greedy decoding nothing to gain from search; misconceptions alone would
@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from string import ascii_lowercase
 
 from reasoner.base import Example
+from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.benchmarks.splits import distinct, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
@@ -34,7 +35,7 @@ MODULUS = 10_000
 TIERS = {"easy": (5, 6), "default": (7, 8), "hard": (9, 11)}
 TAUGHT = (5, 8)
 LEAVES = 3
-SLIP = 0.07
+SLIP = 0.08
 MISCONCEPTION = 0.65
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
@@ -103,7 +104,7 @@ def draw(rng: Random, low: int, high: int) -> Derivation:
     names = rng.sample(ascii_lowercase, LEAVES + depth)
     leaves = {name: rng.randrange(MODULUS) for name in names[:LEAVES]}
     chain = _chain(rng, names)
-    while not _every_line_matters(chain):
+    while not every_line_matters(chain):
         chain = _chain(rng, names)
     written = [str(d) for d in chain] + [f"{k}={digits(v)}" for k, v in leaves.items()]
     rng.shuffle(written)
@@ -120,7 +121,7 @@ def _chain(rng: Random, names: list[str]) -> list[Definition]:
     return chain
 
 
-def _every_line_matters(chain: list[Definition]) -> bool:
+def every_line_matters(chain: list[Definition]) -> bool:
     """Whether an error of 1 in any line would change the answer."""
     for i, wrong in enumerate(chain):
         errors = {wrong.name: 1}
@@ -217,37 +218,27 @@ def _line(d: Definition, values: dict[str, int]) -> str:
     return f"{d.left}{left}{d.operator}{d.right}{right}={d.name}{result}"
 
 
-def demonstrate(rng: Random) -> tuple[str, str] | None:
-    """A training pair (prompt, solution) by a demonstrator who errs as the module says.
+def demonstrate(rng: Random) -> Demonstration | None:
+    """A problem solved by a demonstrator who errs as the module says.
 
-    A slip, on a share `SLIP` of the lines, miscopies an operand, takes another letter's value or
-    gets one digit of the result wrong. The misconception strikes with probability `MISCONCEPTION`
-    wherever it can. The lines after an error follow from it, as a person's would. Returns None for
-    a problem that belongs to another split than train.
+    A slip, on a share `SLIP` of the lines, takes the wrong operator or the wrong operand. The
+    misconception strikes with probability `MISCONCEPTION` wherever it can. The lines after an error
+    follow from it, as a person's would. None stands for a problem of another split than train.
     """
     item = draw(rng, *TAUGHT)
     if split_of(identity(item)) != "train":
         return None
     values, lines = dict(item.leaves), list[str]()
-    for d in item.chain:
-        shown = dict(values)
-        kind = rng.random() / SLIP
-        if kind < 0.3:
-            shown[d.right] = _miscopy(rng, values[d.right])
-        elif kind < 0.5:
-            shown[d.right] = rng.choice(list(values.values()))
+    for meant in item.chain:
+        d = _slip(rng, meant, list(values)) if rng.random() < SLIP else meant
         apply = d.misapply if rng.random() < MISCONCEPTION else d.apply
-        shown[d.name] = apply(shown[d.left], shown[d.right])
-        if 0.5 <= kind < 1:
-            shown[d.name] = _miscopy(rng, shown[d.name])
-        lines.append(_line(d, shown))
-        values[d.name] = shown[d.name]
-    return item.prompt, "\n".join(lines)
+        values[d.name] = apply(values[d.left], values[d.right])
+        lines.append(_line(d, values))
+    return Demonstration(item.prompt, "\n".join(lines))
 
 
-def _miscopy(rng: Random, value: int) -> int:
-    """`value` with one digit replaced by a neighbour, as a lost carry would."""
-    place: int = 10 ** rng.randrange(4)
-    digit = value // place % 10
-    other = (digit + rng.choice((1, 9))) % 10
-    return value + (other - digit) * place
+def _slip(rng: Random, d: Definition, known: list[str]) -> Definition:
+    """`d` with the other operator, or with another right operand."""
+    if rng.random() < 0.5:
+        return replace(d, operator="-" if d.operator == "+" else "+")
+    return replace(d, right=rng.choice([k for k in known if k not in (d.left, d.right)]))

@@ -107,7 +107,7 @@ def test_help_has_an_example(command: str, capsys: Captured) -> None:
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reasoner.cli", "bench", *SCRIPTED, "--problems", "3000"]
+    command = [sys.executable, "-m", "reasoner", "bench", *SCRIPTED, "--problems", "3000"]
     with subprocess.Popen(
         [*command, "--task", "countdown", "--out", str(tmp_path), "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},

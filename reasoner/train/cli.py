@@ -15,6 +15,8 @@ from reasoner.errors import ConfigError
 EXAMPLE = """example:
   reasoner train --out runs/train                 every stage, continuing where it was stopped
   reasoner train --out runs/train --stage policy  pre-training alone
+  reasoner train --out runs/check --stage evaluate --model reasoner/gpt
+                                                  measure what ships
 """
 T = TypeVar("T")
 
@@ -26,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
     add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
-    add("--steps", type=int, default=1200, help="pre-training steps")
+    add("--steps", type=int, default=1000, help="pre-training steps")
     add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
     add(
         "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
@@ -34,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--rollouts", type=int, default=4, help="rollouts a problem")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
+    add("--model", type=Path, help="what to evaluate (default: the model in --out)")
     add("--seed", type=int, default=0)
     add("--json", action="store_true", help="one JSON document on standard output")
 
@@ -56,9 +59,11 @@ def say(line: str) -> None:
 
 def policy(args: argparse.Namespace) -> None:
     """Pre-train on demonstrations and export what came of it."""
-    from reasoner.train.policy import Recipe, train
+    from reasoner.train.model import export
+    from reasoner.train.policy import Recipe, train, trained
 
-    _export(train(Recipe(steps=args.steps, seed=args.seed), args.out, report=say), "policy")
+    train(Recipe(steps=args.steps, seed=args.seed), args.out, report=say)
+    export(trained(args.out), args.out / "policy")
 
 
 def rollouts(args: argparse.Namespace) -> None:
@@ -75,23 +80,28 @@ def rollouts(args: argparse.Namespace) -> None:
 
 
 def verdict(args: argparse.Namespace) -> None:
-    """Fine-tune on the rollouts and export the model that judges itself."""
-    from reasoner.train.verdict import train
+    """Grow the layers that judge and export the model that has them."""
+    from reasoner.train.model import export
+    from reasoner.train.verdict import grown, train
 
-    sizes = {"dagmath": (16, 219), "countdown": (32, 116)}
+    sizes = {"dagmath": (24, 219), "countdown": (32, 122)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
-    _export(train(args.out, files, args.verdict_steps, args.seed, report=say), "model")
+    train(args.out, files, args.verdict_steps, args.seed, report=say)
+    export(grown(args.out), args.out / "model")
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:
-    """Measure the model on the test splits."""
+    """Measure the model on the test splits; evaluation.json tells how, where and with what."""
     from reasoner.base import Backend
+    from reasoner.benchmarks.environment import describe
     from reasoner.train.evaluate import evaluate
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
         return await evaluate(backend, _tasks(), args.test_problems, 64, args.seed, say)
 
-    report = _served(args.out / "model", measure)
+    tasks = _served(args.model or args.out / "model", measure)
+    report = {**describe(args.argv), "seed": args.seed, "tasks": tasks}
+    args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
     return {"evaluation": report}
 
@@ -121,16 +131,6 @@ def _served(folder: Path, work: Callable[[Any], Awaitable[T]]) -> T:
             await backend.aclose()
 
     return asyncio.run(main())
-
-
-def _export(checkpoint: Path, name: str) -> None:
-    import torch
-
-    from reasoner.train.model import build, export
-
-    model = build()
-    model.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["model"])
-    export(model, checkpoint.parent / name)
 
 
 def _need(path: Path) -> Path:

@@ -10,26 +10,28 @@ from random import Random
 
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import Qwen3ForCausalLM
 
 from reasoner.benchmarks import countdown, dagmath
+from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import Report, device, fit
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 
-Demonstrator = Callable[[Random], tuple[str, str] | None]
+Demonstrator = Callable[[Random], Demonstration | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the weights; `steps` counts optimiser steps."""
 
-    steps: int = 1200
+    steps: int = 1000
     layers: int = 6
     width: int = 192
     seed: int = 0
-    dagmath_rows: int = 16
-    countdown_rows: int = 32
+    dagmath_rows: int = 12
+    countdown_rows: int = 40
     muon: float = 0.02
     adam: float = 3e-3
 
@@ -38,14 +40,14 @@ def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
         (dagmath.demonstrate, recipe.dagmath_rows, 219),
-        (countdown.demonstrate, recipe.countdown_rows, 116),
+        (countdown.demonstrate, recipe.countdown_rows, 122),
     ]
 
 
 def batch(
     draw: Demonstrator, rows: int, length: int, rng: Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (rows, length) and a mask of the solution's tokens, the end token included.
+    """Tokens (rows, length) and a mask of those to imitate, the end token included.
 
     A demonstration longer than `length` is an error, never left out: that would teach short
     problems only.
@@ -54,24 +56,38 @@ def batch(
     mask = torch.zeros((rows, length))
     row = 0
     while row < rows:
-        pair = draw(rng)
-        if pair is None:
+        shown = draw(rng)
+        if shown is None:
             continue
-        prompt, solution = pair
-        ids = [*v.encode(prompt + solution), v.END]
+        ids = [*v.encode(shown.prompt + shown.solution), v.END]
         tokens[row, : len(ids)] = torch.tensor(ids)
-        mask[row, len(prompt) : len(ids)] = 1
+        mask[row, len(shown.prompt) : len(ids)] = torch.tensor(shown.mask).float()
         row += 1
     return tokens, mask
 
 
 def token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of every next token, the two of a pair counted as one."""
-    merged = logits.float().clone()
+    flat = merged(logits).flatten(0, 1)
+    return cross_entropy(flat, tokens.flatten(), reduction="none").view_as(tokens)
+
+
+def merged(logits: torch.Tensor) -> torch.Tensor:
+    """Logits in which the first of each pair stands for both."""
+    one = logits.float().clone()
     for first, second in v.PAIRS:
-        merged[..., first] = torch.logsumexp(logits[..., [first, second]].float(), -1)
-        merged[..., second] = -1e9
-    return cross_entropy(merged.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
+        one[..., first] = torch.logsumexp(logits[..., [first, second]].float(), -1)
+        one[..., second] = -1e9
+    return one
+
+
+def trained(folder: Path) -> Qwen3ForCausalLM:
+    """The policy that `train` left in `folder`."""
+    recipe = json.loads((folder / "recipe.json").read_text())
+    model = build(recipe["layers"], recipe["width"])
+    checkpoint = torch.load(folder / "policy.pt", weights_only=True, map_location=device())
+    model.load_state_dict(checkpoint["model"])
+    return model
 
 
 def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Report = print) -> Path:

@@ -12,14 +12,21 @@ pytest.importorskip("torch")
 
 import torch
 
-from reasoner.train import loop
+from reasoner.train import loop, verdict
 from reasoner.train import vocabulary as v
 from reasoner.train.evaluate import auc
-from reasoner.train.model import build
 from reasoner.train.optimizer import schedule
 from reasoner.train.policy import Recipe, train
 from reasoner.train.rollouts import prefix_values, read
-from reasoner.train.verdict import load, tensors, undecided, verdict_loss
+from reasoner.train.verdict import (
+    Policy,
+    grown,
+    load,
+    policy_loss,
+    sprout,
+    tensors,
+    verdict_loss,
+)
 
 TINY = Recipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
 
@@ -100,12 +107,32 @@ def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_pa
     assert verdict_loss(-sure, tokens, values) > 5
 
 
-def test_an_undecided_model_finds_both_ends_equally_likely() -> None:
-    model = build(1, 64)
-    undecided(model)
-    logits = model(input_ids=torch.tensor([[5, 6, 7]])).logits
+def test_the_verdict_layers_grow_on_a_policy_that_stays_what_it_is(tmp_path: Path) -> None:
+    folder, file = tmp_path / "run", tmp_path / "r.jsonl"
+    train(TINY, folder, False, quiet)
+    file.write_text(json.dumps({"task": "t", "prompt": "cd:1\n", "rollouts": ROLLOUTS}) + "\n")
+    tokens = torch.tensor([[5, 6, 7, v.STEP, 8]])
+    policy = Policy(folder)
+    states, wanted = policy(tokens)
+    top = sprout(policy)
+    logits = top(inputs_embeds=states).logits
+    assert torch.equal(logits[..., 5:], wanted[..., 5:])
     for good, bad in v.PAIRS:
         assert torch.equal(logits[..., good], logits[..., bad])
+    verdict.train(folder, [(file, 3, 12)], 4, compiled=False, report=quiet)
+    whole = grown(folder)
+    top.load_state_dict(torch.load(folder / "verdict.pt", weights_only=True)["model"])
+    assert torch.allclose(whole(tokens).logits, top(inputs_embeds=states).logits, atol=1e-5)
+    assert whole.config.num_hidden_layers == TINY.layers + verdict.LAYERS
+
+
+def test_the_policy_is_kept_whichever_of_a_pair_it_wants() -> None:
+    logits = torch.randn(1, 4, v.SIZE)
+    decided = logits.clone()
+    decided[..., v.STEP_BAD], decided[..., v.STEP] = logits[..., v.STEP], logits[..., v.STEP_BAD]
+    assert policy_loss(decided, logits).abs().max() < 1e-6
+    decided[..., 9] += 1
+    assert policy_loss(decided, logits).min() > 0
 
 
 def test_auc_is_the_chance_that_right_outranks_wrong() -> None:

@@ -1,4 +1,4 @@
-"""`python -m reasoner.cli`."""
+"""`python -m reasoner` is the command `reasoner`."""
 
 import sys
 

@@ -1,0 +1,64 @@
+"""Ctrl-C with a live engine: it stops at once, keeps what is finished, leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("vllm")
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+def records(out: Path) -> int:
+    """Finished problems in the results files of `out`."""
+    return sum(max(0, f.read_text().count("\n") - 1) for f in out.rglob("*.jsonl"))
+
+
+def descendants(root: int) -> set[int]:
+    """Every living process below `root`."""
+    parents = dict[int, int]()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(stat.parent.name)] = int(parent)
+    found = {root}
+    while more := {p for p, above in parents.items() if above in found} - found:
+        found |= more
+    return found - {root}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reasoner", "bench", "--task", "dagmath", "--strategy",
+               "best-of-n", "--n", "8", "--problems", "400", "--out", str(tmp_path)]  # fmt: skip
+    env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as bench:
+        while records(tmp_path) < 3:
+            assert bench.poll() is None, bench.stderr and bench.stderr.read()
+            time.sleep(0.1)
+        engine = descendants(bench.pid)
+        assert engine
+        bench.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, told = bench.communicate(timeout=10)
+        assert time.monotonic() - started < 2
+    assert bench.returncode == 130
+    assert "interrupted; what was finished is kept" in told
+    assert "Traceback" not in told
+    assert not [pid for pid in engine if alive(pid)]
+    assert 3 <= records(tmp_path) < 400
