@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.verdicts import described, endings
+from reasoner.backends.verdicts import described, table
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
 
@@ -49,8 +49,7 @@ class Checkpoint:
     @cached_property
     def verdicts(self) -> dict[int, float]:
         """The tokens that tell a verdict, and the probability each stands for."""
-        found = endings(Path(self.path))
-        return {token: value for e in found for token, value in e.verdicts().items()}
+        return table(Path(self.path))
 
     @cached_property
     def ends(self) -> frozenset[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from reasoner.backends.prompts import Shots, Template
+from reasoner.backends.verdicts import table, told
 from reasoner.base import ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
@@ -33,6 +35,8 @@ class OpenAI:
         retries: further tries after 429, 5xx, a timeout or a dropped connection.
         timeout: seconds to wait for one answer.
         context: tokens the model can attend to, if known.
+        verdicts: the served model's folder, where a vLLM server was told to write verdicts into
+            tokens (`--logits-processors reasoner.backends.levels:Levels`).
         transport: another way to reach the server, for tests.
     """
 
@@ -49,6 +53,7 @@ class OpenAI:
         backoff: float = 0.5,
         timeout: float = 600.0,
         context: int = 0,
+        verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
@@ -56,6 +61,7 @@ class OpenAI:
         self.model = ModelInfo(model, context)
         self._url = base_url.rstrip("/")
         self._chat, self._template = chat, Template(system, shots)
+        self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._retries, self._backoff = retries, backoff
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
@@ -125,8 +131,18 @@ class OpenAI:
         except (KeyError, TypeError) as e:
             raise BackendError(f"{self._url} answered without {e}: {str(answer)[:200]}") from e
         self._remember(prompt, answer, choices)
-        completions = [_completion(c, sampling, usage, len(choices)) for c in choices]
+        completions = [self._completion(c, sampling, usage, len(choices)) for c in choices]
         return Generation(tuple(completions), usage)
+
+    def _completion(self, choice: Any, sampling: Sampling, usage: Usage, count: int) -> Completion:
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        text = text or ""
+        ids = choice.get("token_ids") or [UNKNOWN] * (usage.completion_tokens // count)
+        finish = _finish(choice, text, sampling)
+        if finish is Finish.STOP and not text.endswith(sampling.stop):
+            text += sampling.stop[0]
+        logprob = _logprob(choice.get("logprobs"))
+        return Completion(text, tuple(ids), finish, logprob, told(ids, self._verdicts))
 
     def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
         ids = answer.get("prompt_token_ids") or choices[0].get("prompt_token_ids")
@@ -163,16 +179,6 @@ class OpenAI:
             f"no answer from {self._url} after {self._retries + 1} tries ({trouble});"
             " is the server running there?"
         )
-
-
-def _completion(choice: Any, sampling: Sampling, usage: Usage, count: int) -> Completion:
-    text = choice["message"]["content"] if "message" in choice else choice["text"]
-    text = text or ""
-    ids = choice.get("token_ids") or [UNKNOWN] * (usage.completion_tokens // count)
-    finish = _finish(choice, text, sampling)
-    if finish is Finish.STOP and not text.endswith(sampling.stop):
-        text += sampling.stop[0]
-    return Completion(text, tuple(ids), finish, _logprob(choice.get("logprobs")))
 
 
 def _logprob(told: Any) -> float | None:

@@ -13,6 +13,7 @@ request and no log-probability, and reading it back is one look into a table.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path
@@ -36,6 +37,16 @@ class Ending:
         return {t: 1 / (1 + exp(LOG_ODDS - i * step)) for i, t in enumerate(self.levels)}
 
 
+def table(folder: Path) -> dict[int, float]:
+    """Every token that tells a verdict, and the probability it stands for."""
+    return {token: value for e in endings(folder) for token, value in e.verdicts().items()}
+
+
+def told(ids: Sequence[int], verdicts: Mapping[int, float]) -> tuple[float, ...]:
+    """The verdicts among sampled tokens, in order."""
+    return tuple(verdicts[i] for i in ids if i in verdicts)
+
+
 def described(folder: Path) -> dict[str, Any]:
     """What `reasoner.json` in `folder` says; nothing if there is none."""
     file = folder / "reasoner.json"
@@ -44,5 +55,5 @@ def described(folder: Path) -> dict[str, Any]:
 
 def endings(folder: Path) -> list[Ending]:
     """The kinds of end that the model in `folder` has verdicts for."""
-    told = described(folder).get("verdicts", [])
-    return [Ending(e["good"], e["bad"], range(*e["levels"])) for e in told]
+    kinds = described(folder).get("verdicts", [])
+    return [Ending(e["good"], e["bad"], range(*e["levels"])) for e in kinds]

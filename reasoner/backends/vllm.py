@@ -13,6 +13,7 @@ from typing import Any
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.prompts import Shots, Template
+from reasoner.backends.verdicts import told
 from reasoner.base import ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
@@ -164,13 +165,13 @@ class VLLM:
         ]
 
     def _completion(self, output: Any) -> Completion:
-        ids, verdicts = tuple(output.token_ids), self.checkpoint.verdicts
+        ids = tuple(output.token_ids)
         return Completion(
             text=self.checkpoint.decode(ids),
             token_ids=ids,
             finish=self._finish(output),
             logprob=_logprob(output.logprobs),
-            verdicts=tuple(verdicts[i] for i in ids if i in verdicts),
+            verdicts=told(ids, self.checkpoint.verdicts),
         )
 
     def _finish(self, output: Any) -> Finish:
@@ -202,8 +203,7 @@ class VLLM:
         }
         if self.checkpoint.verdicts:
             # The logits as rewritten are the ones that were sampled from.
-            told = {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
-            arguments |= told
+            arguments |= {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
         if not _cuda():
             # Below 32 vLLM refuses; its default of 128 never hits on short problems.
             arguments |= {"block_size": 32, "enforce_eager": True, "dtype": "float32"}

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
     add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
-    add("--steps", type=int, default=1000, help="pre-training steps")
+    add("--steps", type=int, default=1600, help="pre-training steps")
     add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
     add(
         "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),

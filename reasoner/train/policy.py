@@ -26,7 +26,7 @@ Demonstrator = Callable[[Random], Demonstration | None]
 class Recipe:
     """Everything that decides the weights; `steps` counts optimiser steps."""
 
-    steps: int = 1000
+    steps: int = 1600
     layers: int = 6
     width: int = 192
     seed: int = 0

@@ -122,7 +122,8 @@ def grown(folder: Path) -> Qwen3ForCausalLM:
     policy = trained(folder)
     state = dict(policy.state_dict())
     depth = policy.config.num_hidden_layers
-    for name, weight in torch.load(folder / "verdict.pt", weights_only=True)["model"].items():
+    layers = torch.load(folder / "verdict.pt", weights_only=True, map_location=device())["model"]
+    for name, weight in layers.items():
         if match := LAYER.match(name):
             state[f"model.layers.{depth + int(match[1])}.{match[2]}"] = weight
         elif "embed_tokens" not in name:

