@@ -54,6 +54,8 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     state["model.embed_tokens.weight"] = read[as_read]
     state["lm_head.weight"] = written[[*range(v.SIZE), *[v.PAD] * (v.EXPORTED - v.SIZE)]]
     wide.load_state_dict(state)
+    # Servers stop at what the generation settings call an end.
+    wide.generation_config.eos_token_id = [t for t in range(v.EXPORTED) if as_read[t] == v.END]
     torch.nn.Module.to(wide, torch.bfloat16)
     wide.save_pretrained(folder)
     v.save_tokenizer(folder)

@@ -11,10 +11,11 @@ where a solution goes wrong: judged at step ends alone, there are twenty times f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -95,7 +96,8 @@ class Policy(nn.Module):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.full = trained(folder)
-        self.norm, self.full.model.norm = self.full.model.norm, nn.Identity()
+        self.norm = self.full.model.norm
+        self.full.model.register_module("norm", nn.Identity())
 
     @torch.no_grad()
     def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,7 +111,7 @@ def sprout(policy: Policy, seed: int = 0) -> Qwen3ForCausalLM:
     with torch.no_grad():
         top.model.norm.load_state_dict(policy.norm.state_dict())
         top.lm_head.load_state_dict(policy.full.lm_head.state_dict())
-        for layer in top.model.layers:
+        for layer in cast(Iterable[Any], top.model.layers):
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
         for good, bad in v.PAIRS:  # Pre-training never wrote the second of a pair.

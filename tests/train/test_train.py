@@ -94,7 +94,7 @@ def test_rollout_files_are_read_up_to_a_torn_line(tmp_path: Path) -> None:
 
 def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
-    rollouts = [{**r, "correct": r["ids"][0] == 10} for r in ROLLOUTS]
+    rollouts = [{**r, "correct": i < 2} for i, r in enumerate(ROLLOUTS)]
     file.write_text(json.dumps({"task": "t", "prompt": "", "rollouts": rollouts}) + "\n")
     tokens, values = tensors(load(file), 12)
     assert (values >= 0).sum() == 12
