@@ -47,18 +47,21 @@ class Report:
     exact_at: dict[int, float]
     majority_at: dict[int, float]
     best_of_at: dict[int, float]
-    gap_closed: float
+    gap_closed: float | None
     steps: int
-    step_auc: float
-    step_auc_by_depth: list[float]
+    step_auc: float | None
+    step_auc_by_depth: list[float | None]
 
 
-def auc(scores: Sequence[float], labels: Sequence[bool]) -> float:
-    """The chance that a right step outranks a wrong one, ties counted half (Mann-Whitney)."""
+def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
+    """The chance that a right step outranks a wrong one, ties counted half (Mann-Whitney).
+
+    None where there are no right steps, or no wrong ones.
+    """
     values, truth = np.asarray(scores), np.asarray(labels, bool)
     right, wrong = int(truth.sum()), int((~truth).sum())
     if not right or not wrong:
-        return float("nan")
+        return None
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     return float((ranks[truth].sum() - right * (right + 1) / 2) / (right * wrong))
@@ -108,6 +111,7 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
     right = [[s.correct for s in row] for row in drawn]
     passes = {k: fmean(pass_at_k(r, k) for r in right) for k in ks}
     best = {k: fmean(best_of_at_k(r, s, k) for r, s in zip(right, scores, strict=True)) for k in ks}
+    gap = passes[ks[-1]] - passes[1]
     votes = [votes_at([s.answer for s in row], [s.correct for s in row], None, ks) for row in drawn]
     steps = [
         (depth, verdict, label)
@@ -128,7 +132,7 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
         exact_at={k: fmean(pass_at_k([s.exact for s in row], k) for row in drawn) for k in ks},
         majority_at={k: fmean(v[i] for v in votes) for i, k in enumerate(ks)},
         best_of_at=best,
-        gap_closed=(best[ks[-1]] - passes[1]) / (passes[ks[-1]] - passes[1]),
+        gap_closed=(best[ks[-1]] - passes[1]) / gap if gap else None,
         steps=len(steps),
         step_auc=auc([v for _, v, _ in steps], [y for _, _, y in steps]),
         step_auc_by_depth=by_depth,

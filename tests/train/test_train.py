@@ -14,7 +14,7 @@ import torch
 
 from reasoner.train import loop, verdict
 from reasoner.train import vocabulary as v
-from reasoner.train.evaluate import auc
+from reasoner.train.evaluate import Sample, auc, summarise
 from reasoner.train.optimizer import schedule
 from reasoner.train.policy import Recipe, train
 from reasoner.train.rollouts import prefix_values, read
@@ -139,3 +139,10 @@ def test_auc_is_the_chance_that_right_outranks_wrong() -> None:
     assert auc([0.9, 0.8, 0.1], [True, True, False]) == 1.0
     assert auc([0.5, 0.5], [True, False]) == 0.5
     assert auc([0.1, 0.9, 0.5], [True, False, True]) == 0.0
+    assert auc([0.1, 0.9], [True, True]) is None
+
+
+def test_a_model_that_never_succeeds_has_a_report() -> None:
+    wrong = Sample("1", False, False, (0.4, 0.6), [False, False], 9)
+    report = summarise("t", [[wrong, wrong]])
+    assert (report.pass_at, report.gap_closed, report.step_auc) == ({1: 0, 2: 0}, None, None)
