@@ -164,6 +164,10 @@ class Countdown:
     def max_tokens(self) -> int:
         return 28 * (TIERS[self.tier] - 1)
 
+    def prompt(self, text: str) -> str:
+        """A problem on a line of its own."""
+        return text.strip() + "\n"
+
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
         rng = Random(f"countdown/{self.tier}/{split}/{seed}")

@@ -172,6 +172,10 @@ class DagMath:
     def max_tokens(self) -> int:
         return 18 * TIERS[self.tier][1] + 2
 
+    def prompt(self, text: str) -> str:
+        """A problem on a line of its own."""
+        return text.strip() + "\n"
+
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
         rng = Random(f"dagmath/{self.tier}/{split}/{seed}")

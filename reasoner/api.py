@@ -165,7 +165,8 @@ class Reasoner:
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):
             name = blake2b(problem.encode(), digest_size=6).hexdigest()
-            problem = Problem(name, problem)
+            read = getattr(self.task, "prompt", str)
+            problem = Problem(name, read(problem))
         if not self.shots:
             return problem
         return Problem(problem.id, self.shots + problem.prompt, problem.meta)

@@ -82,7 +82,10 @@ class Example:
 
 @runtime_checkable
 class Task(Protocol):
-    """A benchmark: problems, how a solution is written, and the rule that decides it is right."""
+    """A benchmark: problems, how a solution is written, and the rule that decides it is right.
+
+    It may have a method `prompt(text)`, which puts a user's problem the way the model reads it.
+    """
 
     @property
     def name(self) -> str: ...

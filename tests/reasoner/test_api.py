@@ -38,6 +38,12 @@ def test_solve_without_an_event_loop() -> None:
     assert isinstance(solver.backend, Scripted) and solver.backend.closed
 
 
+def test_a_task_puts_a_users_words_the_way_the_model_reads_them() -> None:
+    with Reasoner("scripted", task="countdown") as solver:
+        asked = [solver.solve(text).trace.problem for text in ("cd:1,2=3", " cd:1,2=3\n")]
+    assert [problem.prompt for problem in asked] == ["cd:1,2=3\n"] * 2
+
+
 async def test_solve_inside_an_event_loop() -> None:
     with Reasoner("scripted", strategy="majority") as solver:
         assert solver.solve("1+2").answer == "3"
