@@ -210,6 +210,7 @@ class VLLM:
             # A seeded request whose prompt is split into chunks kills vLLM 0.32's CPU worker.
             whole = max(2048, self.model.context)
             arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": whole}
+            arguments |= {"distributed_executor_backend": _in_the_engine_process()}
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(self._kv_cache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         return arguments | self._engine_args
@@ -225,6 +226,16 @@ def _launch(arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"vLLM cannot serve {arguments['model']!r}: {e}") from e
     except Exception as e:
         raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
+
+
+def _in_the_engine_process() -> Any:
+    """The executor that computes where the engine schedules.
+
+    With a process apart, as is vLLM's default on CPUs, the scheduler keeps a core busy waiting.
+    """
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+    return UniProcExecutor
 
 
 def _cuda() -> bool:
