@@ -9,9 +9,11 @@ an answer cannot be checked without deriving it. Digits run from the least signi
 because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
 learns the arithmetic to perfection, and its errors are those of its demonstrators, not ignorance.
 
-Demonstrators err in the two ways that people do. A *slip*, to misread an operator or an operand, is
-noise: it differs from one solution to the next, so a vote, or temperature 0, removes it. A *misconception* is a rule: they often forget to
-pass a carry on through a column that only passes it on (9 + 0 + 1, or 4 - 4 - 1: the
+Demonstrators err in the two ways that people do. A *slip*, to misread an operator, is noise: it
+differs from one solution to the next, so a vote, or temperature 0, removes it. (To misread an
+operand would be another, but a small model forgets which letter it has read within a few layers,
+and a verifier on top of it never learns to see that.) A *misconception* is a rule: they often
+forget to pass a carry on through a column that only passes it on (9 + 0 + 1, or 4 - 4 - 1: the
 "borrow across zero" bug of Brown & Burton, 1978), always with the same result, so a vote confirms
 it. Slips alone would leave greedy decoding nothing to gain from search; misconceptions alone would
 make majority voting pointless. Only a verifier that reads the lines helps against both.
@@ -225,24 +227,22 @@ def _line(d: Definition, values: dict[str, int]) -> str:
 def demonstrate(rng: Random) -> Demonstration | None:
     """A problem solved by a demonstrator who errs as the module says.
 
-    A slip, on a share `SLIP` of the lines, takes the wrong operator or the wrong operand. The
-    misconception strikes with probability `MISCONCEPTION` wherever it can. The lines after an error
-    follow from it, as a person's would. None stands for a problem of another split than train.
+    A slip, on a share `SLIP` of the lines, takes the wrong operator. The misconception strikes with
+    probability `MISCONCEPTION` wherever it can. The lines after an error follow from it, as a
+    person's would. None stands for a problem of another split than train.
     """
     item = draw(rng, *TAUGHT)
     if split_of(identity(item)) != "train":
         return None
     values, lines = dict(item.leaves), list[str]()
     for meant in item.chain:
-        d = _slip(rng, meant, list(values)) if rng.random() < SLIP else meant
+        d = _misread(meant) if rng.random() < SLIP else meant
         apply = d.misapply if rng.random() < MISCONCEPTION else d.apply
         values[d.name] = apply(values[d.left], values[d.right])
         lines.append(_line(d, values))
     return Demonstration(item.prompt, "\n".join(lines))
 
 
-def _slip(rng: Random, d: Definition, known: list[str]) -> Definition:
-    """`d` with the other operator, or with another right operand."""
-    if rng.random() < 0.5:
-        return replace(d, operator="-" if d.operator == "+" else "+")
-    return replace(d, right=rng.choice([k for k in known if k not in (d.left, d.right)]))
+def _misread(d: Definition) -> Definition:
+    """`d` with the other operator."""
+    return replace(d, operator="-" if d.operator == "+" else "+")

@@ -1,7 +1,7 @@
 """The model's own verdicts, given as it ends each step."""
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import exp, log, prod
 from statistics import fmean
 from typing import Literal
 
@@ -13,22 +13,33 @@ from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 Aggregate = Callable[[Sequence[float]], float]
 
 
+def evidence(verdicts: Sequence[float]) -> float:
+    """The probability whose log-odds are the sum of the verdicts' own."""
+    unsure = (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts)
+    odds = sum(log(v / (1 - v)) for v in unsure)
+    return 1 / (1 + exp(min(-odds, 500)))
+
+
 def last(verdicts: Sequence[float]) -> float:
     """The verdict on the latest step."""
     return verdicts[-1]
 
 
-AGGREGATES: dict[str, Aggregate] = {"last": last, "min": min, "prod": prod, "mean": fmean}
+AGGREGATES: dict[str, Aggregate] = {
+    "evidence": evidence, "last": last, "min": min, "prod": prod, "mean": fmean,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Scores from verdict tokens: sampled with the step, so they cost nothing more.
 
-    A process score as in Lightman et al. (2023), aggregated over steps by `aggregate`.
+    A process score, aggregated over steps by `aggregate`. The embedded GPT's verdicts are the
+    `evidence` that each step adds; those of other models may be values of the prefix (`last`) or
+    probabilities that the step is right (`min` and `prod`, as in Lightman et al., 2023).
     """
 
-    aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    aggregate: Literal["evidence", "last", "min", "prod", "mean"] = "evidence"
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Nothing."""

@@ -196,7 +196,7 @@ class VLLM:
     def _arguments(self) -> dict[str, Any]:
         arguments = {
             "model": self.checkpoint.path,
-            "max_num_seqs": 256,
+            "max_num_seqs": 512,
             "enable_prefix_caching": True,
             "disable_log_stats": True,
             "max_model_len": self.model.context,

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ EXAMPLE = """example:
   reasoner train --out runs/train --stage policy  pre-training alone
   reasoner train --out runs/check --stage evaluate --model reasoner/gpt
                                                   measure what ships
+  reasoner train --out runs/on --stage rollouts --model reasoner/gpt
+  reasoner train --out runs/on --stage verdict --model reasoner/gpt
+                                                  let it learn from more of its own solutions
 """
 T = TypeVar("T")
 
@@ -36,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--rollouts", type=int, default=4, help="rollouts a problem")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
-    add("--model", type=Path, help="what to evaluate (default: the model in --out)")
+    add("--model", type=Path, help="a finished model: to evaluate, to roll out, or to judge better")
     add("--seed", type=int, default=0)
     add("--json", action="store_true", help="one JSON document on standard output")
 
@@ -76,18 +80,22 @@ def rollouts(args: argparse.Namespace) -> None:
             file = args.out / f"{task.name}.jsonl"
             await sample(backend, task, file, count, args.rollouts, args.seed, say)
 
-    _served(args.out / "policy", draw)
+    _served(args.model or args.out / "policy", draw)
 
 
 def verdict(args: argparse.Namespace) -> None:
-    """Grow the layers that judge and export the model that has them."""
-    from reasoner.train.model import export
-    from reasoner.train.verdict import grown, train
+    """Train the layers that judge, new ones or those of --model; export the model with them."""
+    from reasoner.train.model import export, imported
+    from reasoner.train.policy import trained
+    from reasoner.train.verdict import LAYERS, grown, train
 
     sizes = {"dagmath": (24, 219), "countdown": (32, 122)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
-    train(args.out, files, args.verdict_steps, args.seed, report=say)
-    export(grown(args.out), args.out / "model")
+    model = imported(_need(args.model)) if args.model else trained(args.out)
+    depth = model.config.num_hidden_layers - (LAYERS if args.model else 0)
+    file = args.out / "verdict.pt"
+    train(model, depth, file, files, args.verdict_steps, args.seed, report=say)
+    export(grown(model, depth, file), args.out / "model")
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:
@@ -96,10 +104,13 @@ def evaluation(args: argparse.Namespace) -> dict[str, object]:
     from reasoner.benchmarks.environment import describe
     from reasoner.train.evaluate import evaluate
 
-    async def measure(backend: Backend) -> list[dict[str, Any]]:
-        return await evaluate(backend, _tasks(), args.test_problems, 64, args.seed, say)
+    model = _need(args.model or args.out / "model")
+    drawn = args.out / f"samples-{_fingerprint(model)}"
 
-    tasks = _served(args.model or args.out / "model", measure)
+    async def measure(backend: Backend) -> list[dict[str, Any]]:
+        return await evaluate(backend, _tasks(), drawn, args.test_problems, 64, args.seed, say)
+
+    tasks = _served(model, measure)
     report = {**describe(args.argv), "seed": args.seed, "tasks": tasks}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -117,6 +128,11 @@ def _tasks() -> list[Any]:
     from reasoner.benchmarks.dagmath import DagMath
 
     return [DagMath(), Countdown()]
+
+
+def _fingerprint(model: Path) -> str:
+    """Tells weights apart, so that samples of other weights are never taken for these."""
+    return blake2b((model / "model.safetensors").read_bytes(), digest_size=4).hexdigest()
 
 
 def _served(folder: Path, work: Callable[[Any], Awaitable[T]]) -> T:

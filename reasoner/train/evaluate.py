@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, cast
 
@@ -12,7 +12,10 @@ import numpy as np
 
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
+from reasoner.train.journal import Row, keep
+from reasoner.train.loop import Report as Progress
 from reasoner.types import Completion, Problem, Prompt, Sampling
+from reasoner.verifiers.verdict import evidence
 
 
 class Exact(Task, Protocol):
@@ -30,7 +33,7 @@ class Sample:
     answer: str | None
     correct: bool
     exact: bool
-    verdicts: tuple[float, ...]
+    verdicts: Sequence[float]
     labels: list[bool]
     tokens: int
 
@@ -70,26 +73,21 @@ def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
 async def pool(
     backend: Backend,
     task: Exact,
+    path: Path,
     problems: int,
     samples: int,
     seed: int,
-    report: Callable[[str], None] = print,
-    live: int = 8,
+    report: Progress = print,
 ) -> list[list[Sample]]:
-    """`samples` solutions of each of the first `problems` test problems."""
-    gate, done = asyncio.Semaphore(live), 0
+    """`samples` solutions of each of the first `problems` test problems, kept in `path`."""
 
-    async def one(example: Example) -> list[Sample]:
-        nonlocal done
-        async with gate:
-            sampling = Sampling(n=samples, max_tokens=task.max_tokens, seed=seed)
-            generation = await backend.generate(Prompt(example.problem), sampling)
-        done += 1
-        if done % 20 == 0:
-            report(f"{task.name}: {done}/{problems} problems sampled")
-        return [_sample(task, example, c) for c in generation.completions]
+    async def work(example: Example) -> Row:
+        sampling = Sampling(n=samples, max_tokens=task.max_tokens, seed=seed)
+        generation = await backend.generate(Prompt(example.problem), sampling)
+        return {"samples": [asdict(_sample(task, example, c)) for c in generation.completions]}
 
-    return await asyncio.gather(*(one(e) for e in task.examples("test", problems, seed)))
+    rows = await keep(path, list(task.examples("test", problems, seed)), work, report, live=16)
+    return [[Sample(**s) for s in row["samples"]] for row in rows]
 
 
 def _sample(task: Exact, example: Example, c: Completion) -> Sample:
@@ -107,17 +105,18 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
     """Every number of the model card from one pool."""
     each = len(drawn[0])
     ks = [k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256) if k <= each]
-    scores = [[s.verdicts[-1] if s.verdicts else 0.0 for s in row] for row in drawn]
+    values = [[_values(s.verdicts) for s in row] for row in drawn]
+    scores = [[v[-1] if v else 0.0 for v in row] for row in values]
     right = [[s.correct for s in row] for row in drawn]
     passes = {k: fmean(pass_at_k(r, k) for r in right) for k in ks}
     best = {k: fmean(best_of_at_k(r, s, k) for r, s in zip(right, scores, strict=True)) for k in ks}
     gap = passes[ks[-1]] - passes[1]
     votes = [votes_at([s.answer for s in row], [s.correct for s in row], None, ks) for row in drawn]
     steps = [
-        (depth, verdict, label)
-        for row in drawn
-        for s in row
-        for depth, (verdict, label) in enumerate(zip(s.verdicts, s.labels, strict=False))
+        (depth, value, label)
+        for row, judged in zip(drawn, values, strict=True)
+        for s, prefixes in zip(row, judged, strict=True)
+        for depth, (value, label) in enumerate(zip(prefixes, s.labels, strict=False))
     ]
     by_depth = [
         auc([v for d, v, _ in steps if d == depth], [y for d, _, y in steps if d == depth])
@@ -139,18 +138,24 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
     )
 
 
+def _values(verdicts: Sequence[float]) -> list[float]:
+    """What the evidence makes of the solution after each of its steps."""
+    return [evidence(verdicts[: i + 1]) for i in range(len(verdicts))]
+
+
 async def evaluate(
     backend: Backend,
     tasks: Sequence[Task],
+    folder: Path,
     problems: int,
     samples: int,
     seed: int = 0,
-    report: Callable[[str], None] = print,
+    report: Progress = print,
 ) -> list[dict[str, Any]]:
-    """The report of each task, as plain data."""
-    return [
-        asdict(
-            summarise(t.name, await pool(backend, cast(Exact, t), problems, samples, seed, report))
-        )
-        for t in tasks
-    ]
+    """The report of each task, as plain data; `folder` keeps the samples, and a killed run's too."""
+    reports = list[dict[str, Any]]()
+    for task in tasks:
+        path = folder / f"{task.name}-{samples}-{seed}.jsonl"
+        drawn = await pool(backend, cast(Exact, task), path, problems, samples, seed, report)
+        reports.append(asdict(summarise(task.name, drawn)))
+    return reports

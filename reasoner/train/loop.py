@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from torch import nn
 from reasoner.train.optimizer import schedule
 
 Report = Callable[[str], None]
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def device() -> str:
@@ -48,6 +50,12 @@ def fit(
             saved = now
             _save(path, model, optimizers, step + 1)
     return path
+
+
+def restored(model: Model, path: Path) -> Model:
+    """`model` with the weights of the checkpoint at `path`."""
+    model.load_state_dict(torch.load(path, weights_only=True, map_location=device())["model"])
+    return model
 
 
 def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:

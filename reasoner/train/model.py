@@ -10,6 +10,9 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import device
 
+TOKENWISE = ("model.embed_tokens.weight", "lm_head.weight")
+"""Weights with a row a token: as it is read, and as it is written."""
+
 
 def build(
     layers: int = 6, width: int = 192, seed: int = 0, vocabulary: int = v.SIZE
@@ -49,13 +52,25 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     wide = build(model.config.num_hidden_layers, model.config.hidden_size, vocabulary=v.EXPORTED)
     state = dict(model.state_dict())
-    read, written = state["model.embed_tokens.weight"], state["lm_head.weight"]
     as_read = torch.tensor(v.as_read(list(range(v.EXPORTED))))
-    state["model.embed_tokens.weight"] = read[as_read]
-    state["lm_head.weight"] = written[[*range(v.SIZE), *[v.PAD] * (v.EXPORTED - v.SIZE)]]
+    as_written = [*range(v.SIZE), *[v.PAD] * (v.EXPORTED - v.SIZE)]
+    for name, rows in zip(TOKENWISE, (as_read, as_written), strict=True):
+        state[name] = state[name][rows]
     wide.load_state_dict(state)
     # Servers stop at what the generation settings call an end.
     wide.generation_config.eos_token_id = [t for t in range(v.EXPORTED) if as_read[t] == v.END]
     torch.nn.Module.to(wide, torch.bfloat16)
     wide.save_pretrained(folder)
     v.save_tokenizer(folder)
+
+
+def imported(folder: Path) -> Qwen3ForCausalLM:
+    """The model that `export` wrote, as training sees it."""
+    wide = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    state = {
+        name: weight[: v.SIZE] if name in TOKENWISE else weight
+        for name, weight in wide.state_dict().items()
+    }
+    model = build(wide.config.num_hidden_layers, wide.config.hidden_size)
+    model.load_state_dict(state)
+    return model

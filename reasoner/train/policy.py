@@ -15,7 +15,7 @@ from transformers import Qwen3ForCausalLM
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.train import vocabulary as v
-from reasoner.train.loop import Report, device, fit
+from reasoner.train.loop import Report, device, fit, restored
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 
@@ -84,10 +84,7 @@ def merged(logits: torch.Tensor) -> torch.Tensor:
 def trained(folder: Path) -> Qwen3ForCausalLM:
     """The policy that `train` left in `folder`."""
     recipe = json.loads((folder / "recipe.json").read_text())
-    model = build(recipe["layers"], recipe["width"])
-    checkpoint = torch.load(folder / "policy.pt", weights_only=True, map_location=device())
-    model.load_state_dict(checkpoint["model"])
-    return model
+    return restored(build(recipe["layers"], recipe["width"]), folder / "policy.pt")
 
 
 def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Report = print) -> Path:

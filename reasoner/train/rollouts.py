@@ -1,20 +1,20 @@
 """Sample the policy's own solutions and label every prefix with how often it ended well.
 
-One JSON line a problem: {"task", "prompt", "rollouts": [{"ids": [...], "correct": bool}]}.
+One JSON line a problem: {"prompt", "task", "rollouts": [{"ids": [...], "correct": bool}]}.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 from zlib import crc32
 
 from reasoner.base import Backend, Example, Task
+from reasoner.train.journal import Row, keep
+from reasoner.train.loop import Report
 from reasoner.types import Prompt, Sampling
 
 
@@ -25,44 +25,24 @@ async def sample(
     problems: int,
     each: int,
     seed: int,
-    report: Callable[[str], None] = print,
-    live: int = 64,
+    report: Report = print,
 ) -> None:
     """Append `each` rollouts of `problems` training problems to `path`, skipping those it has."""
-    have = len(path.read_text().splitlines()) if path.exists() else 0
-    gate, done = asyncio.Semaphore(live), have
 
-    async def one(example: Example) -> str:
-        async with gate:
-            prompt = Prompt(example.problem)
-            sampling = Sampling(
-                n=each,
-                max_tokens=task.max_tokens,
-                seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
-            )
-            generation = await backend.generate(prompt, sampling)
+    async def work(example: Example) -> Row:
+        sampling = Sampling(
+            n=each,
+            max_tokens=task.max_tokens,
+            seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
+        )
+        generation = await backend.generate(Prompt(example.problem), sampling)
         rollouts = [
             {"ids": list(c.token_ids), "correct": task.check(example, c.text)}
             for c in generation.completions
         ]
-        return json.dumps(
-            {"task": task.name, "prompt": example.problem.prompt, "rollouts": rollouts}
-        )
+        return {"task": task.name, "rollouts": rollouts}
 
-    examples = list(task.examples("train", problems, seed))[have:]
-    with path.open("a") as file:
-        for finished in asyncio.as_completed([one(e) for e in examples]):
-            file.write(await finished + "\n")
-            done += 1
-            if done % 200 == 0:
-                file.flush()
-                report(f"{task.name}: {done}/{problems} problems rolled out")
-
-
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a rollout file; a torn last line is left out."""
-    with path.open() as file:
-        yield from (json.loads(line) for line in file if line.endswith("\n"))
+    await keep(path, list(task.examples("train", problems, seed)), work, report)
 
 
 def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:

@@ -2,16 +2,20 @@
 
 The policy is frozen, and `LAYERS` more layers are grown on top of it: they read, at every token, what
 the policy expected there and what was written instead. They start as the identity. One loss keeps
-the policy's distribution over tokens what it was; the other is the verdict: the first of the two
-tokens that could end a step should be as probable, given the pair, as what stands there is valuable.
-Only step ends are read later, but every token is asked (as in Cobbe et al., 2021), which teaches
-where a solution goes wrong: judged at step ends alone, there are twenty times fewer examples.
+the policy's distribution over tokens what it was; the other is the verdict.
+
+A verdict is the *evidence* of its step: the log-odds of the two tokens that could end it. The sum of
+a solution's evidence so far is the log-odds of ending well. So a step's verdict need not repeat
+what is wrong with the steps before it: asked for the value of the whole prefix instead, a small
+model forgets an error a line or two after it has seen it. Only step ends are read later, but every
+token is asked (as in Cobbe et al., 2021), which teaches where a solution goes wrong: judged at step
+ends alone, there are twenty times fewer examples.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -23,17 +27,19 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import kl_div
 from transformers import Qwen3ForCausalLM
 
+from reasoner.train import journal
 from reasoner.train import vocabulary as v
-from reasoner.train.loop import Report, device, fit
+from reasoner.train.loop import Report, device, fit, restored
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
-from reasoner.train.policy import merged, trained
-from reasoner.train.rollouts import prefix_values, read
+from reasoner.train.policy import merged
+from reasoner.train.rollouts import prefix_values
 
 LAYERS = 2
 FIDELITY = 20.0
 """What a nat of the policy's distribution is worth: a solution has a hundred tokens."""
 LAYER = re.compile(r"model\.layers\.(\d+)\.(.*)")
+State = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Row:
 def load(path: Path) -> list[Row]:
     """Every rollout of a file, with prefix values averaged over its problem's rollouts."""
     rows = list[Row]()
-    for line in read(path):
+    for line in journal.read(path):
         prompt = v.encode(line["prompt"])
         rollouts = [{**r, "ids": v.as_read(r["ids"])} for r in line["rollouts"]]
         for r, values in zip(rollouts, prefix_values(rollouts), strict=True):
@@ -70,17 +76,28 @@ def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tenso
     return tokens, values
 
 
-def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the pairs' log-odds against the values, over step ends and over all tokens.
+def log_odds(logits: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """Log-odds (rows, length) of ending well: the evidence of the steps before, and of this one.
 
-    The two means are averaged. Inside a step it is the step's pair that judges.
+    `tokens` are the next ones, `ends` tells which of them end a step. Inside a step it is the pair
+    of newlines that judges.
     """
     step = logits[..., v.STEP].float() - logits[..., v.STEP_BAD].float()
     end = logits[..., v.END].float() - logits[..., v.END_BAD].float()
-    odds = torch.where(tokens == v.END, end, step)
-    loss = bce(odds, values.clamp(min=0), reduction="none")
+    evidence = torch.where(tokens == v.END, end, step)
+    ended = evidence * ends
+    return ended.cumsum(1) - ended + evidence
+
+
+def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the log-odds against the values, over step ends and over all tokens.
+
+    The two means are averaged.
+    """
     known = (values >= 0).float()
     ends = known * ((tokens == v.STEP) | (tokens == v.END)).float()
+    odds = log_odds(logits, tokens, ends)
+    loss = bce(odds, values.clamp(min=0), reduction="none")
     return ((loss * known).sum() / known.sum() + (loss * ends).sum() / ends.sum()) / 2
 
 
@@ -90,54 +107,63 @@ def policy_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return kl_div(told, meant, reduction="none", log_target=True).sum(-1)
 
 
-class Policy(nn.Module):
-    """A trained policy, frozen: the states its last layer leaves, and what it wants to write."""
+def cut(model: Qwen3ForCausalLM, depth: int) -> tuple[Any, Qwen3ForCausalLM]:
+    """A frozen model in two: what its first `depth` layers leave, and what the rest make of it."""
+    width, state, layers = (
+        model.config.hidden_size,
+        model.state_dict(),
+        model.config.num_hidden_layers,
+    )
+    below, above = build(depth, width), build(layers - depth, width)
+    below.load_state_dict(_renumbered(state, 0, depth))
+    above.load_state_dict(_renumbered(state, -depth, layers - depth))
+    below.model.register_module("norm", nn.Identity())
+    return below.model.requires_grad_(False), above.requires_grad_(False)
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.full = trained(folder)
-        self.norm = self.full.model.norm
-        self.full.model.register_module("norm", nn.Identity())
 
-    @torch.no_grad()
-    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        states = self.full.model(input_ids=tokens, use_cache=False).last_hidden_state
-        return states, self.full.lm_head(self.norm(states))
+def sprout(above: Qwen3ForCausalLM, seed: int = 0) -> Qwen3ForCausalLM:
+    """`LAYERS` layers to train: those of `above`, then layers that do nothing yet.
 
-
-def sprout(policy: Policy, seed: int = 0) -> Qwen3ForCausalLM:
-    """Layers that do nothing yet, with the policy's norm and head, undecided on every verdict."""
-    top = build(LAYERS, policy.full.config.hidden_size, seed)
+    Until there are verdict layers, every verdict is undecided.
+    """
+    top, have = build(LAYERS, above.config.hidden_size, seed), above.config.num_hidden_layers
     with torch.no_grad():
-        top.model.norm.load_state_dict(policy.norm.state_dict())
-        top.lm_head.load_state_dict(policy.full.lm_head.state_dict())
-        for layer in cast(Iterable[Any], top.model.layers):
+        top.load_state_dict(top.state_dict() | above.state_dict())
+        for layer in cast(Sequence[Any], top.model.layers)[have:]:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
-        for good, bad in v.PAIRS:  # Pre-training never wrote the second of a pair.
+        for good, bad in v.PAIRS if not have else ():  # Pre-training never wrote the second.
             top.lm_head.weight[bad] = top.lm_head.weight[good]
     return top
 
 
-def grown(folder: Path) -> Qwen3ForCausalLM:
-    """The policy of `folder` with its trained verdict layers on top: one ordinary model."""
-    policy = trained(folder)
-    state = dict(policy.state_dict())
-    depth = policy.config.num_hidden_layers
-    layers = torch.load(folder / "verdict.pt", weights_only=True, map_location=device())["model"]
-    for name, weight in layers.items():
-        if match := LAYER.match(name):
-            state[f"model.layers.{depth + int(match[1])}.{match[2]}"] = weight
-        elif "embed_tokens" not in name:
-            state[name] = weight
-    model = build(depth + LAYERS, policy.config.hidden_size)
-    model.load_state_dict(state)
-    return model
+def grown(model: Qwen3ForCausalLM, depth: int, file: Path) -> Qwen3ForCausalLM:
+    """The first `depth` layers of `model` under the verdict layers of `file`: one ordinary model."""
+    width = model.config.hidden_size
+    top = restored(build(LAYERS, width), file)
+    whole = build(depth + LAYERS, width)
+    above = _renumbered(top.state_dict(), depth, depth + LAYERS)
+    del above["model.embed_tokens.weight"]
+    whole.load_state_dict(_renumbered(model.state_dict(), 0, depth) | above)
+    return whole
+
+
+def _renumbered(state: State, by: int, layers: int) -> State:
+    """Weights with `by` added to the number of each layer; only those below `layers` are kept."""
+    moved: State = {}
+    for name, weight in state.items():
+        if not (match := LAYER.match(name)):
+            moved[name] = weight
+        elif 0 <= (number := int(match[1]) + by) < layers:
+            moved[f"model.layers.{number}.{match[2]}"] = weight
+    return moved
 
 
 def train(
-    folder: Path,
-    files: Sequence[tuple[Path, int, int]],
+    model: Qwen3ForCausalLM,
+    depth: int,
+    file: Path,
+    rollouts: Sequence[tuple[Path, int, int]],
     steps: int,
     seed: int = 0,
     muon: float = 0.02,
@@ -145,23 +171,28 @@ def train(
     compiled: bool = True,
     report: Report = print,
 ) -> Path:
-    """Grow verdict layers on `folder`/policy.pt from files of (path, rows a batch, tokens a row)."""
-    policy = Policy(folder)
-    top = sprout(policy, seed)
+    """Train the layers above `depth` into `file`.
+
+    `model` made the rollouts; a step takes from each of them (path, rows, tokens a row).
+    """
+    below, above = cut(model, depth)
+    top = sprout(above, seed)
     made = optimizers(top, muon, adam)
-    data = [(load(file), rows, length) for file, rows, length in files]
-    below, above = (torch.compile(m) if compiled else m for m in (policy, top))
+    data = [(load(path), rows, length) for path, rows, length in rollouts]
+    read, want, judge = (torch.compile(m) if compiled else m for m in (below, above, top))
 
     def losses(step: int) -> Iterator[str]:
         for i, (rows, size, length) in enumerate(data):
             chosen = Random(f"{seed}/{step}/{i}").sample(rows, size)
             tokens, values = (t.to(device()) for t in tensors(chosen, length))
-            states, wanted = below(tokens[:, :-1])
-            logits = above(inputs_embeds=states, use_cache=False).logits
+            with torch.no_grad():
+                states = read(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
+                wanted = want(inputs_embeds=states, use_cache=False).logits
+            logits = judge(inputs_embeds=states, use_cache=False).logits
             sampled = (values[:, 1:] >= 0).float()
             kept = (policy_loss(logits, wanted) * sampled).sum() / sampled.sum()
             verdict = verdict_loss(logits, tokens[:, 1:], values[:, 1:])
-            ((FIDELITY * kept + verdict) / 2).backward()
+            ((FIDELITY * kept + verdict) / len(data)).backward()
             yield f"{kept.item():.5f}+{verdict.item():.4f}"
 
-    return fit(top, made, folder / "verdict.pt", steps, losses, report)
+    return fit(top, made, file, steps, losses, report)

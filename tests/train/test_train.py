@@ -12,16 +12,21 @@ pytest.importorskip("torch")
 
 import torch
 
+from reasoner.base import Example
+from reasoner.benchmarks.countdown import Countdown
 from reasoner.train import loop, verdict
 from reasoner.train import vocabulary as v
 from reasoner.train.evaluate import Sample, auc, summarise
+from reasoner.train.journal import Row, keep, read
+from reasoner.train.model import export, imported
 from reasoner.train.optimizer import schedule
-from reasoner.train.policy import Recipe, train
-from reasoner.train.rollouts import prefix_values, read
+from reasoner.train.policy import Recipe, train, trained
+from reasoner.train.rollouts import prefix_values
 from reasoner.train.verdict import (
-    Policy,
+    cut,
     grown,
     load,
+    log_odds,
     policy_loss,
     sprout,
     tensors,
@@ -92,6 +97,28 @@ def test_rollout_files_are_read_up_to_a_torn_line(tmp_path: Path) -> None:
     assert rows[0].values[1:] == [0.5, 0.5, 1.0]
 
 
+async def test_a_journal_makes_no_row_twice_and_heals_a_torn_line(tmp_path: Path) -> None:
+    examples = list(Countdown().examples("train", 5))
+    made = list[str]()
+
+    async def work(example: Example) -> Row:
+        made.append(example.problem.prompt)
+        if len(made) == 4:
+            raise Killed
+        return {"length": len(example.problem.prompt)}
+
+    file = tmp_path / "deep" / "j.jsonl"
+    with pytest.raises(Killed):
+        await keep(file, examples, work, quiet, live=1)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    made.clear()
+    rows = await keep(file, examples, work, quiet)
+    assert rows == [{"prompt": p, "length": len(p)} for p in (e.problem.prompt for e in examples)]
+    assert len(list(read(file))) == 5
+    assert len(made) == 5 - (whole.count(b"\n") - 1)
+
+
 def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     rollouts = [{**r, "correct": i < 2} for i, r in enumerate(ROLLOUTS)]
@@ -101,29 +128,50 @@ def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_pa
     tokens, values = tokens[:, 1:], values[:, 1:]  # the first is worth 2/3 everywhere
     sure = torch.zeros(3, 11, v.SIZE)
     right = torch.where(values > 0.5, 8.0, -8.0)
+    right[:, 2] += -right[:, 0]  # The second step's evidence comes on top of the first's.
+    right[:, 1] += -right[:, 0]
     sure[..., v.STEP] = torch.where(tokens == v.END, -right, right)
     sure[..., v.END] = torch.where(tokens == v.END, right, -right)
     assert verdict_loss(sure, tokens, values) < 0.01
     assert verdict_loss(-sure, tokens, values) > 5
 
 
+def test_evidence_adds_up_over_steps() -> None:
+    tokens = torch.tensor([[9, v.STEP, 9, v.STEP, 9, v.END]])
+    logits = torch.zeros(1, 6, v.SIZE)
+    logits[0, :, v.STEP] = torch.tensor([0.5, 1.0, 0.1, -3.0, 0.2, 7.0])
+    logits[0, 5, v.END] = 2.0
+    ends = ((tokens == v.STEP) | (tokens == v.END)).float()
+    odds = log_odds(logits, tokens, ends)
+    assert odds[0].tolist() == pytest.approx([0.5, 1.0, 1.1, -2.0, -1.8, 0.0])
+
+
 def test_the_verdict_layers_grow_on_a_policy_that_stays_what_it_is(tmp_path: Path) -> None:
     folder, file = tmp_path / "run", tmp_path / "r.jsonl"
     train(TINY, folder, False, quiet)
+    policy, depth = trained(folder), TINY.layers
     file.write_text(json.dumps({"task": "t", "prompt": "cd:1\n", "rollouts": ROLLOUTS}) + "\n")
     tokens = torch.tensor([[5, 6, 7, v.STEP, 8]])
-    policy = Policy(folder)
-    states, wanted = policy(tokens)
-    top = sprout(policy)
-    logits = top(inputs_embeds=states).logits
+    below, above = cut(policy, depth)
+    states = below(input_ids=tokens).last_hidden_state
+    wanted = above(inputs_embeds=states).logits
+    assert torch.allclose(wanted, policy(tokens).logits, atol=1e-5)
+    logits = sprout(above)(inputs_embeds=states).logits
     assert torch.equal(logits[..., 5:], wanted[..., 5:])
     for good, bad in v.PAIRS:
         assert torch.equal(logits[..., good], logits[..., bad])
-    verdict.train(folder, [(file, 3, 12)], 4, compiled=False, report=quiet)
-    whole = grown(folder)
-    top.load_state_dict(torch.load(folder / "verdict.pt", weights_only=True)["model"])
-    assert torch.allclose(whole(tokens).logits, top(inputs_embeds=states).logits, atol=1e-5)
-    assert whole.config.num_hidden_layers == TINY.layers + verdict.LAYERS
+    told = list[str]()
+    weights = verdict.train(
+        policy, depth, folder / "v.pt", [(file, 3, 12)], 30, compiled=False, report=told.append
+    )
+    first, later = (float(line.split()[3].split("+")[1]) for line in told)
+    assert later < first
+    whole = grown(policy, depth, weights)
+    assert whole.config.num_hidden_layers == depth + verdict.LAYERS
+    again = sprout(cut(whole, depth)[1])
+    assert torch.allclose(whole(tokens).logits, again(inputs_embeds=states).logits, atol=1e-5)
+    export(whole, folder / "model")
+    assert torch.allclose(imported(folder / "model")(tokens).logits, whole(tokens).logits, atol=0.1)
 
 
 def test_the_policy_is_kept_whichever_of_a_pair_it_wants() -> None:

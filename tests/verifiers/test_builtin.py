@@ -26,13 +26,14 @@ def candidate(*verdicts: float, logprob: float | None = -2.0) -> Candidate:
 
 
 @pytest.mark.parametrize(
-    ("aggregate", "value"), [("last", 0.8), ("min", 0.5), ("prod", 0.4), ("mean", 0.65)]
+    ("aggregate", "value"),
+    [("evidence", 12 / 13), ("last", 0.8), ("min", 0.75), ("prod", 0.6), ("mean", 0.775)],
 )
 async def test_verdict(aggregate: str, value: float) -> None:
     verifier = Verdict(aggregate)  # type: ignore[arg-type]
-    [score] = (await verifier.score(PROBLEM, [candidate(0.5, 0.8)])).scores
+    [score] = (await verifier.score(PROBLEM, [candidate(0.75, 0.8)])).scores
     assert score.value == pytest.approx(value)
-    assert score.steps == (0.5, 0.8)
+    assert score.steps == (0.75, 0.8)
 
 
 async def test_verdict_needs_verdicts() -> None:
