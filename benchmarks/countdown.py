@@ -16,6 +16,7 @@ product out of ten pairs and one choice of signs is the intended way; any legal 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ HIGHEST = 25
 TARGETS = range(100, 401)
 EXERCISES = 1 / 3
 LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
+
+SYMBOLS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 State = tuple[int, ...]
 
@@ -192,10 +195,12 @@ class Countdown:
         return expression
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether the lines are legal moves that end with the target alone."""
-        return self.step_labels(example.problem, solution)[-1:] == [True] and (
-            read(example.problem.prompt)[1] == _result(solution)
-        )
+        """Whether the answer uses every number once and comes to the target, by the rules."""
+        numbers, target = read(example.problem.prompt)
+        answer = self.answer(solution)
+        if answer is None or value(answer) != target:
+            return False
+        return sorted(map(int, re.findall(r"\d+", answer))) == sorted(numbers)
 
     def step_labels(self, problem: Problem, solution: str) -> list[bool]:
         """For each line, whether every line so far is legal and the target is still reachable."""
@@ -208,7 +213,7 @@ class Countdown:
         return labels
 
     def exact(self, example: Example, solution: str) -> bool:
-        """Whether every line is right and the last one answers."""
+        """Whether every line is right, its account included, and the last one answers."""
         return self.check(example, solution) and all(self.step_labels(example.problem, solution))
 
 
@@ -256,11 +261,22 @@ def read(prompt: str) -> tuple[State, int]:
     return tuple(int(x) for x in numbers.split(",")), int(target)
 
 
+def value(answer: str) -> int | None:
+    """What an expression comes to, or None where it breaks a rule of the game."""
+    return _value(ast.parse(answer, mode="eval").body)
+
+
+def _value(node: ast.expr) -> int | None:
+    match node:
+        case ast.BinOp(left, operator, right):
+            a, b = _value(left), _value(right)
+            return None if a is None or b is None else apply(a, SYMBOLS[type(operator)], b)
+        case ast.Constant(int(number)):
+            return number
+        case _:
+            return None
+
+
 def _take(terms: dict[int, list[str]], value: int) -> str:
     made = terms.get(value)
     return made.pop() if made else str(value)
-
-
-def _result(solution: str) -> int | None:
-    match = LINE.fullmatch(solution.strip().splitlines()[-1])
-    return int(match[4]) if match and "," not in match[5] else None

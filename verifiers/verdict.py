@@ -13,10 +13,14 @@ from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 Aggregate = Callable[[Sequence[float]], float]
 
 
-def evidence(verdicts: Sequence[float]) -> float:
-    """The probability whose log-odds are the sum of the verdicts' own."""
-    unsure = (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts)
-    odds = sum(log(v / (1 - v)) for v in unsure)
+DOUBT = 1.0
+"""Log-odds below minus this are held against every later step."""
+
+
+def doubts(verdicts: Sequence[float]) -> float:
+    """The latest verdict, and in log-odds every doubt about a step before: an error stays one."""
+    *before, own = (log(v / (1 - v)) for v in (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts))
+    odds = own + sum(min(x + DOUBT, 0.0) for x in before)
     return 1 / (1 + exp(min(-odds, 500)))
 
 
@@ -26,7 +30,7 @@ def last(verdicts: Sequence[float]) -> float:
 
 
 AGGREGATES: dict[str, Aggregate] = {
-    "evidence": evidence, "last": last, "min": min, "prod": prod, "mean": fmean,
+    "doubts": doubts, "last": last, "min": min, "prod": prod, "mean": fmean,
 }  # fmt: skip
 
 
@@ -34,12 +38,12 @@ AGGREGATES: dict[str, Aggregate] = {
 class Verdict:
     """Scores from verdict tokens: sampled with the step, so they cost nothing more.
 
-    A process score, aggregated over steps by `aggregate`. The embedded GPT's verdicts are the
-    `evidence` that each step adds; those of other models may be values of the prefix (`last`) or
-    probabilities that the step is right (`min` and `prod`, as in Lightman et al., 2023).
+    A process score, aggregated over steps by `aggregate`. The embedded GPT is trained for `doubts`;
+    other models' verdicts may be values of the prefix (`last`) or probabilities that the step is
+    right (`min` and `prod`, as in Lightman et al., 2023).
     """
 
-    aggregate: Literal["evidence", "last", "min", "prod", "mean"] = "evidence"
+    aggregate: Literal["doubts", "last", "min", "prod", "mean"] = "doubts"
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Nothing."""

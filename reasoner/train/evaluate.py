@@ -15,7 +15,7 @@ from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
 from reasoner.train.journal import Row, keep
 from reasoner.train.loop import Report as Progress
 from reasoner.types import Completion, Problem, Prompt, Sampling
-from reasoner.verifiers.verdict import evidence
+from reasoner.verifiers.verdict import doubts
 
 
 class Exact(Task, Protocol):
@@ -139,8 +139,8 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
 
 
 def _values(verdicts: Sequence[float]) -> list[float]:
-    """What the evidence makes of the solution after each of its steps."""
-    return [evidence(verdicts[: i + 1]) for i in range(len(verdicts))]
+    """What the verdicts make of the solution after each of its steps."""
+    return [doubts(verdicts[: i + 1]) for i in range(len(verdicts))]
 
 
 async def evaluate(

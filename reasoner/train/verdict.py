@@ -4,12 +4,13 @@ The policy is frozen, and `LAYERS` more layers are grown on top of it: they read
 the policy expected there and what was written instead. They start as the identity. One loss keeps
 the policy's distribution over tokens what it was; the other is the verdict.
 
-A verdict is the *evidence* of its step: the log-odds of the two tokens that could end it. The sum of
-a solution's evidence so far is the log-odds of ending well. So a step's verdict need not repeat
-what is wrong with the steps before it: asked for the value of the whole prefix instead, a small
-model forgets an error a line or two after it has seen it. Only step ends are read later, but every
-token is asked (as in Cobbe et al., 2021), which teaches where a solution goes wrong: judged at step
-ends alone, there are twenty times fewer examples.
+The log-odds of the two tokens that could end a step are its verdict. The log-odds of ending well are
+those of the latest step, less all *doubts*, what earlier ones fell below -1. So a verdict need not
+repeat what is wrong with the steps before it: asked for the value of the whole prefix instead, a
+small model forgets an error a line or two after it has seen it. And unlike in a plain sum, what
+follows an error cannot make up for it. Only step ends are read later, but every token is asked (as
+in Cobbe et al., 2021), which teaches where a solution goes wrong: judged at step ends alone, there
+are twenty times fewer examples.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import merged
 from reasoner.train.rollouts import prefix_values
+from reasoner.verifiers.verdict import DOUBT
 
 LAYERS = 2
 FIDELITY = 20.0
@@ -77,16 +79,16 @@ def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def log_odds(logits: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-    """Log-odds (rows, length) of ending well: the evidence of the steps before, and of this one.
+    """Log-odds (rows, length) of ending well: a step's own, and the doubts about the steps before.
 
     `tokens` are the next ones, `ends` tells which of them end a step. Inside a step it is the pair
     of newlines that judges.
     """
     step = logits[..., v.STEP].float() - logits[..., v.STEP_BAD].float()
     end = logits[..., v.END].float() - logits[..., v.END_BAD].float()
-    evidence = torch.where(tokens == v.END, end, step)
-    ended = evidence * ends
-    return ended.cumsum(1) - ended + evidence
+    own = torch.where(tokens == v.END, end, step)
+    doubt = (own + DOUBT).clamp(max=0) * ends
+    return own + doubt.cumsum(1) - doubt
 
 
 def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -168,6 +168,23 @@ def test_countdown_grades_whole_derivations() -> None:
     assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306?+0")
 
 
+def test_countdown_checks_the_answer_and_not_its_account() -> None:
+    task = Countdown()
+    misnoted = GAME_SOLUTION.replace(":7,4,303?+3", ":7,5,303?+9")
+    assert task.check(GAME, misnoted)
+    assert not task.exact(GAME, misnoted)
+    assert not task.check(GAME, GAME_SOLUTION.replace("310-4=306", "310-3=306"))
+    assert not task.check(GAME, "12*25=306:306?+0")
+    assert not task.check(GAME, "not a line")
+
+
+@pytest.mark.parametrize(
+    ("answer", "worth"), [("((12*25)-4)", 296), ("(7/2)", None), ("(1+(3-3))", None), ("7", 7)]
+)
+def test_an_answer_comes_to_what_the_rules_allow(answer: str, worth: int | None) -> None:
+    assert countdown.value(answer) == worth
+
+
 def test_solvable_agrees_with_trying_everything() -> None:
     assert countdown.solvable((2, 3), 6)
     assert countdown.solvable((2, 6), 3)

@@ -128,22 +128,20 @@ def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_pa
     tokens, values = tokens[:, 1:], values[:, 1:]  # the first is worth 2/3 everywhere
     sure = torch.zeros(3, 11, v.SIZE)
     right = torch.where(values > 0.5, 8.0, -8.0)
-    right[:, 2] += -right[:, 0]  # The second step's evidence comes on top of the first's.
-    right[:, 1] += -right[:, 0]
     sure[..., v.STEP] = torch.where(tokens == v.END, -right, right)
     sure[..., v.END] = torch.where(tokens == v.END, right, -right)
     assert verdict_loss(sure, tokens, values) < 0.01
     assert verdict_loss(-sure, tokens, values) > 5
 
 
-def test_evidence_adds_up_over_steps() -> None:
+def test_doubts_add_up_over_steps() -> None:
     tokens = torch.tensor([[9, v.STEP, 9, v.STEP, 9, v.END]])
     logits = torch.zeros(1, 6, v.SIZE)
-    logits[0, :, v.STEP] = torch.tensor([0.5, 1.0, 0.1, -3.0, 0.2, 7.0])
+    logits[0, :, v.STEP] = torch.tensor([-4.0, 1.0, 0.1, -3.0, 0.2, 7.0])
     logits[0, 5, v.END] = 2.0
     ends = ((tokens == v.STEP) | (tokens == v.END)).float()
     odds = log_odds(logits, tokens, ends)
-    assert odds[0].tolist() == pytest.approx([0.5, 1.0, 1.1, -2.0, -1.8, 0.0])
+    assert odds[0].tolist() == pytest.approx([-4.0, 1.0, 0.1, -3.0, -1.8, 0.0])
 
 
 def test_the_verdict_layers_grow_on_a_policy_that_stays_what_it_is(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
+from math import exp, log
 
 import pytest
 
@@ -16,7 +16,7 @@ from reasoner.search import BestOfN
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score, Usage
 from reasoner.verifiers.confidence import Confidence
 from reasoner.verifiers.oracle import Oracle
-from reasoner.verifiers.verdict import Verdict
+from reasoner.verifiers.verdict import Verdict, doubts
 
 PROBLEM = Problem("p", "1+2+3+4")
 
@@ -27,13 +27,25 @@ def candidate(*verdicts: float, logprob: float | None = -2.0) -> Candidate:
 
 @pytest.mark.parametrize(
     ("aggregate", "value"),
-    [("evidence", 12 / 13), ("last", 0.8), ("min", 0.75), ("prod", 0.6), ("mean", 0.775)],
+    [("doubts", 0.8), ("last", 0.8), ("min", 0.75), ("prod", 0.6), ("mean", 0.775)],
 )
 async def test_verdict(aggregate: str, value: float) -> None:
     verifier = Verdict(aggregate)  # type: ignore[arg-type]
     [score] = (await verifier.score(PROBLEM, [candidate(0.75, 0.8)])).scores
     assert score.value == pytest.approx(value)
     assert score.steps == (0.75, 0.8)
+
+
+def test_a_doubt_is_held_against_every_later_step() -> None:
+    def odds(*steps: float) -> float:
+        value = doubts([1 / (1 + exp(-s)) for s in steps])
+        return log(value / (1 - value))
+
+    assert odds(-3.0) == pytest.approx(-3)
+    assert odds(-3.0, 2.0) == pytest.approx(0)
+    assert odds(5.0, -0.9, 2.0) == pytest.approx(2)
+    assert odds(-3.0, -3.0, 2.0) == pytest.approx(-2)
+    assert doubts([0.0] * 40 + [1.0]) == pytest.approx(0)
 
 
 async def test_verdict_needs_verdicts() -> None:
