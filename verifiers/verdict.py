@@ -13,14 +13,10 @@ from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 Aggregate = Callable[[Sequence[float]], float]
 
 
-DOUBT = 1.0
-"""Log-odds below minus this are held against every later step."""
-
-
 def doubts(verdicts: Sequence[float]) -> float:
-    """The latest verdict, and in log-odds every doubt about a step before: an error stays one."""
+    """The latest verdict, and in log-odds whatever speaks against a step before: errors stay."""
     *before, own = (log(v / (1 - v)) for v in (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts))
-    odds = own + sum(min(x + DOUBT, 0.0) for x in before)
+    odds = own + sum(min(x, 0.0) for x in before)
     return 1 / (1 + exp(min(-odds, 500)))
 
 

@@ -5,7 +5,7 @@ the policy expected there and what was written instead. They start as the identi
 the policy's distribution over tokens what it was; the other is the verdict.
 
 The log-odds of the two tokens that could end a step are its verdict. The log-odds of ending well are
-those of the latest step, less all *doubts*, what earlier ones fell below -1. So a verdict need not
+those of the latest step, less all *doubts*, the negative ones before it. So a verdict need not
 repeat what is wrong with the steps before it: asked for the value of the whole prefix instead, a
 small model forgets an error a line or two after it has seen it. And unlike in a plain sum, what
 follows an error cannot make up for it. Only step ends are read later, but every token is asked (as
@@ -35,7 +35,6 @@ from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import merged
 from reasoner.train.rollouts import prefix_values
-from reasoner.verifiers.verdict import DOUBT
 
 LAYERS = 2
 FIDELITY = 20.0
@@ -87,7 +86,7 @@ def log_odds(logits: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> 
     step = logits[..., v.STEP].float() - logits[..., v.STEP_BAD].float()
     end = logits[..., v.END].float() - logits[..., v.END_BAD].float()
     own = torch.where(tokens == v.END, end, step)
-    doubt = (own + DOUBT).clamp(max=0) * ends
+    doubt = own.clamp(max=0) * ends
     return own + doubt.cumsum(1) - doubt
 
 

@@ -50,7 +50,7 @@ def tree(trace: Trace, node: Node) -> dict[str, Any]:
 async def test_tree(name: str, strategy: Strategy) -> None:
     backend = Scripted(reply=letters, judge=share)
     sampling = Sampling(stop=("\n",), max_tokens=12)
-    result = await solve(Problem("p", "?"), strategy, backend, Verdict(), sampling=sampling)
+    result = await solve(Problem("p", "?"), strategy, backend, Verdict("last"), sampling=sampling)
     got = {"answer": result.text.split(), **tree(result.trace, result.trace.root)}
     path = GOLDEN / f"{name}.json"
     if not path.exists():

@@ -141,7 +141,7 @@ def test_doubts_add_up_over_steps() -> None:
     logits[0, 5, v.END] = 2.0
     ends = ((tokens == v.STEP) | (tokens == v.END)).float()
     odds = log_odds(logits, tokens, ends)
-    assert odds[0].tolist() == pytest.approx([-4.0, 1.0, 0.1, -3.0, -1.8, 0.0])
+    assert odds[0].tolist() == pytest.approx([-4.0, 1.0, 0.1, -3.0, -2.8, -1.0])
 
 
 def test_the_verdict_layers_grow_on_a_policy_that_stays_what_it_is(tmp_path: Path) -> None:

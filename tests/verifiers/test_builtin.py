@@ -42,9 +42,9 @@ def test_a_doubt_is_held_against_every_later_step() -> None:
         return log(value / (1 - value))
 
     assert odds(-3.0) == pytest.approx(-3)
-    assert odds(-3.0, 2.0) == pytest.approx(0)
-    assert odds(5.0, -0.9, 2.0) == pytest.approx(2)
-    assert odds(-3.0, -3.0, 2.0) == pytest.approx(-2)
+    assert odds(-3.0, 2.0) == pytest.approx(-1)
+    assert odds(5.0, -1.0, 2.0) == pytest.approx(1)
+    assert odds(-3.0, -3.0, 2.0) == pytest.approx(-4)
     assert doubts([0.0] * 40 + [1.0]) == pytest.approx(0)
 
 
