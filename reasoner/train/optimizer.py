@@ -22,19 +22,22 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Move every matrix that has a gradient."""
-        for group in self.param_groups:
-            shapes = defaultdict[torch.Size, list[nn.Parameter]](list)
-            for p in group["params"]:
-                if p.grad is not None:
-                    shapes[p.shape].append(p)
-            for shape, params in shapes.items():
-                momenta = [self._momentum(p, group["momentum"]) for p in params]
-                scale = max(1.0, shape[0] / shape[1]) ** 0.5
-                for p, update in zip(params, orthogonal(torch.stack(momenta)), strict=True):
-                    p.add_(update, alpha=-group["lr"] * scale)
+        with torch.no_grad():
+            for group in self.param_groups:
+                shapes = defaultdict[torch.Size, list[nn.Parameter]](list)
+                for p in group["params"]:
+                    if p.grad is not None:
+                        shapes[p.shape].append(p)
+                for params in shapes.values():
+                    self._move(params, group["lr"], group["momentum"])
+
+    def _move(self, params: list[nn.Parameter], lr: float, momentum: float) -> None:
+        rows, columns = params[0].shape
+        momenta = torch.stack([self._momentum(p, momentum) for p in params])
+        for p, update in zip(params, orthogonal(momenta), strict=True):
+            p.add_(update, alpha=-lr * max(1.0, rows / columns) ** 0.5)
 
     def _momentum(self, p: nn.Parameter, momentum: float) -> torch.Tensor:
         """Nesterov's: the gradient, and the running mean that it has just entered."""
@@ -49,12 +52,13 @@ def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Matrices (n, rows, columns) with their singular values drawn towards 1."""
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
+    x: torch.Tensor = matrices.mT if tall else matrices
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    back: torch.Tensor = x.mT if tall else x
+    return back
 
 
 def optimizers(model: nn.Module, muon: float, adam: float) -> list[torch.optim.Optimizer]:
