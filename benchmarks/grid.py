@@ -27,6 +27,7 @@ class Grid(Frozen):
     problems: int = Field(default=100, ge=1)
     split: str = "test"
     model: str = "embedded"
+    weights: str = ""
     backend: str = "vllm"
     verifier: str | None = "verdict"
     seed: int = 0
@@ -74,6 +75,7 @@ class Grid(Frozen):
             task=task,
             split=self.split,
             model=self.model,
+            weights=self.weights,
             backend=self.backend,
             strategy=strategy,
             n=n,

@@ -27,6 +27,8 @@ class Spec(Frozen):
     split: str = "test"
     task_seed: int = 0
     model: str = "embedded"
+    weights: str = ""
+    """What tells the model's weights apart from others of its name, where that can be told."""
     backend: str
     strategy: str
     n: int = Field(ge=1)

@@ -1,16 +1,14 @@
-"""Results on disk: one append-only JSONL file per experiment, safe against kill -9."""
+"""Results on disk: one file of JSON lines per experiment."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
-from io import FileIO
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from reasoner.benchmarks.lines import Lines, whole_lines
 from reasoner.benchmarks.spec import SCHEMA, Header, Record, Spec
 from reasoner.errors import StoreError
 
@@ -23,12 +21,14 @@ class Store:
     def __init__(self, root: Path, spec: Spec, environment: Mapping[str, Any] = {}) -> None:
         self.spec = spec
         self.path = store_path(root, spec)
-        self._file = _open(self.path)
+        self._lines = Lines(self.path)
         try:
-            self._recover(dict(environment))
+            self._records = _records(self.path, self._lines.found)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
+        if not self._lines.found:
+            self._write(Header(spec=spec, environment=dict(environment)))
 
     def append(self, record: Record) -> None:
         """Write one record as one line, in one system call."""
@@ -53,22 +53,10 @@ class Store:
 
     def close(self) -> None:
         """Release the file and its lock."""
-        self._file.close()
-
-    def _recover(self, environment: dict[str, Any]) -> None:
-        # A write that was killed half-way leaves a line without its newline; it was never done.
-        whole = _whole_lines(self.path)
-        self._file.truncate(sum(map(len, whole)))
-        self._records = _records(self.path, whole)
-        if not whole:
-            self._write(Header(spec=self.spec, environment=environment))
+        self._lines.close()
 
     def _write(self, row: BaseModel) -> None:
-        line = row.model_dump_json().encode() + b"\n"
-        try:
-            os.write(self._file.fileno(), line)
-        except OSError as e:
-            raise StoreError(f"cannot write {self.path}: {e.strerror}") from e
+        self._lines.append(row.model_dump_json())
 
 
 def store_path(root: Path, spec: Spec) -> Path:
@@ -83,36 +71,12 @@ def read(root: Path, spec: Spec) -> list[Record]:
         StoreError: the file is corrupt.
     """
     path = store_path(root, spec)
-    return list(_records(path, _whole_lines(path)).values()) if path.exists() else []
+    return list(_records(path, whole_lines(path)).values()) if path.exists() else []
 
 
 def read_header(path: Path) -> Header:
     """What a results file says of itself."""
-    return _header(path, (_whole_lines(path) or [b""])[0])
-
-
-def _open(path: Path) -> FileIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab", buffering=0)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
-        file.close()
-        raise StoreError(
-            f"{path} is in use by another process; wait for it or choose another --out"
-        ) from e
-    return file
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    try:
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as e:
-        raise StoreError(f"cannot read {path}: {e.strerror}") from e
-    return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
+    return _header(path, (whole_lines(path) or [b""])[0])
 
 
 def _records(path: Path, lines: list[bytes]) -> dict[str, Record]:

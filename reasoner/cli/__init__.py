@@ -175,6 +175,8 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
 
 
 def _grid(args: argparse.Namespace) -> Grid:
+    from reasoner.api import EMBEDDED
+    from reasoner.backends.checkpoint import fingerprint
     from reasoner.benchmarks.grid import Grid
 
     chosen: dict[str, Any] = {
@@ -185,6 +187,7 @@ def _grid(args: argparse.Namespace) -> Grid:
         "budgets": args.budget,
         "problems": args.problems,
         "model": args.model,
+        "weights": "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser()),
         "backend": args.backend or _default_backend(args),
         "verifier": args.verifier,
         "seed": args.seed,

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Example
+from reasoner.benchmarks.lines import Lines, whole_lines
+from reasoner.errors import StoreError
 from reasoner.train.loop import Report
 
 Row = dict[str, Any]
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of a journal; a torn last line is left out."""
-    with path.open() as file:
-        yield from (json.loads(line) for line in file if line.endswith("\n"))
+    """The rows of a journal; a torn last line is left out.
+
+    Raises:
+        StoreError: a line is corrupt.
+    """
+    yield from _rows(path, whole_lines(path))
 
 
 async def keep(
@@ -31,29 +36,27 @@ async def keep(
 
     At most `live` examples are worked on at once.
     """
-    rows, gate = _recover(path), asyncio.Semaphore(live)
+    gate = asyncio.Semaphore(live)
 
     async def one(example: Example) -> Row:
         async with gate:
             return {"prompt": example.problem.prompt, **await work(example)}
 
-    missing = [e for e in examples if e.problem.prompt not in rows]
-    with path.open("a") as file:
-        for finished in asyncio.as_completed([one(e) for e in missing]):
+    with Lines(path) as file:
+        rows = {row["prompt"]: row for row in _rows(path, file.found)}
+        missing = [e for e in examples if e.problem.prompt not in rows]
+        for done, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
             row = await finished
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            file.append(json.dumps(row))
             rows[row["prompt"]] = row
-            if len(rows) % 100 == 0:
-                report(f"{path.name}: {len(rows)}/{len(examples)} problems")
+            if done % 100 == 0:
+                report(f"{path.name}: {done}/{len(missing)} problems")
     return [rows[e.problem.prompt] for e in examples]
 
 
-def _recover(path: Path) -> dict[str, Row]:
-    """What a journal holds, by prompt, once a torn last line is cut off."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        file.seek(0)
-        whole, _, _ = file.read().rpartition(b"\n")
-        file.truncate(len(whole) + 1 if whole else 0)
-    return {row["prompt"]: row for row in map(json.loads, whole.splitlines())}
+def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield json.loads(line)
+        except ValueError as e:
+            raise StoreError(f"{path}:{number} is corrupt ({e}); delete that line") from e

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoner.backends.checkpoint import Checkpoint
+from reasoner.backends.checkpoint import Checkpoint, fingerprint
 from reasoner.train.vocabulary import ENDINGS
 from tests import models
 
@@ -44,3 +44,14 @@ def test_every_end_the_model_declares_is_an_end(tmp_path: Path) -> None:
     folder = models.gpt2(tmp_path)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 7]}))
     assert Checkpoint(str(folder)).ends == {1, 7}
+
+
+def test_a_fingerprint_tells_weights_apart(tmp_path: Path) -> None:
+    assert fingerprint(tmp_path) == ""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    one = fingerprint(tmp_path)
+    (tmp_path / "config.json").write_text('{"other": 1}')
+    assert fingerprint(tmp_path) == one != ""
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert fingerprint(tmp_path) != one

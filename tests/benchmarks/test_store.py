@@ -42,6 +42,14 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
         assert again.done() == {"p0", "p1", "p2"}
 
 
+def test_other_weights_have_results_of_their_own(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    retrained = SPEC.model_copy(update={"weights": "b1946ac9"})
+    assert read(tmp_path, retrained) == []
+    with Store(tmp_path, retrained) as store:
+        assert not store.done()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_cut_at_any_byte_loses_only_the_torn_line(

@@ -14,6 +14,7 @@ import torch
 
 from reasoner.base import Example
 from reasoner.benchmarks.countdown import Countdown
+from reasoner.errors import StoreError
 from reasoner.train import loop, verdict
 from reasoner.train import vocabulary as v
 from reasoner.train.evaluate import Sample, auc, summarise
@@ -117,6 +118,9 @@ async def test_a_journal_makes_no_row_twice_and_heals_a_torn_line(tmp_path: Path
     assert rows == [{"prompt": p, "length": len(p)} for p in (e.problem.prompt for e in examples)]
     assert len(list(read(file))) == 5
     assert len(made) == 5 - (whole.count(b"\n") - 1)
+    file.write_text("{}\nnonsense\n")
+    with pytest.raises(StoreError, match=r"j\.jsonl:2 is corrupt"):
+        list(read(file))
 
 
 def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_path: Path) -> None:
