@@ -16,7 +16,6 @@ product out of ten pairs and one choice of signs is the intended way; any legal 
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -35,8 +34,6 @@ HIGHEST = 25
 TARGETS = range(100, 401)
 EXERCISES = 1 / 3
 LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
-
-SYMBOLS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 State = tuple[int, ...]
 
@@ -146,6 +143,25 @@ def _line(left: int, operator: str, right: int, rest: list[int], target: int) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """An expression, what it comes to (None where it breaks a rule), and the numbers it uses."""
+
+    expression: str
+    value: int | None
+    numbers: list[int]
+
+    def joined(self, operator: str, other: Term) -> Term:
+        """`self operator other`; its numbers are sorted."""
+        left, right = self.expression, other.expression
+        if operator in "+*":
+            left, right = sorted((left, right))
+        value = None
+        if self.value is not None and other.value is not None:
+            value = apply(self.value, operator, other.value)
+        return Term(f"({left}{operator}{right})", value, sorted(self.numbers + other.numbers))
+
+
+@dataclass(frozen=True, slots=True)
 class Countdown:
     """Five numbers up to 25, a target of 100 to 400 (`tier`: easy 4, default 5, hard 6 numbers)."""
 
@@ -181,26 +197,14 @@ class Countdown:
 
     def answer(self, solution: str) -> str | None:
         """The whole derivation as one expression, operands of sums and products in order."""
-        terms = dict[int, list[str]]()
-        expression: str | None = None
-        for line in solution.strip().splitlines():
-            match = LINE.fullmatch(line)
-            if match is None:
-                return None
-            left, right = (_take(terms, int(match[i])) for i in (1, 3))
-            if match[2] in "+*":
-                left, right = sorted((left, right))
-            expression = f"({left}{match[2]}{right})"
-            terms.setdefault(int(match[4]), []).append(expression)
-        return expression
+        term = derive(solution)
+        return term.expression if term else None
 
     def check(self, example: Example, solution: str) -> bool:
         """Whether the answer uses every number once and comes to the target, by the rules."""
         numbers, target = read(example.problem.prompt)
-        answer = self.answer(solution)
-        if answer is None or value(answer) != target:
-            return False
-        return sorted(map(int, re.findall(r"\d+", answer))) == sorted(numbers)
+        term = derive(solution)
+        return term is not None and term.value == target and term.numbers == sorted(numbers)
 
     def step_labels(self, problem: Problem, solution: str) -> list[bool]:
         """For each line, whether every line so far is legal and the target is still reachable."""
@@ -261,22 +265,22 @@ def read(prompt: str) -> tuple[State, int]:
     return tuple(int(x) for x in numbers.split(",")), int(target)
 
 
-def value(answer: str) -> int | None:
-    """What an expression comes to, or None where it breaks a rule of the game."""
-    return _value(ast.parse(answer, mode="eval").body)
+def derive(solution: str) -> Term | None:
+    """What the last line's result is made of, or None where a line is none.
 
-
-def _value(node: ast.expr) -> int | None:
-    match node:
-        case ast.BinOp(left, operator, right):
-            a, b = _value(left), _value(right)
-            return None if a is None or b is None else apply(a, SYMBOLS[type(operator)], b)
-        case ast.Constant(int(number)):
-            return number
-        case _:
+    What a line says of its result only names it: the value is computed.
+    """
+    made, term = dict[int, list[Term]](), None
+    for line in solution.strip().splitlines():
+        match = LINE.fullmatch(line)
+        if match is None:
             return None
+        left, right = (_take(made, int(match[i])) for i in (1, 3))
+        term = left.joined(match[2], right)
+        made.setdefault(int(match[4]), []).append(term)
+    return term
 
 
-def _take(terms: dict[int, list[str]], value: int) -> str:
-    made = terms.get(value)
-    return made.pop() if made else str(value)
+def _take(made: dict[int, list[Term]], named: int) -> Term:
+    terms = made.get(named)
+    return terms.pop() if terms else Term(str(named), named, [named])
