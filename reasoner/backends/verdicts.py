@@ -32,7 +32,7 @@ class Ending:
     levels: range
 
     def verdicts(self) -> dict[int, float]:
-        """For each level, the probability that the step, by itself, speaks for."""
+        """For each level, the probability whose log-odds it stands for."""
         step = 2 * LOG_ODDS / (len(self.levels) - 1)
         return {t: 1 / (1 + exp(LOG_ODDS - i * step)) for i, t in enumerate(self.levels)}
 

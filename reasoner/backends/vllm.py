@@ -8,7 +8,6 @@ import gc
 import os
 from collections.abc import Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from reasoner.backends.checkpoint import Checkpoint
@@ -210,7 +209,8 @@ class VLLM:
             # A seeded request whose prompt is split into chunks kills vLLM 0.32's CPU worker.
             whole = max(2048, self.model.context)
             arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": whole}
-            arguments |= {"distributed_executor_backend": _in_the_engine_process()}
+            if not any(name.endswith("parallel_size") for name in self._engine_args):
+                arguments |= {"distributed_executor_backend": _in_the_engine_process()}
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(self._kv_cache_gib))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         return arguments | self._engine_args
@@ -261,8 +261,3 @@ def _logprob(logprobs: Any) -> float | None:
     if logprobs is None:
         return None
     return float(sum(logprobs.logprobs[start] for start in logprobs.start_indices))
-
-
-def default_model() -> Path:
-    """The folder of the GPT that ships with the package."""
-    return Path(__file__).parent.parent / "gpt"

@@ -15,8 +15,8 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
-GRACE = 1.6
-"""Seconds that an interrupted command has to end by itself."""
+GRACE = 1.0
+"""Seconds that an interrupted command has to end by itself; a busy one needs another to notice."""
 
 MESSAGE = "reasoner: interrupted; what was finished is kept"
 

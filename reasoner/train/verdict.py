@@ -110,14 +110,10 @@ def policy_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def cut(model: Qwen3ForCausalLM, depth: int) -> tuple[Any, Qwen3ForCausalLM]:
     """A frozen model in two: what its first `depth` layers leave, and what the rest make of it."""
-    width, state, layers = (
-        model.config.hidden_size,
-        model.state_dict(),
-        model.config.num_hidden_layers,
-    )
-    below, above = build(depth, width), build(layers - depth, width)
-    below.load_state_dict(_renumbered(state, 0, depth))
-    above.load_state_dict(_renumbered(state, -depth, layers - depth))
+    width, rest = model.config.hidden_size, model.config.num_hidden_layers - depth
+    below, above = build(depth, width), build(rest, width)
+    below.load_state_dict(_renumbered(model.state_dict(), 0, depth))
+    above.load_state_dict(_renumbered(model.state_dict(), -depth, rest))
     below.model.register_module("norm", nn.Identity())
     return below.model.requires_grad_(False), above.requires_grad_(False)
 

@@ -2,9 +2,9 @@
 
 A line may be ended by either of two newline tokens, and a solution by either of two end tokens.
 Both members of a pair look the same to the model that reads them and render as the same text; how
-probable the first is, given the pair, is the model's *verdict* on the step.
-The exported model has, for each pair, `LEVELS` more tokens with the same look, by which the engine
-tells that verdict (see `reasoner.backends.verdicts`). Training never sees those.
+probable the first is, given the pair, is the model's *verdict* on the step. The exported model has,
+for each pair, `LEVELS` more tokens with the same look, by which the engine tells that verdict (see
+`reasoner.backends.verdicts`). Training never sees those.
 """
 
 from __future__ import annotations
