@@ -9,14 +9,16 @@ an answer cannot be checked without deriving it. Digits run from the least signi
 because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
 learns the arithmetic to perfection, and its errors are those of its demonstrators, not ignorance.
 
-Demonstrators err in the two ways that people do. A *slip*, to misread an operator, is noise: it
-differs from one solution to the next, so a vote, or temperature 0, removes it. (To misread an
-operand would be another, but a small model forgets which letter it has read within a few layers,
-and a verifier on top of it never learns to see that.) A *misconception* is a rule: they often
-forget to pass a carry on through a column that only passes it on (9 + 0 + 1, or 4 - 4 - 1: the
-"borrow across zero" bug of Brown & Burton, 1978), always with the same result, so a vote confirms
-it. Slips alone would leave greedy decoding nothing to gain from search; misconceptions alone would
-make majority voting pointless. Only a verifier that reads the lines helps against both.
+Demonstrators misread operators, in the two ways that people do. A *slip* is noise: it differs from
+one solution to the next, so a vote, or temperature 0, removes it. A *habit* is a rule: after two
+additions in a row they mostly add once more where they should subtract (the Einstellung effect,
+Luchins 1942), always with the same result, so a vote confirms it. Slips alone would leave greedy
+decoding nothing to gain from search; habits alone would make majority voting pointless. Only a
+verifier that reads the lines helps against both.
+
+All errors are in what a line says, not in its arithmetic, since a verifier cannot find what leaves no
+trace in the policy: asked for lost carries, which show in one digit, or for misread operands, which
+a small model forgets within a few layers, its verdicts were hardly better than chance.
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ from reasoner.errors import ConfigError
 from reasoner.types import Problem
 
 MODULUS = 10_000
-TIERS = {"easy": (5, 6), "default": (7, 8), "hard": (9, 11)}
-TAUGHT = (5, 8)
+TIERS = {"easy": (3, 4), "default": (5, 6), "hard": (7, 9)}
+TAUGHT = (3, 6)
 LEAVES = 3
-SLIP = 0.08
-MISCONCEPTION = 0.65
+SLIP = 0.13
+HABIT = 0.65
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
 
@@ -66,17 +68,6 @@ class Definition:
 
     def apply(self, left: int, right: int) -> int:
         return (left + right if self.operator == "+" else left - right) % MODULUS
-
-    def misapply(self, left: int, right: int) -> int:
-        """The result with every carry lost in a column that should only pass it on."""
-        sign = 1 if self.operator == "+" else -1
-        result, carry = 0, 0
-        for place in (1, 10, 100, 1000):
-            column = left // place % 10 + sign * (right // place % 10)
-            passes_on = column == (9 if sign > 0 else 0)
-            result += (column + sign * carry) % 10 * place
-            carry = int(not passes_on and not 0 <= column + sign * carry <= 9)
-        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +145,7 @@ def parse(prompt: str) -> Derivation:
 
 @dataclass(frozen=True, slots=True)
 class DagMath:
-    """Chains of 7 or 8 additions and subtractions (`tier`: easy 5-6, hard 9-11, never taught)."""
+    """Chains of 5 or 6 additions and subtractions (`tier`: easy 3-4, hard 7-9, never taught)."""
 
     tier: str = "default"
 
@@ -227,22 +218,23 @@ def _line(d: Definition, values: dict[str, int]) -> str:
 def demonstrate(rng: Random) -> Demonstration | None:
     """A problem solved by a demonstrator who errs as the module says.
 
-    A slip, on a share `SLIP` of the lines, takes the wrong operator. The misconception strikes with
-    probability `MISCONCEPTION` wherever it can. The lines after an error follow from it, as a
-    person's would. None stands for a problem of another split than train.
+    An operator is misread with probability `HABIT` where habit tempts to, elsewhere with `SLIP`. The
+    lines after an error follow from it, as a person's would. None stands for a problem of another
+    split than train.
     """
     item = draw(rng, *TAUGHT)
     if split_of(identity(item)) != "train":
         return None
-    values, lines = dict(item.leaves), list[str]()
+    values, lines, read = dict(item.leaves), list[str](), list[str]()
     for meant in item.chain:
-        d = _misread(meant) if rng.random() < SLIP else meant
-        apply = d.misapply if rng.random() < MISCONCEPTION else d.apply
-        values[d.name] = apply(values[d.left], values[d.right])
+        misread = rng.random() < (HABIT if tempts(read, meant) else SLIP)
+        d = replace(meant, operator="-" if meant.operator == "+" else "+") if misread else meant
+        values[d.name] = d.apply(values[d.left], values[d.right])
         lines.append(_line(d, values))
+        read.append(d.operator)
     return Demonstration(item.prompt, "\n".join(lines))
 
 
-def _misread(d: Definition) -> Definition:
-    """`d` with the other operator."""
-    return replace(d, operator="-" if d.operator == "+" else "+")
+def tempts(read: list[str], meant: Definition) -> bool:
+    """Whether the operators read so far make a habit that `meant` breaks."""
+    return read[-2:] == ["+", "+"] and meant.operator == "-"
