@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,8 +17,10 @@ EXAMPLE = """example:
   reasoner train --out runs/train --stage policy  pre-training alone
   reasoner train --out runs/check --stage evaluate --model reasoner/gpt
                                                   measure what ships
-  reasoner train --out runs/on --stage rollouts --model reasoner/gpt
-  reasoner train --out runs/on --stage verdict --model reasoner/gpt
+  reasoner train --out runs/on --stage policy --model reasoner/gpt --steps 200
+                                                  let it imitate further, when a task has changed
+  reasoner train --out runs/on --stage rollouts --model runs/on/policy
+  reasoner train --out runs/on --stage verdict --model runs/on/policy
                                                   let it learn from more of its own solutions
 """
 T = TypeVar("T")
@@ -40,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--rollouts", type=int, default=4, help="rollouts a problem")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
-    add("--model", type=Path, help="a finished model: to evaluate, to roll out, or to judge better")
+    add("--model", type=Path, help="a finished model: to evaluate, or to train further")
+    add("--eager", action="store_true", help="compile nothing: for short runs")
     add("--seed", type=int, default=0)
     add("--json", action="store_true", help="one JSON document on standard output")
 
@@ -49,10 +51,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the stages asked for; returns the exit code."""
     if min(args.steps, args.verdict_steps, args.rollouts, args.test_problems, *args.problems) < 1:
         raise ConfigError("reasoner train: steps, problems and rollouts must be positive")
-    result: dict[str, object] = {"model": str(args.out / "model")}
+    if args.model and not args.stage:
+        raise ConfigError("reasoner train: --model is for one stage; name it with --stage")
+    result: dict[str, object] = {"out": str(args.out)}
     for stage in [args.stage] if args.stage else STAGES:
         result |= STAGES[stage](args) or {}
-    print(json.dumps(result, indent=1) if args.json else f"model: {result['model']}")
+    print(json.dumps(result, indent=1) if args.json else f"written to {args.out}")
     return 0
 
 
@@ -62,11 +66,14 @@ def say(line: str) -> None:
 
 
 def policy(args: argparse.Namespace) -> None:
-    """Pre-train on demonstrations and export what came of it."""
-    from reasoner.train.model import export
-    from reasoner.train.policy import Recipe, train, trained
+    """Pre-train on demonstrations, or train --model on them more gently; export what came of it."""
+    from reasoner.train.model import export, imported
+    from reasoner.train.policy import Recipe, gentle, train, trained
 
-    train(Recipe(steps=args.steps, seed=args.seed), args.out, report=say)
+    recipe = Recipe(steps=args.steps, seed=args.seed)
+    model = imported(_need(args.model)) if args.model else None
+    recipe = gentle(recipe, model) if model else recipe
+    train(recipe, args.out, compiled=not args.eager, report=say, model=model)
     export(trained(args.out), args.out / "policy")
 
 
@@ -80,7 +87,7 @@ def rollouts(args: argparse.Namespace) -> None:
             file = args.out / f"{task.name}.jsonl"
             await sample(backend, task, file, count, args.rollouts, args.seed, say)
 
-    _served(args.model or args.out / "policy", draw)
+    _served(args.model or args.out / "policy", args.eager, draw)
 
 
 def verdict(args: argparse.Namespace) -> None:
@@ -89,28 +96,32 @@ def verdict(args: argparse.Namespace) -> None:
     from reasoner.train.policy import trained
     from reasoner.train.verdict import LAYERS, grown, train
 
-    sizes = {"dagmath": (24, 219), "countdown": (32, 122)}
+    sizes = {"dagmath": (24, 170), "countdown": (32, 122)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
     model = imported(_need(args.model)) if args.model else trained(args.out)
     depth = model.config.num_hidden_layers - (LAYERS if args.model else 0)
     file = args.out / "verdict.pt"
-    train(model, depth, file, files, args.verdict_steps, args.seed, report=say)
+    train(
+        model, depth, file, files, args.verdict_steps, args.seed,
+        compiled=not args.eager, report=say,
+    )  # fmt: skip
     export(grown(model, depth, file), args.out / "model")
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:
     """Measure the model on the test splits; evaluation.json tells how, where and with what."""
+    from reasoner.backends.checkpoint import fingerprint
     from reasoner.base import Backend
     from reasoner.benchmarks.environment import describe
     from reasoner.train.evaluate import evaluate
 
     model = _need(args.model or args.out / "model")
-    drawn = args.out / f"samples-{_fingerprint(model)}"
+    drawn = args.out / f"samples-{fingerprint(model)}"
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
         return await evaluate(backend, _tasks(), drawn, args.test_problems, 64, args.seed, say)
 
-    tasks = _served(model, measure)
+    tasks = _served(model, args.eager, measure)
     report = {**describe(args.argv), "seed": args.seed, "tasks": tasks}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -130,17 +141,12 @@ def _tasks() -> list[Any]:
     return [DagMath(), Countdown()]
 
 
-def _fingerprint(model: Path) -> str:
-    """Tells weights apart, so that samples of other weights are never taken for these."""
-    return blake2b((model / "model.safetensors").read_bytes(), digest_size=4).hexdigest()
-
-
-def _served(folder: Path, work: Callable[[Any], Awaitable[T]]) -> T:
+def _served(folder: Path, eager: bool, work: Callable[[Any], Awaitable[T]]) -> T:
     """Run `work` on an engine that serves `folder`."""
     from reasoner.backends.vllm import VLLM
 
     async def main() -> T:
-        backend = VLLM(str(_need(folder)))
+        backend = VLLM(str(_need(folder)), enforce_eager=eager)
         try:
             return await work(backend)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -36,10 +36,24 @@ class Recipe:
     adam: float = 3e-3
 
 
+def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
+    """The recipe for training a finished `model` further: its size, and small steps."""
+    layers, width = model.config.num_hidden_layers, model.config.hidden_size
+    return replace(
+        recipe,
+        layers=layers,
+        width=width,
+        dagmath_rows=16,
+        countdown_rows=16,
+        muon=recipe.muon / 4,
+        adam=recipe.adam / 6,
+    )
+
+
 def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
-        (dagmath.demonstrate, recipe.dagmath_rows, 219),
+        (dagmath.demonstrate, recipe.dagmath_rows, 170),
         (countdown.demonstrate, recipe.countdown_rows, 122),
     ]
 
@@ -87,11 +101,20 @@ def trained(folder: Path) -> Qwen3ForCausalLM:
     return restored(build(recipe["layers"], recipe["width"]), folder / "policy.pt")
 
 
-def train(recipe: Recipe, folder: Path, compiled: bool = True, report: Report = print) -> Path:
-    """Train to `folder`/policy.pt, continuing from the last checkpoint found there."""
+def train(
+    recipe: Recipe,
+    folder: Path,
+    compiled: bool = True,
+    report: Report = print,
+    model: Qwen3ForCausalLM | None = None,
+) -> Path:
+    """Train to `folder`/policy.pt, continuing from the last checkpoint found there.
+
+    A new model, or `model` further, which must have the recipe's layers and width.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
-    model = build(recipe.layers, recipe.width, recipe.seed)
+    model = model or build(recipe.layers, recipe.width, recipe.seed)
     made = optimizers(model, recipe.muon, recipe.adam)
     run = torch.compile(model) if compiled else model
 
