@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
     add("--steps", type=int, default=1600, help="pre-training steps")
     add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
+    add("--verdict-layers", type=int, default=2, help="layers that learn to judge, the upper ones")
     add(
         "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
         help="problems to roll out",
@@ -49,8 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the stages asked for; returns the exit code."""
-    if min(args.steps, args.verdict_steps, args.rollouts, args.test_problems, *args.problems) < 1:
-        raise ConfigError("reasoner train: steps, problems and rollouts must be positive")
+    counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts]
+    if min(*counts, args.test_problems, *args.problems) < 1:
+        raise ConfigError("reasoner train: steps, layers, problems and rollouts must be positive")
     if args.model and not args.stage:
         raise ConfigError("reasoner train: --model is for one stage; name it with --stage")
     result: dict[str, object] = {"out": str(args.out)}
@@ -94,18 +96,22 @@ def verdict(args: argparse.Namespace) -> None:
     """Train the layers that judge, new ones or those of --model; export the model with them."""
     from reasoner.train.model import export, imported
     from reasoner.train.policy import trained
-    from reasoner.train.verdict import LAYERS, grown, train
+    from reasoner.train.verdict import grown, train
 
-    sizes = {"dagmath": (24, 170), "countdown": (32, 122)}
+    sizes = {"dagmath": (8, 170), "countdown": (64, 122)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
     model = imported(_need(args.model)) if args.model else trained(args.out)
-    depth = model.config.num_hidden_layers - (LAYERS if args.model else 0)
+    layers: int = args.verdict_layers
+    depth = model.config.num_hidden_layers - (layers if args.model else 0)
+    if depth < 0:
+        raise ConfigError(f"--verdict-layers {layers} are more than {args.model} has")
     file = args.out / "verdict.pt"
+    rates = (0.01, 1e-3) if args.model else (0.02, 2e-3)  # What has been learned is easily lost.
     train(
-        model, depth, file, files, args.verdict_steps, args.seed,
+        model, depth, file, files, args.verdict_steps, args.seed, layers, *rates,
         compiled=not args.eager, report=say,
     )  # fmt: skip
-    export(grown(model, depth, file), args.out / "model")
+    export(grown(model, depth, file, layers), args.out / "model")
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:

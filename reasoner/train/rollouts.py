@@ -42,7 +42,8 @@ async def sample(
         ]
         return {"task": task.name, "rollouts": rollouts}
 
-    await keep(path, list(task.examples("train", problems, seed)), work, report)
+    examples = list(task.examples("train", problems, seed))
+    await keep(path, examples, work, report, live=max(128, 512 // each))
 
 
 def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:

@@ -2,7 +2,8 @@
 
 The policy is frozen, and `LAYERS` more layers are grown on top of it: they read, at every token, what
 the policy expected there and what was written instead. They start as the identity. One loss keeps
-the policy's distribution over tokens what it was; the other is the verdict.
+the policy's distribution over tokens what it was; the other is the verdict. (A model that has its
+verdict layers is trained further in those, or in more of its upper layers.)
 
 The log-odds of the two tokens that could end a step are its verdict. The log-odds of ending well are
 those of the latest step, less all *doubts*, the negative ones before it. So a verdict need not
@@ -66,6 +67,13 @@ def load(path: Path) -> list[Row]:
     return rows
 
 
+def batch(rows: Sequence[Row], size: int, step: int, seed: str) -> list[Row]:
+    """The rows of a step: every row once before any comes again, each time in another order."""
+    round_, start = divmod(step, -(-len(rows) // size))
+    order = Random(f"{seed}/{round_}").sample(range(len(rows)), len(rows))
+    return [rows[i] for i in order[start * size : (start + 1) * size]]
+
+
 def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens, and the value before each sampled one (-1 elsewhere); longer rows lose their end."""
     tokens = torch.full((len(rows), length), v.PAD)
@@ -118,12 +126,12 @@ def cut(model: Qwen3ForCausalLM, depth: int) -> tuple[Any, Qwen3ForCausalLM]:
     return below.model.requires_grad_(False), above.requires_grad_(False)
 
 
-def sprout(above: Qwen3ForCausalLM, seed: int = 0) -> Qwen3ForCausalLM:
-    """`LAYERS` layers to train: those of `above`, then layers that do nothing yet.
+def sprout(above: Qwen3ForCausalLM, layers: int = LAYERS, seed: int = 0) -> Qwen3ForCausalLM:
+    """`layers` layers to train: those of `above`, then layers that do nothing yet.
 
     Until there are verdict layers, every verdict is undecided.
     """
-    top, have = build(LAYERS, above.config.hidden_size, seed), above.config.num_hidden_layers
+    top, have = build(layers, above.config.hidden_size, seed), above.config.num_hidden_layers
     with torch.no_grad():
         top.load_state_dict(top.state_dict() | above.state_dict())
         for layer in cast(Sequence[Any], top.model.layers)[have:]:
@@ -134,12 +142,14 @@ def sprout(above: Qwen3ForCausalLM, seed: int = 0) -> Qwen3ForCausalLM:
     return top
 
 
-def grown(model: Qwen3ForCausalLM, depth: int, file: Path) -> Qwen3ForCausalLM:
+def grown(
+    model: Qwen3ForCausalLM, depth: int, file: Path, layers: int = LAYERS
+) -> Qwen3ForCausalLM:
     """The first `depth` layers of `model` under the verdict layers of `file`: one ordinary model."""
     width = model.config.hidden_size
-    top = restored(build(LAYERS, width), file)
-    whole = build(depth + LAYERS, width)
-    above = _renumbered(top.state_dict(), depth, depth + LAYERS)
+    top = restored(build(layers, width), file)
+    whole = build(depth + layers, width)
+    above = _renumbered(top.state_dict(), depth, depth + layers)
     del above["model.embed_tokens.weight"]
     whole.load_state_dict(_renumbered(model.state_dict(), 0, depth) | above)
     return whole
@@ -163,24 +173,25 @@ def train(
     rollouts: Sequence[tuple[Path, int, int]],
     steps: int,
     seed: int = 0,
+    layers: int = LAYERS,
     muon: float = 0.02,
     adam: float = 2e-3,
     compiled: bool = True,
     report: Report = print,
 ) -> Path:
-    """Train the layers above `depth` into `file`.
+    """Train `layers` layers above `depth` into `file`.
 
     `model` made the rollouts; a step takes from each of them (path, rows, tokens a row).
     """
     below, above = cut(model, depth)
-    top = sprout(above, seed)
+    top = sprout(above, layers, seed)
     made = optimizers(top, muon, adam)
     data = [(load(path), rows, length) for path, rows, length in rollouts]
     read, want, judge = (torch.compile(m) if compiled else m for m in (below, above, top))
 
     def losses(step: int) -> Iterator[str]:
         for i, (rows, size, length) in enumerate(data):
-            chosen = Random(f"{seed}/{step}/{i}").sample(rows, size)
+            chosen = batch(rows, size, step, f"{seed}/{i}")
             tokens, values = (t.to(device()) for t in tensors(chosen, length))
             with torch.no_grad():
                 states = read(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state

@@ -138,6 +138,14 @@ def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_pa
     assert verdict_loss(-sure, tokens, values) > 5
 
 
+def test_every_rollout_is_learned_from_before_any_comes_again() -> None:
+    rows = [verdict.Row([i], []) for i in range(10)]
+    rounds = [[verdict.batch(rows, 4, step, "s") for step in range(n, n + 3)] for n in (0, 3)]
+    seen = [[r.ids[0] for b in batches for r in b] for batches in rounds]
+    assert [sorted(ids) for ids in seen] == [list(range(10))] * 2
+    assert seen[0] != seen[1]
+
+
 def test_doubts_add_up_over_steps() -> None:
     tokens = torch.tensor([[9, v.STEP, 9, v.STEP, 9, v.END]])
     logits = torch.zeros(1, 6, v.SIZE)
