@@ -52,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the stages asked for; returns the exit code."""
     counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts]
     if min(*counts, args.test_problems, *args.problems) < 1:
-        raise ConfigError("reasoner train: steps, layers, problems and rollouts must be positive")
+        raise ConfigError("steps, layers, problems and rollouts must be positive")
     if args.model and not args.stage:
-        raise ConfigError("reasoner train: --model is for one stage; name it with --stage")
+        raise ConfigError("--model is for one stage; name it with --stage")
     result: dict[str, object] = {"out": str(args.out)}
     for stage in [args.stage] if args.stage else STAGES:
         result |= STAGES[stage](args) or {}
@@ -73,7 +73,7 @@ def policy(args: argparse.Namespace) -> None:
     from reasoner.train.policy import Recipe, gentle, train, trained
 
     recipe = Recipe(steps=args.steps, seed=args.seed)
-    model = imported(_need(args.model)) if args.model else None
+    model = imported(_given(args.model)) if args.model else None
     recipe = gentle(recipe, model) if model else recipe
     train(recipe, args.out, compiled=not args.eager, report=say, model=model)
     export(trained(args.out), args.out / "policy")
@@ -89,7 +89,8 @@ def rollouts(args: argparse.Namespace) -> None:
             file = args.out / f"{task.name}.jsonl"
             await sample(backend, task, file, count, args.rollouts, args.seed, say)
 
-    _served(args.model or args.out / "policy", args.eager, draw)
+    model = _given(args.model) if args.model else _need(args.out / "policy")
+    _served(model, args.eager, draw)
 
 
 def verdict(args: argparse.Namespace) -> None:
@@ -100,7 +101,7 @@ def verdict(args: argparse.Namespace) -> None:
 
     sizes = {"dagmath": (8, 170), "countdown": (64, 122)}
     files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
-    model = imported(_need(args.model)) if args.model else trained(args.out)
+    model = imported(_given(args.model)) if args.model else trained(args.out)
     layers: int = args.verdict_layers
     depth = model.config.num_hidden_layers - (layers if args.model else 0)
     if depth < 0:
@@ -121,7 +122,7 @@ def evaluation(args: argparse.Namespace) -> dict[str, object]:
     from reasoner.benchmarks.environment import describe
     from reasoner.train.evaluate import evaluate
 
-    model = _need(args.model or args.out / "model")
+    model = _given(args.model) if args.model else _need(args.out / "model")
     drawn = args.out / f"samples-{fingerprint(model)}"
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
@@ -152,13 +153,19 @@ def _served(folder: Path, eager: bool, work: Callable[[Any], Awaitable[T]]) -> T
     from reasoner.backends.vllm import VLLM
 
     async def main() -> T:
-        backend = VLLM(str(_need(folder)), enforce_eager=eager)
+        backend = VLLM(str(folder), enforce_eager=eager)
         try:
             return await work(backend)
         finally:
             await backend.aclose()
 
     return asyncio.run(main())
+
+
+def _given(model: Path) -> Path:
+    if not (model / "config.json").exists():
+        raise ConfigError(f"no model in {str(model)!r}; give a folder that training exported to")
+    return model
 
 
 def _need(path: Path) -> Path:
