@@ -17,8 +17,8 @@ decoding nothing to gain from search; habits alone would make majority voting po
 verifier that reads the lines helps against both.
 
 All errors are in what a line says, not in its arithmetic, since a verifier cannot find what leaves no
-trace in the policy: asked for lost carries, which show in one digit, or for misread operands, which
-a small model forgets within a few layers, its verdicts were hardly better than chance.
+trace in the policy. Lost carries, which show in one digit, and misread operands, which a small model
+forgets within a few layers, its verdicts hardly told from right lines.
 """
 
 from __future__ import annotations

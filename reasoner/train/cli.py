@@ -89,18 +89,18 @@ def rollouts(args: argparse.Namespace) -> None:
             file = args.out / f"{task.name}.jsonl"
             await sample(backend, task, file, count, args.rollouts, args.seed, say)
 
-    model = _given(args.model) if args.model else _need(args.out / "policy")
+    model = _model(args, "policy")
     _served(model, args.eager, draw)
 
 
 def verdict(args: argparse.Namespace) -> None:
     """Train the layers that judge, new ones or those of --model; export the model with them."""
     from reasoner.train.model import export, imported
-    from reasoner.train.policy import trained
+    from reasoner.train.policy import ROW, trained
     from reasoner.train.verdict import grown, train
 
-    sizes = {"dagmath": (8, 170), "countdown": (64, 122)}
-    files = [(_need(args.out / f"{name}.jsonl"), *size) for name, size in sizes.items()]
+    rows = {"dagmath": 8, "countdown": 64}
+    files = [(_need(args.out / f"{name}.jsonl"), rows[name], ROW[name]) for name in rows]
     model = imported(_given(args.model)) if args.model else trained(args.out)
     layers: int = args.verdict_layers
     depth = model.config.num_hidden_layers - (layers if args.model else 0)
@@ -122,7 +122,7 @@ def evaluation(args: argparse.Namespace) -> dict[str, object]:
     from reasoner.benchmarks.environment import describe
     from reasoner.train.evaluate import evaluate
 
-    model = _given(args.model) if args.model else _need(args.out / "model")
+    model = _model(args, "model")
     drawn = args.out / f"samples-{fingerprint(model)}"
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
@@ -160,6 +160,11 @@ def _served(folder: Path, eager: bool, work: Callable[[Any], Awaitable[T]]) -> T
             await backend.aclose()
 
     return asyncio.run(main())
+
+
+def _model(args: argparse.Namespace, stage: str) -> Path:
+    """The folder of --model, or of what an earlier stage left."""
+    return _given(args.model) if args.model else _need(args.out / stage)
 
 
 def _given(model: Path) -> Path:

@@ -19,6 +19,9 @@ from reasoner.train.loop import Report, device, fit, restored
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 
+ROW = {"dagmath": 170, "countdown": 122}
+"""Tokens of a row: the longest problem with its solution and its end."""
+
 Demonstrator = Callable[[Random], Demonstration | None]
 
 
@@ -53,8 +56,8 @@ def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
 def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
     """(demonstrator, rows a batch, tokens a row) of each task."""
     return [
-        (dagmath.demonstrate, recipe.dagmath_rows, 170),
-        (countdown.demonstrate, recipe.countdown_rows, 122),
+        (dagmath.demonstrate, recipe.dagmath_rows, ROW["dagmath"]),
+        (countdown.demonstrate, recipe.countdown_rows, ROW["countdown"]),
     ]
 
 
