@@ -24,7 +24,7 @@ class Grid(Frozen):
     search_ns: tuple[int, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
     budgets: tuple[dict[str, float], ...] = ()
-    problems: int = Field(default=100, ge=1)
+    problems: int = Field(default=64, ge=1)
     split: str = "test"
     model: str = "embedded"
     weights: str = ""

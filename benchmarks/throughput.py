@@ -28,7 +28,7 @@ async def bare(backend: VLLM, problems: list[Problem], n: int, length: int) -> i
 
     engine = await backend.start()
     params = SamplingParams(
-        n=n, temperature=1.0, max_tokens=length, detokenize=False,
+        n=n, temperature=1.0, top_p=backend.checkpoint.top_p, max_tokens=length, detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY, stop_token_ids=sorted(backend.checkpoint.ends),
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ def bench_arguments(parser: Parser) -> None:
         "--budget", type=_budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip
-    parser.add_argument("--problems", type=_positive, help="test problems per task (default: 100)")
+    parser.add_argument("--problems", type=_positive, help="test problems per task (default: 64)")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR")
     parser.add_argument(
         "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
