@@ -11,12 +11,22 @@ from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 
 Aggregate = Callable[[Sequence[float]], float]
+CONFIDENT = log(2)
+"""Log-odds at which `doubts` levels off: two to one.
+
+Which of many candidates has the highest verdict says little about which is right, but much about
+where the verifier errs (Gao et al., 2022, arXiv 2210.10760). Without a limit, best-of-64 picked the
+one oddly wrong candidate that the verifier took for the surest, and did worse than best-of-16.
+"""
 
 
 def doubts(verdicts: Sequence[float]) -> float:
-    """The latest verdict, and in log-odds whatever speaks against a step before: errors stay."""
+    """The latest verdict, and in log-odds whatever speaks against a step before: errors stay.
+
+    It levels off at `CONFIDENT`: candidates that nothing speaks against are taken alike.
+    """
     *before, own = (log(v / (1 - v)) for v in (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts))
-    odds = own + sum(min(x, 0.0) for x in before)
+    odds = min(own + sum(min(x, 0.0) for x in before), CONFIDENT)
     return 1 / (1 + exp(min(-odds, 500)))
 
 

@@ -99,7 +99,7 @@ def verdict(args: argparse.Namespace) -> None:
     from reasoner.train.policy import ROW, trained
     from reasoner.train.verdict import grown, train
 
-    rows = {"dagmath": 32, "countdown": 32}
+    rows = {"dagmath": 8, "countdown": 64}
     files = [(_need(args.out / f"{name}.jsonl"), rows[name], ROW[name]) for name in rows]
     model = imported(_given(args.model)) if args.model else trained(args.out)
     layers: int = args.verdict_layers

@@ -27,7 +27,7 @@ def candidate(*verdicts: float, logprob: float | None = -2.0) -> Candidate:
 
 @pytest.mark.parametrize(
     ("aggregate", "value"),
-    [("doubts", 0.8), ("last", 0.8), ("min", 0.75), ("prod", 0.6), ("mean", 0.775)],
+    [("doubts", 2 / 3), ("last", 0.8), ("min", 0.75), ("prod", 0.6), ("mean", 0.775)],
 )
 async def test_verdict(aggregate: str, value: float) -> None:
     verifier = Verdict(aggregate)  # type: ignore[arg-type]
@@ -43,9 +43,14 @@ def test_a_doubt_is_held_against_every_later_step() -> None:
 
     assert odds(-3.0) == pytest.approx(-3)
     assert odds(-3.0, 2.0) == pytest.approx(-1)
-    assert odds(5.0, -1.0, 2.0) == pytest.approx(1)
+    assert odds(5.0, -1.0, 1.5) == pytest.approx(0.5)
     assert odds(-3.0, -3.0, 2.0) == pytest.approx(-4)
     assert doubts([0.0] * 40 + [1.0]) == pytest.approx(0)
+
+
+def test_candidates_that_nothing_speaks_against_are_taken_alike() -> None:
+    assert doubts([0.9, 0.8]) == doubts([0.6, 0.99]) == pytest.approx(2 / 3)
+    assert doubts([0.9, 0.8]) > doubts([0.4, 0.6])
 
 
 async def test_verdict_needs_verdicts() -> None:
