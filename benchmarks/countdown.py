@@ -27,12 +27,14 @@ from reasoner.base import Example
 from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.benchmarks.splits import distinct, split_of
 from reasoner.errors import ConfigError
-from reasoner.types import Problem
+from reasoner.types import Problem, Sampling
 
 TIERS = {"easy": 4, "default": 5, "hard": 6}
 HIGHEST = 25
 TARGETS = range(100, 401)
 EXERCISES = 1 / 3
+TOP_P = 0.98
+"""A wider nucleus than that of `dagmath`: the right first product is often an unlikely one."""
 LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
 
 State = tuple[int, ...]
@@ -176,12 +178,9 @@ class Countdown:
         return "countdown"
 
     @property
-    def stop(self) -> tuple[str, ...]:
-        return ("\n",)
-
-    @property
-    def max_tokens(self) -> int:
-        return 28 * (TIERS[self.tier] - 1)
+    def sampling(self) -> Sampling:
+        """A line a step, at most as many tokens as the longest solution has."""
+        return Sampling(top_p=TOP_P, max_tokens=28 * (TIERS[self.tier] - 1), stop=("\n",))
 
     def prompt(self, text: str) -> str:
         """A problem on a line of its own."""

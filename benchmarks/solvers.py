@@ -14,7 +14,7 @@ from reasoner.budget import Budget
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks, verifiers
 from reasoner.run import Strategy, solve
-from reasoner.types import Problem, Sampling
+from reasoner.types import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Solvers:
             backend,
             solver.verifier,
             budget=solver.budget,
-            sampling=Sampling(max_tokens=task.max_tokens, stop=task.stop),
+            sampling=task.sampling,
             extract=task.answer,
             seed=spec.seed,
         )

@@ -19,17 +19,18 @@ from reasoner.api import EMBEDDED, Reasoner
 from reasoner.backends.vllm import VLLM
 from reasoner.base import Task
 from reasoner.registry import strategies, tasks
-from reasoner.types import Problem
+from reasoner.types import Problem, Sampling
 
 
-async def bare(backend: VLLM, problems: list[Problem], n: int, length: int) -> int:
+async def bare(backend: VLLM, problems: list[Problem], n: int, sampling: Sampling) -> int:
     """Sample `n` solutions of every problem straight from the engine; returns decoded tokens."""
     from vllm.sampling_params import RequestOutputKind, SamplingParams
 
     engine = await backend.start()
     params = SamplingParams(
-        n=n, temperature=1.0, top_p=backend.checkpoint.top_p, max_tokens=length, detokenize=False,
-        output_kind=RequestOutputKind.FINAL_ONLY, stop_token_ids=sorted(backend.checkpoint.ends),
+        n=n, temperature=sampling.temperature, top_p=sampling.top_p, max_tokens=sampling.max_tokens,
+        detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY,
+        stop_token_ids=sorted(backend.checkpoint.ends),
     )  # fmt: skip
 
     async def one(problem: Problem) -> int:
@@ -71,9 +72,9 @@ async def measure(
         speed[name] = max(speed.get(name, 0.0), decoded / (time.perf_counter() - started))
 
     try:
-        await bare(backend, problems[:8], 8, task.max_tokens)
+        await bare(backend, problems[:8], 8, task.sampling)
         for _ in range(rounds):
-            await clock("bare", bare(backend, problems, n, task.max_tokens))
+            await clock("bare", bare(backend, problems, n, task.sampling))
             await clock("best-of-n", searched(backend, task, problems, "best-of-n", n))
             await clock("beam", searched(backend, task, problems, "beam", n))
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
@@ -49,7 +50,7 @@ class Reasoner:
         backend: str | None = None,
         sampling: Sampling | None = None,
         extract: Extract | None = None,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         seed: int = 0,
         concurrency: int = 64,
         **engine: Any,
@@ -222,7 +223,6 @@ def _verifier(verifier: str | Verifier | None, strategy: str | Strategy) -> Veri
     return _component(verifiers, verifier)
 
 
-def _sampling(task: Task | None, temperature: float) -> Sampling:
-    if task is None:
-        return Sampling(temperature=temperature, stop=("\n",))
-    return Sampling(temperature=temperature, max_tokens=task.max_tokens, stop=task.stop)
+def _sampling(task: Task | None, temperature: float | None) -> Sampling:
+    sampling = task.sampling if task else Sampling(stop=("\n",))
+    return sampling if temperature is None else replace(sampling, temperature=temperature)

@@ -91,13 +91,8 @@ class Task(Protocol):
     def name(self) -> str: ...
 
     @property
-    def stop(self) -> tuple[str, ...]:
-        """The strings that end a step."""
-        ...
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest solution worth sampling, in tokens."""
+    def sampling(self) -> Sampling:
+        """How a solution is drawn: what ends a step, its longest length, temperature and nucleus."""
         ...
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:

@@ -34,13 +34,12 @@ class Problem:
 class Sampling:
     """How to draw completions for one prompt. A `stop` string is kept in the completion.
 
-    Without `top_p` (nucleus sampling, Holtzman et al., 2020) the model's own setting holds.
     Log-probabilities slow an engine down, so they come only where `logprobs` asks for them.
     """
 
     n: int = 1
     temperature: float = 1.0
-    top_p: float | None = None
+    top_p: float = 1.0
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
     seed: int | None = None

@@ -14,12 +14,12 @@ from reasoner.errors import ConfigError
 
 
 def fingerprint(model: Path) -> str:
-    """What tells a folder's weights and generation settings apart from others; empty without any."""
+    """What tells the weights in a folder apart from others; empty where there is none to look at."""
     files = sorted(f for f in model.glob("*") if f.suffix in (".safetensors", ".bin"))
     if not files:
         return ""
     digest = blake2b(digest_size=6)
-    for file in [*files, *model.glob("generation_config.json")]:
+    for file in files:
         with file.open("rb") as opened:
             digest.update(file_digest(opened, "sha256").digest())
     return digest.hexdigest()
@@ -69,29 +69,18 @@ class Checkpoint:
         """Tokens that end a solution; chat models often have several."""
         if ends := described(Path(self.path)).get("eos"):
             return frozenset(ends)
-        told = (
-            self.tokenizer.eos_token_id,
-            self.config.eos_token_id,
-            self._generation.eos_token_id,
-        )
+        told = (self.tokenizer.eos_token_id, self.config.eos_token_id, self._generation_ends())
         return frozenset(
             e for t in told for e in (t if isinstance(t, list) else [t]) if e is not None
         )
 
-    @cached_property
-    def top_p(self) -> float:
-        """The nucleus that the model's authors advise; 1 where they say nothing."""
-        told = self._generation.top_p
-        return 1.0 if told is None else float(told)
-
-    @cached_property
-    def _generation(self) -> Any:
+    def _generation_ends(self) -> Any:
         from transformers import GenerationConfig
 
         try:
-            return GenerationConfig.from_pretrained(self.path)
+            return GenerationConfig.from_pretrained(self.path).eos_token_id
         except OSError:  # Base models often have no such file.
-            return GenerationConfig()
+            return None
 
     @cached_property
     def info(self) -> ModelInfo:

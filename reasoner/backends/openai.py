@@ -99,11 +99,10 @@ class OpenAI:
             "model": self.model.name,
             "n": sampling.n,
             "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             "seed": sampling.seed,
         }
-        if sampling.top_p is not None:
-            body["top_p"] = sampling.top_p
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if sampling.logprobs:

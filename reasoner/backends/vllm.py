@@ -148,7 +148,7 @@ class VLLM:
         return [
             SamplingParams(
                 temperature=sampling.temperature,
-                top_p=self.checkpoint.top_p if sampling.top_p is None else sampling.top_p,
+                top_p=sampling.top_p,
                 max_tokens=sampling.max_tokens,
                 seed=None if sampling.seed is None else sampling.seed + i,
                 stop_token_ids=tokens,

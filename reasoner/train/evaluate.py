@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, cast
@@ -14,7 +14,7 @@ from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
 from reasoner.train.journal import Row, keep
 from reasoner.train.loop import Report as Progress
-from reasoner.types import Completion, Problem, Prompt, Sampling
+from reasoner.types import Completion, Problem, Prompt
 from reasoner.verifiers.verdict import doubts
 
 
@@ -82,7 +82,7 @@ async def pool(
     """`samples` solutions of each of the first `problems` test problems, kept in `path`."""
 
     async def work(example: Example) -> Row:
-        sampling = Sampling(n=samples, max_tokens=task.max_tokens, seed=seed)
+        sampling = replace(task.sampling, n=samples, seed=seed, stop=())
         generation = await backend.generate(Prompt(example.problem), sampling)
         return {"samples": [asdict(_sample(task, example, c)) for c in generation.completions]}
 
@@ -155,7 +155,7 @@ async def evaluate(
     """The report of each task, as plain data; `folder` keeps the samples, and a killed run's too."""
     reports = list[dict[str, Any]]()
     for task in tasks:
-        path = folder / f"{task.name}-{samples}-{seed}.jsonl"
+        path = folder / f"{task.name}-{samples}-{task.sampling.top_p:g}-{seed}.jsonl"
         drawn = await pool(backend, cast(Exact, task), path, problems, samples, seed, report)
         reports.append(asdict(summarise(task.name, drawn)))
     return reports

@@ -12,12 +12,6 @@ from reasoner.train.loop import device
 
 TOKENWISE = ("model.embed_tokens.weight", "lm_head.weight")
 """Weights with a row a token: as it is read, and as it is written."""
-NUCLEUS = 0.98
-"""The `top_p` that the exported model advises.
-
-What is rarer is mostly a number or letter copied wrong. The verdict has hardly met such errors and lets
-some pass, and the more candidates there are, the likelier one of them is chosen.
-"""
 
 
 def build(
@@ -64,8 +58,7 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
         state[name] = state[name][rows]
     wide.load_state_dict(state)
     # Servers stop at what the generation settings call an end.
-    ends = [t for t in range(v.EXPORTED) if as_read[t] == v.END]
-    wide.generation_config.update(eos_token_id=ends, do_sample=True, top_p=NUCLEUS)
+    wide.generation_config.eos_token_id = [t for t in range(v.EXPORTED) if as_read[t] == v.END]
     torch.nn.Module.to(wide, torch.bfloat16)
     wide.save_pretrained(folder)
     v.save_tokenizer(folder)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,7 +16,7 @@ from zlib import crc32
 from reasoner.base import Backend, Example, Task
 from reasoner.train.journal import Row, keep
 from reasoner.train.loop import Report
-from reasoner.types import Prompt, Sampling
+from reasoner.types import Prompt
 
 
 async def sample(
@@ -30,11 +31,12 @@ async def sample(
     """Append `each` rollouts of `problems` training problems to `path`, skipping those it has."""
 
     async def work(example: Example) -> Row:
-        sampling = Sampling(
+        sampling = replace(
+            task.sampling,
             n=each,
-            max_tokens=task.max_tokens,
-            top_p=1.0,  # Rare errors teach the verdict, too.
             seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
+            stop=(),
+            top_p=1.0,  # Rare errors teach the verdict, too.
         )
         generation = await backend.generate(Prompt(example.problem), sampling)
         rollouts = [

@@ -15,7 +15,9 @@ from reasoner.benchmarks import environment, experiment
 from reasoner.benchmarks.experiment import Tally
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.solvers import Solvers
-from reasoner.types import Problem
+from reasoner.types import Problem, Sampling
+
+STEPS = Sampling(max_tokens=200, stop=("\n",))
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,7 @@ class Sums:
     """Add six numbers, one per line."""
 
     name: str = "sums"
-    stop: tuple[str, ...] = ("\n",)
-    max_tokens: int = 200
+    sampling: Sampling = STEPS
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems that differ by split and seed."""

@@ -58,7 +58,7 @@ def test_countdown_demonstrations_are_right_or_teach_what_moves_lead_to() -> Non
     shown = [d for _ in range(400) if (d := countdown.demonstrate(rng))]
     for d in shown:
         example = Example(Problem("", d.prompt), d.prompt.strip().partition("=")[2])
-        assert len(d.solution) + 1 == len(d.mask) <= task.max_tokens
+        assert len(d.solution) + 1 == len(d.mask) <= task.sampling.max_tokens
         if d.taught is None:
             assert task.exact(example, d.solution)
             continue
