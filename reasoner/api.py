@@ -32,9 +32,9 @@ class Reasoner:
 
     Without arguments it is the embedded GPT, best-of-N by its own verdicts. `model` is a path, a
     name or a `Backend`; `"scripted"` is a toy that adds numbers and needs no engine. Components
-    are names known to the registry or instances. `task` supplies the step delimiter, the longest
-    solution and the answer's extraction; `sampling` and `extract` override it. `concurrency`
-    caps the problems in flight. Other arguments go to the backend.
+    are names known to the registry or instances. `task` says how solutions are drawn and what they
+    answer; `sampling` or `temperature`, and `extract`, override it. `concurrency` caps the problems in
+    flight. Other arguments go to the backend.
 
     Use it in a `with` or `async with` block, or call `close`, to release the engine.
     """
