@@ -22,7 +22,7 @@ bench: setup
 	$(BIN)/reasoner bench --out $(OUT) $(BENCH)
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ Captured = pytest.CaptureFixture[str]
 def test_solve_shows_steps_with_scores_and_the_answer(capsys: Captured) -> None:
     assert main(["solve", "12+30+41", *SCRIPTED, "--strategy", "beam", "--n", "8"]) == 0
     out = capsys.readouterr().out
-    assert "12+30=42" in out and "answer: 83" in out and "0.776" in out
+    assert "12+30=42" in out and "answer: 83" in out and "0.667" in out
     assert "\x1b" not in out
 
 
