@@ -311,11 +311,7 @@ async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def top(nodes: Iterable[Node], k: int) -> list[Node]:
-    """The `k` best nodes, best first.
-
-    Finished ones lead, then the score decides; among equals, what was sampled more often, then the
-    order.
-    """
+    """The `k` best nodes, best first: finished ones lead, then the score decides, then the order."""
     return sorted(nodes, key=_merit, reverse=True)[:k]
 
 
@@ -324,5 +320,5 @@ def best(nodes: Sequence[Node]) -> Node:
     return max(nodes, key=_merit)
 
 
-def _merit(node: Node) -> tuple[bool, float, float]:
-    return node.finished, -1.0 if node.score is None else node.score, node.share
+def _merit(node: Node) -> tuple[bool, float]:
+    return node.finished, -1.0 if node.score is None else node.score

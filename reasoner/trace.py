@@ -19,9 +19,8 @@ class Node:
     """A sampled piece of a solution; the root is the bare problem.
 
     Scores and statistics are mutable, everything else is written once. `rank` numbers the
-    children of one parent. `length` counts the tokens from the root to here, `spent` the run's decoded
-    tokens when the node was added. `share` estimates how probable the path here is, by how many of the
-    siblings at every step were copies of the one taken.
+    children of one parent. `length` counts the tokens
+    from the root to here, `spent` the run's decoded tokens when the node was added.
     """
 
     id: NodeId
@@ -33,7 +32,6 @@ class Node:
     terminal: bool = False
     score: float | None = None
     step_scores: tuple[float, ...] = ()
-    share: float = 1.0
     visits: int = 0
     value: float = 0.0
 

@@ -1,6 +1,6 @@
 """What strategies share: votes and duplicates."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from reasoner.run import Run, best
@@ -35,17 +35,10 @@ def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
 
 
 def distinct(run: Run, nodes: Iterable[Node]) -> list[Node]:
-    """`nodes` without later copies of a sibling: a copy adds no choice, and its score is known.
-
-    How often a piece was sampled stays known by its `share`.
-    """
-    copies, siblings = defaultdict[tuple[NodeId, str], list[Node]](list), Counter[NodeId]()
+    """`nodes` without later copies of a sibling: a copy adds no choice, and its score is known."""
+    kept = dict[tuple[NodeId, str], Node]()
     for node in nodes:
         parent = run.trace.parent(node)
         if parent and node.completion:
-            copies[parent.id, node.completion.text].append(node)
-            siblings[parent.id] += 1
-            node.share = parent.share
-    for (parent_id, _), same in copies.items():
-        same[0].share *= len(same) / siblings[parent_id]
-    return [same[0] for same in copies.values()]
+            kept.setdefault((parent.id, node.completion.text), node)
+    return list(kept.values())
