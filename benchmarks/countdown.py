@@ -35,6 +35,7 @@ TARGETS = range(100, 401)
 EXERCISES = 1 / 3
 TOP_P = 0.98
 """A wider nucleus than that of `dagmath`: the right first product is often an unlikely one."""
+PROMPT = re.compile(r"cd:\d+(,\d+)+=\d+")
 LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
 
 State = tuple[int, ...]
@@ -183,7 +184,15 @@ class Countdown:
         return Sampling(top_p=TOP_P, max_tokens=28 * (TIERS[self.tier] - 1), stop=("\n",))
 
     def prompt(self, text: str) -> str:
-        """A problem on a line of its own."""
+        """A problem on a line of its own.
+
+        Raises:
+            ConfigError: it is no problem of this task.
+        """
+        if not PROMPT.fullmatch(text.strip()):
+            raise ConfigError(
+                f"no countdown problem: {text.strip()!r}; write it like cd:12,3,25,7,4=306"
+            )
         return text.strip() + "\n"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:

@@ -44,6 +44,7 @@ HABIT = 0.65
 TOP_P = 0.95
 """The nucleus leaves slips in, but cuts off copying errors rarer than one in twenty: they are the
 policy's own, not taught, so rare in its rollouts that the verdict learns little about them."""
+PROMPT = re.compile(r"dg:[a-z]=(\d{4}|[a-z][-+][a-z])(,[a-z]=(\d{4}|[a-z][-+][a-z]))*\?[a-z]")
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
 
@@ -166,7 +167,15 @@ class DagMath:
         return Sampling(top_p=TOP_P, max_tokens=18 * TIERS[self.tier][1] + 2, stop=("\n",))
 
     def prompt(self, text: str) -> str:
-        """A problem on a line of its own."""
+        """A problem on a line of its own.
+
+        Raises:
+            ConfigError: it is no problem of this task.
+        """
+        if not PROMPT.fullmatch(text.strip()):
+            raise ConfigError(
+                f"no dagmath problem: {text.strip()!r}; write it like dg:c=a+b,a=7025,b=1840?c"
+            )
         return text.strip() + "\n"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.errors import StoreError
+from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 POOLED = (MAJORITY, BEST, WEIGHTED)
@@ -28,6 +29,8 @@ class Grid(Frozen):
     split: str = "test"
     model: str = "embedded"
     weights: str = ""
+    sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
+    """How each task has solutions drawn."""
     backend: str = "vllm"
     verifier: str | None = "verdict"
     seed: int = 0
@@ -76,6 +79,7 @@ class Grid(Frozen):
             split=self.split,
             model=self.model,
             weights=self.weights,
+            sampling=self.sampling.get(task),
             backend=self.backend,
             strategy=strategy,
             n=n,

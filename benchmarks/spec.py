@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reasoner.types import Sampling
+
 SCHEMA = 1
 
 
@@ -29,6 +31,8 @@ class Spec(Frozen):
     model: str = "embedded"
     weights: str = ""
     """What tells the model's weights apart from others of its name, where that can be told."""
+    sampling: Sampling | None = None
+    """How the task has solutions drawn."""
     backend: str
     strategy: str
     n: int = Field(ge=1)

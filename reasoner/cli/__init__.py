@@ -178,6 +178,7 @@ def _grid(args: argparse.Namespace) -> Grid:
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
     from reasoner.benchmarks.grid import Grid
+    from reasoner.registry import tasks
 
     chosen: dict[str, Any] = {
         "tasks": args.task,
@@ -192,7 +193,9 @@ def _grid(args: argparse.Namespace) -> Grid:
         "verifier": args.verifier,
         "seed": args.seed,
     }
-    return Grid(**{k: v for k, v in chosen.items() if v is not None})
+    grid = Grid(**{k: v for k, v in chosen.items() if v is not None})
+    drawn = {name: tasks.make(name).sampling for name in grid.tasks}
+    return grid.model_copy(update={"sampling": drawn})
 
 
 def _backend(args: argparse.Namespace) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, cast
+from zlib import crc32
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
 from reasoner.train.journal import Row, keep
 from reasoner.train.loop import Report as Progress
-from reasoner.types import Completion, Problem, Prompt
+from reasoner.types import Completion, Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import doubts
 
 
@@ -74,19 +75,17 @@ async def pool(
     backend: Backend,
     task: Exact,
     path: Path,
-    problems: int,
-    samples: int,
-    seed: int,
+    examples: Sequence[Example],
+    sampling: Sampling,
     report: Progress = print,
 ) -> list[list[Sample]]:
-    """`samples` solutions of each of the first `problems` test problems, kept in `path`."""
+    """The solutions drawn of each example, kept in `path`."""
 
     async def work(example: Example) -> Row:
-        sampling = replace(task.sampling, n=samples, seed=seed, stop=())
         generation = await backend.generate(Prompt(example.problem), sampling)
         return {"samples": [asdict(_sample(task, example, c)) for c in generation.completions]}
 
-    rows = await keep(path, list(task.examples("test", problems, seed)), work, report, live=16)
+    rows = await keep(path, examples, work, report, live=16)
     return [[Sample(**s) for s in row["samples"]] for row in rows]
 
 
@@ -155,7 +154,9 @@ async def evaluate(
     """The report of each task, as plain data; `folder` keeps the samples, and a killed run's too."""
     reports = list[dict[str, Any]]()
     for task in tasks:
-        path = folder / f"{task.name}-{samples}-{task.sampling.top_p:g}-{seed}.jsonl"
-        drawn = await pool(backend, cast(Exact, task), path, problems, samples, seed, report)
+        sampling = replace(task.sampling, n=samples, seed=seed, stop=())
+        path = folder / f"{task.name}-{crc32(repr(sampling).encode()):08x}.jsonl"
+        examples = list(task.examples("test", problems, seed))
+        drawn = await pool(backend, cast(Exact, task), path, examples, sampling, report)
         reports.append(asdict(summarise(task.name, drawn)))
     return reports

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store, read, read_header, store_path
 from reasoner.errors import StoreError
+from reasoner.types import Sampling
 
 SPEC = Spec(task="sums", backend="scripted", strategy="greedy", n=1)
 
@@ -48,6 +49,13 @@ def test_other_weights_have_results_of_their_own(tmp_path: Path) -> None:
     assert read(tmp_path, retrained) == []
     with Store(tmp_path, retrained) as store:
         assert not store.done()
+
+
+def test_another_way_of_drawing_has_results_of_its_own(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    drawn = SPEC.model_copy(update={"sampling": Sampling(top_p=0.9, stop=("\n",))})
+    assert read(tmp_path, drawn) == []
+    assert Spec.model_validate_json(drawn.model_dump_json()) == drawn
 
 
 @settings(max_examples=60, deadline=None)

@@ -212,3 +212,12 @@ def test_unknown_tiers_and_splits_are_told(kind: type[Countdown] | type[DagMath]
         kind(tier="impossible")
     with pytest.raises(ConfigError, match="known: train, dev, test"):
         list(kind().examples("tset", 1))
+
+
+@pytest.mark.parametrize("task", [Countdown(), DagMath()], ids=["countdown", "dagmath"])
+def test_what_is_no_problem_is_told(task: Countdown | DagMath) -> None:
+    for example in task.examples("dev", 20):
+        assert task.prompt(example.problem.prompt) == example.problem.prompt
+    for text in ("hello", "", "cd:1", "dg:a=b?c"):
+        with pytest.raises(ConfigError, match=f"no {task.name} problem.*write it like"):
+            task.prompt(text)
