@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from reasoner.api import UNVERIFIED
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.errors import StoreError
 from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 POOLED = (MAJORITY, BEST, WEIGHTED)
-UNVERIFIED = (GREEDY, MAJORITY)
 
 
 class Grid(Frozen):

@@ -159,7 +159,7 @@ def _label(axes: Axes, ends: Sequence[End]) -> None:
 def _name_point(axes: Axes, end: End) -> None:
     name, colour, x, y = end
     axes.annotate(
-        name, xy=(x, y), xytext=(5, -10), textcoords="offset points", color=colour, fontsize=9
+        name, xy=(x, y), xytext=(5, -20), textcoords="offset points", color=colour, fontsize=9
     )
 
 
