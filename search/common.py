@@ -35,10 +35,24 @@ def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
 
 
 def distinct(run: Run, nodes: Iterable[Node]) -> list[Node]:
-    """`nodes` without later copies of a sibling: a copy adds no choice, and its score is known."""
-    kept = dict[tuple[NodeId, str], Node]()
+    """`nodes` without later copies of a sibling: a copy adds no choice."""
+    return [first for first, *_ in copies(run, nodes)]
+
+
+async def score(run: Run, nodes: Sequence[Node]) -> None:
+    """Score `nodes`; copies of a sibling take its score, which is known."""
+    groups = copies(run, nodes)
+    await run.score([first for first, *_ in groups])
+    for first, *others in groups:
+        for node in others:
+            node.score, node.step_scores = first.score, first.step_scores
+
+
+def copies(run: Run, nodes: Iterable[Node]) -> list[list[Node]]:
+    """`nodes`, siblings of the same text together."""
+    groups = defaultdict[tuple[NodeId, str], list[Node]](list)
     for node in nodes:
         parent = run.trace.parent(node)
         if parent and node.completion:
-            kept.setdefault((parent.id, node.completion.text), node)
-    return list(kept.values())
+            groups[parent.id, node.completion.text].append(node)
+    return list(groups.values())
