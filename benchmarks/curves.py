@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from reasoner.benchmarks.estimators import Floats, best_of_at_k, pass_at_k, votes_at
-from reasoner.benchmarks.grid import BEST, GREEDY, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.grid import BEST, COVERAGE, GREEDY, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.spec import Frozen, Record, Spec, Spend
 from reasoner.benchmarks.store import read
 
-COVERAGE = "pass@k"
 RESAMPLES = 2000
 Z95 = 1.959964
 

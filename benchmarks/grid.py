@@ -7,12 +7,14 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from reasoner.api import UNVERIFIED
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.errors import StoreError
+from reasoner.registry import strategies
+from reasoner.run import verified
 from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
+COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
 
@@ -83,10 +85,13 @@ class Grid(Frozen):
             backend=self.backend,
             strategy=strategy,
             n=n,
-            verifier=None if strategy in UNVERIFIED else self.verifier,
+            verifier=self.verifier if self._verified(strategy) else None,
             budget=budget,
             seed=self.seed,
         )
+
+    def _verified(self, strategy: str) -> bool:
+        return strategy == COVERAGE or verified(strategies.load(strategy))
 
     def save(self, out: Path) -> None:
         """Write the grid beside its results, so that they can be read again."""

@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
-from reasoner.benchmarks.curves import COVERAGE, Point
+from reasoner.benchmarks.curves import Point
+from reasoner.benchmarks.grid import COVERAGE
 from reasoner.errors import StoreError
 
 # Okabe and Ito's palette: told apart by all common kinds of colour vision.

@@ -13,7 +13,8 @@ from reasoner.benchmarks.spec import Spec
 from reasoner.budget import Budget
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks, verifiers
-from reasoner.run import Strategy, solve
+from reasoner.run import Strategy
+from reasoner.solving import solve
 from reasoner.types import Problem
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reasoner.benchmarks.curves import COVERAGE, Point
-from reasoner.benchmarks.grid import BEST, GREEDY, POOLED
+from reasoner.benchmarks.curves import Point
+from reasoner.benchmarks.grid import BEST, COVERAGE, GREEDY, POOLED
 from reasoner.errors import StoreError
 
 

@@ -8,7 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.curves import COVERAGE, Point
+from reasoner.benchmarks.curves import Point
+from reasoner.benchmarks.grid import COVERAGE
 from reasoner.benchmarks.summary import falls, iso_accuracy
 
 COLUMNS = ("n", "accuracy", "95 % CI", "tokens", "prompt", "verifier", "GFLOPs", "s")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         StoreError,
     )
     from reasoner.events import AnswerOffered, Done, Event, Result, StepSampled, StepScored, Stopped
-    from reasoner.run import Run, Strategy, solve
+    from reasoner.run import Run, Strategy
+    from reasoner.solving import solve
     from reasoner.trace import Node, Trace
     from reasoner.types import Candidate, Completion, Judgement, Problem, Sampling, Score, Usage
 
@@ -41,7 +42,8 @@ _HOMES = {
         "StoreError",
     ],
     "events": ["AnswerOffered", "Done", "Event", "Result", "StepSampled", "StepScored", "Stopped"],
-    "run": ["Run", "Strategy", "solve"],
+    "run": ["Run", "Strategy"],
+    "solving": ["solve"],
     "trace": ["Node", "Trace"],
     "types": ["Candidate", "Completion", "Judgement", "Problem", "Sampling", "Score", "Usage"],
 }

@@ -16,15 +16,14 @@ from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Done, Event, Result
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
-from reasoner.run import Extract, Listener, Strategy, ignore, last_line, solve
+from reasoner.run import Extract, Listener, Strategy, ignore, last_line, verified
+from reasoner.solving import solve
 from reasoner.types import Problem, Sampling
 
 T = TypeVar("T")
 
 EMBEDDED = Path(__file__).parent / "gpt"
 """The GPT that ships with the package."""
-
-UNVERIFIED = ("greedy", "majority")
 
 
 class Reasoner:
@@ -33,8 +32,9 @@ class Reasoner:
     Without arguments it is the embedded GPT, best-of-N by its own verdicts. `model` is a path, a
     name or a `Backend`; `"scripted"` is a toy that adds numbers and needs no engine. Components
     are names known to the registry or instances. `task` says how solutions are drawn and what they
-    answer; `sampling` or `temperature`, and `extract`, override it. `concurrency` caps the problems in
-    flight. Other arguments go to the backend.
+    answer; `sampling` or `temperature`, and `extract`, override it. `second` is another model, for the
+    strategies that ask one. `concurrency` caps the problems in flight. Other arguments go to the
+    backend.
 
     Use it in a `with` or `async with` block, or call `close`, to release the engine.
     """
@@ -53,13 +53,15 @@ class Reasoner:
         temperature: float | None = None,
         seed: int = 0,
         concurrency: int = 64,
+        second: str | Path | Backend | None = None,
         **engine: Any,
     ) -> None:
         if concurrency < 1:
             raise ConfigError(f"concurrency={concurrency} is not a positive number of problems")
         self.strategy: Strategy = _component(strategies, strategy)
         self.backend = _backend(model, backend, engine)
-        self.verifier = _verifier(verifier, strategy)
+        self.second = None if second is None else _backend(second, None, {})
+        self.verifier = _verifier(verifier, self.strategy)
         self.task: Task | None = None if task is None else _component(tasks, task)
         self.sampling = sampling or _sampling(self.task, temperature)
         self.extract = extract or (self.task.answer if self.task else last_line)
@@ -87,6 +89,7 @@ class Reasoner:
             extract=self.extract,
             seed=self.seed if seed is None else seed,
             listen=listen,
+            second=self.second,
         )
 
     async def asolve_many(
@@ -123,7 +126,8 @@ class Reasoner:
 
     async def aclose(self) -> None:
         """Release the engine."""
-        await self.backend.aclose()
+        for backend in filter(None, (self.backend, self.second)):
+            await backend.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -217,9 +221,9 @@ def _backend(
     return made
 
 
-def _verifier(verifier: str | Verifier | None, strategy: str | Strategy) -> Verifier | None:
+def _verifier(verifier: str | Verifier | None, strategy: Strategy) -> Verifier | None:
     if verifier is None:
-        return None if strategy in UNVERIFIED else _component(verifiers, "verdict")
+        return _component(verifiers, "verdict") if verified(strategy) else None
     return _component(verifiers, verifier)
 
 

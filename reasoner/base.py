@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -42,6 +42,10 @@ class Backend(Protocol):
         """Tokens of `prompt` as the model will see them (an upper bound where unknown)."""
         ...
 
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text that goes on from another (as many stand-ins where unknown)."""
+        ...
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations of `prompt`; cancelling aborts in the engine.
 
@@ -53,6 +57,23 @@ class Backend(Protocol):
 
     async def aclose(self) -> None:
         """Release the engine."""
+        ...
+
+
+Halt = Callable[[Sequence[float]], bool]
+"""Told the confidences of the tokens that a sample just grew by; true gives the sample up."""
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A backend whose samples can be watched as they grow, and given up half-way."""
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """One sample (`sampling.n` is 1), aborted in the engine as soon as `halt` says so.
+
+        Tokens decoded while the abort is under way are not in the usage: one or two. Raises what
+        `Backend.generate` raises.
+        """
         ...
 
 

@@ -50,6 +50,14 @@ class Room:
     flops: float = inf
     requests: float = inf
 
+    def within(self, other: Room) -> Room:
+        """What both leave."""
+        return Room(
+            min(self.tokens, other.tokens),
+            min(self.flops, other.flops),
+            min(self.requests, other.requests),
+        )
+
     def holds(self, usage: Usage) -> bool:
         return (
             usage.completion_tokens <= self.tokens
@@ -107,6 +115,15 @@ class Ledger:
     def elapsed(self) -> float:
         return time.monotonic() - self._start
 
+    @property
+    def total(self) -> Usage:
+        """What the whole run spent."""
+        return self.spent
+
+    def part(self, share: float) -> Ledger:
+        """A ledger within this one, with `share` of what is left."""
+        return Part(self, self._share(share))
+
     def spent_by(self, role: str) -> Usage:
         return sum((e.usage for e in self.entries if e.role == role), Usage())
 
@@ -137,8 +154,7 @@ class Ledger:
         """
         granted, worst = await self._admit(fit)
         hold = Hold(granted, failed)
-        self._held += worst
-        self._holders += 1
+        self._hold(worst)
         try:
             yield hold
         finally:
@@ -157,16 +173,72 @@ class Ledger:
         while True:
             if self.budget.seconds is not None and self.elapsed >= self.budget.seconds:
                 raise BudgetExhausted(f"the time budget of {self.budget.seconds} s is spent")
-            if admitted := fit(self.room, self._holders == 0):
+            if admitted := fit(self.room, not self._busy):
                 return admitted
-            if not self._holders:
+            if not self._busy:
                 raise BudgetExhausted(f"{self.budget} is spent: {self.spent}")
-            await self._settled.wait()
+            await self._wait()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether calls run whose budget may come back."""
+        return self._holders > 0
+
+    async def _wait(self) -> None:
+        await self._settled.wait()
+
+    def _share(self, share: float) -> Budget:
+        room, b = self.room, self.budget
+        return Budget(
+            None if b.tokens is None else max(1, int(share * room.tokens)),
+            None if b.flops is None else max(1.0, share * room.flops),
+            None if b.seconds is None else max(1e-9, share * (b.seconds - self.elapsed)),
+            None if b.requests is None else max(1, int(share * room.requests)),
+        )
+
+    def _hold(self, worst: Usage) -> None:
+        self._held += worst
+        self._holders += 1
 
     def _release(self, worst: Usage) -> None:
         self._holders -= 1
         # Starting afresh at zero keeps rounding of the FLOPs from piling up.
         self._held = self._held + negative(worst) if self._holders else Usage()
+
+
+class Part(Ledger):
+    """A share of another ledger: what is held and spent here is held and spent there too."""
+
+    def __init__(self, whole: Ledger, budget: Budget) -> None:
+        super().__init__(budget)
+        self._whole = whole
+
+    @property
+    def total(self) -> Usage:
+        return self._whole.total
+
+    @property
+    def room(self) -> Room:
+        return super().room.within(self._whole.room)
+
+    def charge(self, role: str, usage: Usage) -> None:
+        super().charge(role, usage)
+        self._whole.charge(role, usage)
+
+    @property
+    def _busy(self) -> bool:
+        return self._whole._busy
+
+    async def _wait(self) -> None:
+        await self._whole._wait()
+
+    def _hold(self, worst: Usage) -> None:
+        super()._hold(worst)
+        self._whole._hold(worst)
+
+    def _release(self, worst: Usage) -> None:
+        super()._release(worst)
+        self._whole._release(worst)
 
 
 def negative(usage: Usage) -> Usage:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
-from reasoner.base import Backend, Verifier
-from reasoner.budget import (
-    GENERATOR,
-    VERIFIER,
-    Budget,
-    Ledger,
-    Room,
-    clip,
-    largest,
-    worst_case,
-)
-from reasoner.errors import BackendError, BudgetExhausted, ConfigError
-from reasoner.events import AnswerOffered, Event, Result, Solution, StepSampled, StepScored, Stopped
+from reasoner.base import Backend, Halt, Verifier
+from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room, largest, worst_case
+from reasoner.concurrency import gather
+from reasoner.errors import BudgetExhausted, ConfigError
+from reasoner.events import AnswerOffered, Event, StepSampled, StepScored
+from reasoner.metered import Metered
 from reasoner.trace import Node, Trace
-from reasoner.types import Problem, Prompt, Sampling, Usage
+from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 
 Extract = Callable[[str], str | None]
-T = TypeVar("T")
 Listener = Callable[[Event], None]
 
 
@@ -41,11 +33,22 @@ def last_line(solution: str) -> str | None:
     return next((text for x in reversed(lines) if (text := x.strip().removeprefix("#"))), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the children of a node are to be drawn; `tokens` is how long a piece may be."""
+
+    model: Metered
+    sampling: Sampling
+    tokens: int | None = None
+    halt: Callable[[], Halt] | None = None
+
+
 class Run:
     """A strategy's whole world: expand nodes, score nodes, offer an answer.
 
     The ledger is charged here and only here, so no strategy can forget to count. `sampling` is
-    the task's: `stop` ends a step, `max_tokens` is the longest solution.
+    the task's: `stop` ends a step, `max_tokens` is the longest solution. `second` is another model
+    for the strategies that ask for one.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Run:
         verifier: Verifier | None,
         ledger: Ledger,
         *,
+        second: Backend | None = None,
         sampling: Sampling = Sampling(),
         extract: Extract = last_line,
         seed: int = 0,
@@ -68,9 +72,15 @@ class Run:
         self.clipped = False
         self.decide: Callable[[Sequence[Node]], Node] = best
         """How to choose among finished nodes should the run be cut short."""
-        self._backend, self._verifier = backend, verifier
+        self._model, self._second = Metered(backend, ledger), Metered(second or backend, ledger)
+        self._verifier = verifier
         self._extract, self._seed, self._listen = extract, seed, listen
-        self._drawn = Counter[int]()
+        self._drawn = Counter[int | str]()
+
+    @property
+    def verified(self) -> bool:
+        """Whether there is a verifier to score with."""
+        return self._verifier is not None
 
     async def expand(
         self,
@@ -78,25 +88,87 @@ class Run:
         *,
         n: int = 1,
         step: bool = False,
+        tokens: int | None = None,
         temperature: float | None = None,
+        halt: Callable[[], Halt] | None = None,
+        second: bool = False,
     ) -> list[Node]:
         """Sample `n` children of every node at once: one step each, or to the end.
 
-        Returns fewer as the budget closes.
+        Pieces of at most `tokens` can be continued. `halt` makes, for each sample, the judge that
+        watches its confidences and may give it up. `second` asks the second model. Returns fewer
+        as the budget closes.
 
         Raises:
             BudgetExhausted: there was budget for none.
             BackendError: a request failed; children that arrived stay in the trace.
         """
-        wanted = self._wanted(step, temperature)
-        parts = 1 if self.ledger.budget.seconds is None else n  # a deadline keeps what arrived
+        wish = self._wish(step, tokens, temperature, halt, second)
+        # Watched samples are requests of their own, and a deadline keeps what arrived.
+        parts = n if halt or self.ledger.budget.seconds is not None else 1
         tasks = await gather(
-            [self._draw(node, wanted, n // parts) for node in nodes for _ in range(parts)]
+            [self._draw(node, wish, n // parts) for node in nodes for _ in range(parts)]
         )
         children = [child for drawn in tasks for child in drawn]
         if not children and any(not node.terminal for node in nodes):
             raise BudgetExhausted("no budget is left to expand a node")
         return children
+
+    def write(self, node: Node, text: str) -> Node:
+        """Put `text` after `node`, unsampled; where the model had ended, in place of its end."""
+        ids = self._model.backend.encode(text)
+        if not (node.finished and node.completion and (parent := self.trace.parent(node))):
+            return self.trace.add(node, Completion(text, ids, Finish.WRITTEN))
+        ended = node.completion
+        piece = replace(
+            ended,
+            text=ended.text + text,
+            token_ids=ended.token_ids[:-1] + ids,
+            finish=Finish.WRITTEN,
+            verdicts=ended.verdicts[:-1],
+            confidences=ended.confidences[:-1],
+        )
+        return self.trace.add(parent, piece, spent=node.spent)
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        n: int = 1,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        stop: tuple[str, ...] = (),
+        role: str = GENERATOR,
+    ) -> list[Completion]:
+        """What the model says to a prompt of the strategy's own, outside the tree.
+
+        Returns fewer than `n` where the budget closes.
+
+        Raises:
+            BudgetExhausted: there was budget for none.
+            BackendError: the request failed.
+        """
+        drawn = self._drawn[text]
+        self._drawn[text] += n
+        wanted = replace(
+            self.sampling,
+            n=n,
+            stop=stop,
+            max_tokens=max_tokens or self.sampling.max_tokens,
+            temperature=self.sampling.temperature if temperature is None else temperature,
+            seed=self._seeded(text, drawn),
+        )
+        prompt = Prompt(Problem(self.problem.id, text))
+        return list((await self._model.sample(prompt, wanted, role=role)).completions)
+
+    def within(self, share: float) -> Self:
+        """This run with `share` of what is left of its budget, for a strategy inside another."""
+        part = copy(self)
+        part.ledger = self.ledger.part(share)
+        part._model = Metered(self._model.backend, part.ledger)
+        part._second = Metered(self._second.backend, part.ledger)
+        part.incumbent, part.clipped, part.decide = None, False, best
+        return part
 
     async def score(self, nodes: Sequence[Node]) -> None:
         """Write the verifier's score on every node that has none, in one batch if it fits.
@@ -113,7 +185,8 @@ class Run:
 
     def affordable(self, n: int) -> int:
         """How many whole solutions, up to `n`, the budget holds beside what is spent."""
-        model, prompt = self._backend.model, self._backend.prompt_length(Prompt(self.problem))
+        model = self._model.info
+        prompt = self._model.backend.prompt_length(Prompt(self.problem))
 
         def holds(k: int) -> bool:
             return self.ledger.room.holds(worst_case(replace(self.sampling, n=k), prompt, model))
@@ -138,56 +211,66 @@ class Run:
         finished = self.trace.finished
         return self.decide(finished) if finished else self.incumbent
 
-    def _wanted(self, step: bool, temperature: float | None) -> Sampling:
-        wanted = self.sampling if step else replace(self.sampling, stop=())
-        return wanted if temperature is None else replace(wanted, temperature=temperature)
+    def _wish(
+        self,
+        step: bool,
+        tokens: int | None,
+        temperature: float | None,
+        halt: Callable[[], Halt] | None,
+        second: bool,
+    ) -> Wish:
+        sampling = self.sampling if step else replace(self.sampling, stop=())
+        if temperature is not None:
+            sampling = replace(sampling, temperature=temperature)
+        return Wish(self._second if second else self._model, sampling, tokens, halt)
 
-    async def _draw(self, node: Node, wanted: Sampling, n: int) -> list[Node]:
+    async def _draw(self, node: Node, wish: Wish, n: int) -> list[Node]:
         """Sample until `n` children are there; a clipped request is followed by another."""
         children = list[Node]()
         prompt = self.trace.prompt(node)
-        length = self._backend.prompt_length(prompt)
-        limit = self._limit(node, wanted, length)
+        if wish.model is not self._model:  # Token ids mean something to their own model only.
+            prompt = replace(prompt, token_ids=())
+        limit = self._limit(node, wish, prompt)
         try:
             while len(children) < n and limit > 0:
-                missing = replace(wanted, n=n - len(children), max_tokens=limit)
-                children += await self._sample(node, prompt, length, missing)
+                missing = replace(wish.sampling, n=n - len(children), max_tokens=limit)
+                children += await self._sample(node, prompt, replace(wish, sampling=missing))
         except BudgetExhausted:
             self.clipped = True
         return children
 
-    async def _sample(
-        self, node: Node, prompt: Prompt, length: int, wanted: Sampling
-    ) -> list[Node]:
-        model = self._backend.model
-        failed = Usage(1, length, 0, 0, model.flops(0, length))
-        seed = self._next_seed(node, wanted.n)
-        fit = clip(replace(wanted, seed=seed), length, model)
-        async with self.ledger.reserve(GENERATOR, fit, failed) as hold:
-            generation = await self._backend.generate(prompt, hold.granted)
-            hold.usage = generation.usage
-        spent = self.ledger.spent.completion_tokens
-        children = list[Node]()
-        for completion in generation.completions:
-            full = node.length + len(completion.token_ids) >= self.sampling.max_tokens
-            children.append(self.trace.add(node, completion, spent=spent, terminal=full))
-            self._listen(StepSampled(children[-1]))
-        return children
+    async def _sample(self, node: Node, prompt: Prompt, wish: Wish) -> list[Node]:
+        seeded = replace(wish.sampling, seed=self._next_seed(node, wish.sampling.n))
+        halt = wish.halt() if wish.halt else None
+        generation = await wish.model.sample(prompt, seeded, halt=halt)
+        return [self._add(node, completion, wish) for completion in generation.completions]
 
-    def _limit(self, node: Node, wanted: Sampling, prompt: int) -> int:
+    def _add(self, node: Node, completion: Completion, wish: Wish) -> Node:
+        size = len(completion.token_ids)
+        full = node.length + size >= self.sampling.max_tokens
+        piece = completion.finish is Finish.LENGTH and size == wish.tokens
+        goes_on = (completion.finish is Finish.STOP or piece) and not full
+        spent = self.ledger.total.completion_tokens
+        child = self.trace.add(node, completion, spent=spent, terminal=not goes_on)
+        self._listen(StepSampled(child))
+        return child
+
+    def _limit(self, node: Node, wish: Wish, prompt: Prompt) -> int:
         """Tokens that may follow `node`: the solution's length and the model's context allow."""
-        left = 0 if node.terminal else wanted.max_tokens - node.length
-        space = self._backend.model.context - prompt
+        left = 0 if node.terminal else wish.sampling.max_tokens - node.length
+        left = left if wish.tokens is None else min(left, wish.tokens)
+        space = wish.model.space(prompt)
         # A problem that does not fit at all is the backend's to refuse.
-        fits = not self._backend.model.context or (node.depth == 0 and space <= 0)
-        return left if fits else min(left, space)
+        return left if node.depth == 0 and space <= 0 else int(min(left, space))
 
     def _next_seed(self, node: Node, n: int) -> int:
         """A seed that depends on the node's place in the tree only, never on timing."""
-        ranks = [n.rank for n in self.trace.path(node)]
         drawn = self._drawn[node.id]
         self._drawn[node.id] += n
-        text = f"{self._seed}:{self.problem.id}:{ranks}:{drawn}"
+        return self._seeded([n.rank for n in self.trace.path(node)], drawn)
+
+    def _seeded(self, place: object, drawn: int) -> int:
+        text = f"{self._seed}:{self.problem.id}:{place}:{drawn}"
         return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) >> 1
 
     async def _score(self, verifier: Verifier, nodes: Sequence[Node]) -> int:
@@ -214,100 +297,19 @@ class Run:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """A search. Instances hold settings only; all state lives in the run."""
+    """A search. Instances hold settings only; all state lives in the run.
+
+    One that needs no verifier says so by an attribute `verified = False`.
+    """
 
     async def search(self, run: Run) -> Node:
         """Spend the run's budget and return the chosen node."""
         ...
 
 
-async def solve(
-    problem: Problem,
-    strategy: Strategy,
-    backend: Backend,
-    verifier: Verifier | None = None,
-    *,
-    budget: Budget = Budget(),
-    sampling: Sampling = Sampling(),
-    extract: Extract = last_line,
-    seed: int = 0,
-    listen: Listener = ignore,
-) -> Result:
-    """Search until the strategy is done or the budget is; either way, answer.
-
-    `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
-    finds the canonical answer in a solution's text. A model that fails ends the run with the
-    incumbent and the error; what the caller got wrong is raised.
-    """
-    if budget.flops is not None and not backend.model.parameters:
-        raise ConfigError(
-            f"a FLOPs budget needs the size of {backend.model.name!r}, which its backend"
-            " does not tell; use a token budget"
-        )
-    ledger = Ledger(budget)
-    run = Run(
-        problem, backend, verifier, ledger,
-        sampling=sampling, extract=extract, seed=seed, listen=listen,
-    )  # fmt: skip
-    stopped, error = await _search(strategy, run)
-    node = run.conclude()
-    solutions = [
-        Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
-    ]
-    return Result(
-        answer=run.answer(node) if node else None,
-        candidate=run.trace.candidate(node) if node else None,
-        candidates=tuple(solutions),
-        trace=run.trace,
-        usage=ledger.spent,
-        by_role=ledger.by_role,
-        seconds=ledger.elapsed,
-        stopped=stopped,
-        error=error,
-        oracle=bool(getattr(verifier, "oracle", False)),
-    )
-
-
-async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
-    deadline = asyncio.timeout(run.ledger.budget.seconds)
-    try:
-        async with deadline:
-            run.offer(await _unwrapped(strategy.search(run)))
-    except BudgetExhausted:
-        return Stopped.BUDGET, None
-    except BackendError as e:
-        return Stopped.ERROR, str(e)
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        return Stopped.BUDGET, None
-    return (Stopped.BUDGET if run.clipped else Stopped.DONE), None
-
-
-async def _unwrapped(search: Awaitable[T]) -> T:
-    try:
-        return await search
-    except BaseExceptionGroup as group:
-        raise _cause(group) from None
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The first exception of a group; running out of budget yields to any other."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    causes = [_cause(e) for e in error.exceptions]
-    return next((c for c in causes if not isinstance(c, BudgetExhausted)), causes[0])
-
-
-async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results in order; the first failure cancels the rest and is raised itself."""
-
-    async def group() -> list[T]:
-        async with asyncio.TaskGroup() as tasks:
-            started = [tasks.create_task(c) for c in calls]
-        return [t.result() for t in started]
-
-    return await _unwrapped(group())
+def verified(strategy: object) -> bool:
+    """Whether `strategy`, a class or an instance, chooses by a verifier's scores."""
+    return bool(getattr(strategy, "verified", True))
 
 
 def top(nodes: Iterable[Node], k: int) -> list[Node]:

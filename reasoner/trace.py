@@ -14,6 +14,9 @@ from reasoner.types import Candidate, Completion, Finish, NodeId, Problem, Promp
 ROOT = NodeId(0)
 
 
+OPEN = (Finish.STOP, Finish.WRITTEN)
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """A sampled piece of a solution; the root is the bare problem.
@@ -66,9 +69,9 @@ class Trace:
         return self._nodes[id]
 
     def add(
-        self, parent: Node, completion: Completion, *, spent: int = 0, terminal: bool = False
+        self, parent: Node, completion: Completion, *, spent: int = 0, terminal: bool | None = None
     ) -> Node:
-        """Append what was sampled after `parent`; it is terminal unless a step delimiter ended it."""
+        """Append what follows `parent`; unless told, only a step or a written piece goes on."""
         node = Node(
             NodeId(len(self._nodes)),
             completion,
@@ -76,7 +79,7 @@ class Trace:
             parent.depth + 1,
             parent.length + len(completion.token_ids),
             spent,
-            terminal or completion.finish is not Finish.STOP,
+            completion.finish not in OPEN if terminal is None else terminal,
         )
         self._insert(node)
         self.graph.add_edge(parent.id, node.id)
@@ -153,4 +156,5 @@ def _completion(fields: dict[str, Any]) -> Completion:
         Finish(fields["finish"]),
         fields["logprob"],
         tuple(fields["verdicts"]),
+        tuple(fields["confidences"]),
     )

@@ -11,11 +11,13 @@ NodeId = NewType("NodeId", int)
 
 
 class Finish(StrEnum):
-    """Why a completion ended."""
+    """Why a completion ended: `ABORTED` by whoever watched it grow, `WRITTEN` by no model at all."""
 
     EOS = "eos"
     STOP = "stop"
     LENGTH = "length"
+    ABORTED = "aborted"
+    WRITTEN = "written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Problem:
 class Sampling:
     """How to draw completions for one prompt. A `stop` string is kept in the completion.
 
-    Log-probabilities slow an engine down, so they come only where `logprobs` asks for them.
+    Log-probabilities slow an engine down, so they come only where `logprobs` asks for them, and
+    confidences only where `confidences` tells against how many of the likeliest tokens.
     """
 
     n: int = 1
@@ -44,6 +47,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     logprobs: bool = False
+    confidences: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Completion:
     `verdicts` is filled by models that judge their own steps as they end them: one probability in
     [0, 1] per step end in `token_ids`, in order. `logprob` is the sum of the sampled tokens'
     log-probabilities under the distribution they were drawn from, where asked for and known.
+    `confidences` has, per token, the mean negative log-probability of the likeliest tokens there
+    (Fu et al., 2025, DeepConf, equation 2): high where one token takes it all.
     """
 
     text: str
@@ -90,6 +96,7 @@ class Completion:
     finish: Finish
     logprob: float | None = None
     verdicts: tuple[float, ...] = ()
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,10 @@ class Candidate:
     @property
     def verdicts(self) -> tuple[float, ...]:
         return tuple(v for c in self.completions for v in c.verdicts)
+
+    @property
+    def confidences(self) -> tuple[float, ...]:
+        return tuple(v for c in self.completions for v in c.confidences)
 
 
 @dataclass(frozen=True, slots=True)

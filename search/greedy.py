@@ -1,5 +1,7 @@
 """Greedy decoding: the most likely solution, once."""
 
+from typing import ClassVar
+
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
@@ -15,6 +17,7 @@ class Greedy:
     """
 
     n: PositiveInt = 1
+    verified: ClassVar[bool] = False
 
     async def search(self, run: Run) -> Node:
         """Sample once."""

@@ -1,6 +1,7 @@
 """Self-consistency: sample whole solutions, answer what most of them answer."""
 
 from functools import partial
+from typing import ClassVar
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -15,6 +16,7 @@ class Majority:
     """Majority vote over the answers of `n` samples (Wang et al., 2022); needs no verifier."""
 
     n: PositiveInt = 16
+    verified: ClassVar[bool] = False
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and count votes."""

@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 
+from reasoner.backends.confidences import confidences
 from reasoner.backends.prompts import Shots, Template
+from reasoner.backends.streamed import Streamed, likeliest
 from reasoner.backends.verdicts import table, told
-from reasoner.base import ModelInfo
+from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -77,6 +79,10 @@ class OpenAI:
         text = prompt.problem.prompt
         return len(self._problem_ids.get(text, text)) + len(prompt.token_ids)
 
+    def encode(self, text: str) -> tuple[int, ...]:
+        """As many unknown tokens as characters, which bound them."""
+        return (UNKNOWN,) * len(text)
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations in one request.
 
@@ -84,11 +90,29 @@ class OpenAI:
             ConfigError: the server refuses the request: unknown model, too long, no access.
             BackendError: no answer after every retry.
         """
+        reply = await self._post(self._body(prompt, sampling, await self._recognise()))
+        return self._generation(prompt, sampling, _json(reply))
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """One streamed sample; the connection is closed as soon as `halt` says so.
+
+        A server that is not vLLM tells the usage at the end only: of a sample that is given up, the
+        prompt is then counted at its bound and the tokens are those that arrived.
+        """
         vllm = await self._recognise()
-        path = "/chat/completions" if self._chat else "/completions"
-        body = self._body(prompt, sampling, vllm)
-        answer = await self._post(path, body)
-        return self._generation(prompt, sampling, answer)
+        options = {"include_usage": True} | ({"continuous_usage_stats": True} if vllm else {})
+        asked = {"stream": True, "stream_options": options}
+        reply = await self._post(self._body(prompt, sampling, vllm) | asked, stream=True)
+        streamed = Streamed(self.prompt_length(prompt))
+        try:
+            async for line in reply.aiter_lines():
+                if (new := streamed.add(line)) is not None and halt(new) and streamed.unfinished:
+                    break
+        except httpx.TransportError as e:
+            raise BackendError(f"{self._url} broke off a stream: {type(e).__name__}: {e}") from e
+        finally:
+            await reply.aclose()
+        return self._generation(prompt, sampling, streamed.answer)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -105,10 +129,13 @@ class OpenAI:
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        if sampling.logprobs:
-            body["logprobs"] = True if self._chat else 0
+        if sampling.logprobs or sampling.confidences:
+            top = sampling.confidences
+            body |= {"logprobs": True, "top_logprobs": top} if self._chat else {"logprobs": top}
         if vllm:
             body |= {"include_stop_str_in_output": True, "return_token_ids": True}
+            # As text, tokens that look alike would fall together.
+            body["return_tokens_as_token_ids"] = True
         return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
 
     def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
@@ -141,8 +168,10 @@ class OpenAI:
         finish = _finish(choice, text, sampling)
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
-        logprob = _logprob(choice.get("logprobs"))
-        return Completion(text, tuple(ids), finish, logprob, told(ids, self._verdicts))
+        logprobs = choice.get("logprobs")
+        verdicts = told(ids, self._verdicts)
+        sure = confidences(likeliest(logprobs))
+        return Completion(text, tuple(ids), finish, _logprob(logprobs), verdicts, sure)
 
     def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
         ids = answer.get("prompt_token_ids") or choices[0].get("prompt_token_ids")
@@ -158,17 +187,20 @@ class OpenAI:
                 return False  # The request itself tells better what is wrong.
         return self._is_vllm
 
-    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        trouble = ""
+    async def _post(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
+        path = "/chat/completions" if self._chat else "/completions"
+        request, trouble = self._client.build_request("POST", self._url + path, json=body), ""
         for attempt in range(self._retries + 1):
             pause = self._backoff * 2**attempt * (0.5 + random.random())
             try:
-                reply = await self._client.post(self._url + path, json=body)
+                reply = await self._client.send(request, stream=stream)
+                if reply.status_code != 200:
+                    await reply.aread()
             except httpx.TransportError as e:
                 trouble = f"{type(e).__name__}: {e}".rstrip(": ")
             else:
                 if reply.status_code == 200:
-                    return _json(reply)
+                    return reply
                 trouble = f"{reply.status_code}: {_message(reply)}"
                 if reply.status_code not in AGAIN:
                     raise ConfigError(f"{self._url} refused the request with {trouble}")
@@ -191,6 +223,8 @@ def _logprob(told: Any) -> float | None:
 
 def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:
     """vLLM tells an end from a stop; of other servers, an empty answer means the end."""
+    if choice["finish_reason"] is None:
+        return Finish.ABORTED
     if choice["finish_reason"] == "length":
         return Finish.LENGTH
     if not sampling.stop:

@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable
 
-from reasoner.base import ModelInfo
+from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -73,11 +73,37 @@ class Scripted:
     def prompt_length(self, prompt: Prompt) -> int:
         return len(prompt.problem.prompt) + len(prompt.token_ids)
 
+    def encode(self, text: str) -> tuple[int, ...]:
+        return tuple(map(ord, text))
+
     async def start(self) -> None:
         """There is nothing to start."""
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt` by script."""
+        begun = await self._begin(prompt)
+        completions = tuple(self._sample(prompt, sampling, i) for i in range(sampling.n))
+        decoded = self._decoding(prompt, completions)
+        self.usage += decoded
+        return Generation(completions, begun + decoded)
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """Continue `prompt` token by token until `halt` says so."""
+        begun = await self._begin(prompt)
+        whole = self._sample(prompt, sampling, 0)
+        tokens = enumerate(whole.confidences or (0.0,) * len(whole.token_ids), start=1)
+        size = next((i for i, sure in tokens if halt((sure,))), len(whole.token_ids))
+        grown = whole if size == len(whole.token_ids) else cut_off(whole, size)
+        decoded = self._decoding(prompt, (grown,))
+        self.usage += decoded
+        return Generation((grown,), begun + decoded)
+
+    async def aclose(self) -> None:
+        """Refuse nothing, free nothing; `closed` tells tests that it was called."""
+        self.closed = True
+
+    async def _begin(self, prompt: Prompt) -> Usage:
+        """Take the request in, or refuse it, or fail; tells what the prompt cost."""
         length = self.prompt_length(prompt)
         if self._model.context and length >= self._model.context:
             raise ConfigError(f"a prompt of {length} tokens leaves no room in {self._model}")
@@ -87,14 +113,7 @@ class Scripted:
         await self._wait()
         if self.fail_every and number % self.fail_every == 0:
             raise BackendError(f"scripted failure of request {number}")
-        completions = tuple(self._sample(prompt, sampling, i) for i in range(sampling.n))
-        decoded = self._decoding(length, completions)
-        self.usage += decoded
-        return Generation(completions, spent + decoded)
-
-    async def aclose(self) -> None:
-        """Refuse nothing, free nothing; `closed` tells tests that it was called."""
-        self.closed = True
+        return spent
 
     async def _wait(self) -> None:
         self.running += 1
@@ -103,8 +122,8 @@ class Scripted:
         finally:
             self.running -= 1
 
-    def _decoding(self, length: int, completions: tuple[Completion, ...]) -> Usage:
-        sizes = [len(c.token_ids) for c in completions]
+    def _decoding(self, prompt: Prompt, completions: tuple[Completion, ...]) -> Usage:
+        length, sizes = self.prompt_length(prompt), [len(c.token_ids) for c in completions]
         return Usage(
             completion_tokens=sum(sizes),
             flops=sum(self._model.flops(length, length + size) for size in sizes),
@@ -117,7 +136,9 @@ class Scripted:
         ids = tuple(map(ord, text))
         text = text.removesuffix(END)
         logprob = -0.1 * len(ids) if sampling.logprobs else None
-        return Completion(text, ids, finish, logprob, self._verdicts(prompt, text, finish))
+        verdicts = self._verdicts(prompt, text, finish)
+        confidences = self._confidences(prompt, text, len(ids)) if sampling.confidences else ()
+        return Completion(text, ids, finish, logprob, verdicts, confidences)
 
     def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:
         if self.judge is None:
@@ -125,6 +146,26 @@ class Scripted:
         lines = text.splitlines(keepends=True)
         ended = lines if finish is Finish.EOS else [x for x in lines if x.endswith("\n")]
         return tuple(self.judge(prompt, "".join(lines[: i + 1])) for i in range(len(ended)))
+
+    def _confidences(self, prompt: Prompt, text: str, size: int) -> tuple[float, ...]:
+        """Twenty times the verdict on the line that a token is in."""
+        lines = text.splitlines(keepends=True) or [text]
+        judge = self.judge or (lambda *_: 0.5)
+        so_far = ["".join(lines[: i + 1]) for i in range(len(lines))]
+        sure = [20 * judge(prompt, s) for line, s in zip(lines, so_far, strict=True) for _ in line]
+        return (*sure, *sure[-1:])[:size]
+
+
+def cut_off(whole: Completion, size: int) -> Completion:
+    """The first `size` tokens of `whole`."""
+    text = whole.text[:size]
+    return Completion(
+        text,
+        whole.token_ids[:size],
+        Finish.ABORTED,
+        verdicts=whole.verdicts[: text.count("\n")],
+        confidences=whole.confidences[:size],
+    )
 
 
 def cut(text: str, sampling: Sampling) -> tuple[str, Finish]:

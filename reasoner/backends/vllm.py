@@ -6,14 +6,18 @@ import asyncio
 import atexit
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from reasoner.backends.checkpoint import Checkpoint
+from reasoner.backends.confidences import confidences
+from reasoner.backends.outputs import Output
 from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.verdicts import told
-from reasoner.base import ModelInfo
+from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -66,6 +70,10 @@ class VLLM:
         """Tokens of the rendered problem and of what was sampled after it."""
         return len(self._prompt_ids(prompt))
 
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text that goes on from another."""
+        return tuple(self.checkpoint.encode(text))
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
 
@@ -79,7 +87,29 @@ class VLLM:
         calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
         outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
         usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
-        return Generation(tuple(self._completion(o.outputs[0]) for o in outputs), usage)
+        return Generation(tuple(self._completion(o) for o in outputs), usage)
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """One sample, aborted in the engine as soon as `halt` says so.
+
+        What the engine decodes before the abort reaches it is not in the usage: a token or two.
+        """
+        from vllm.sampling_params import RequestOutputKind
+
+        engine = await self.start()
+        ids = self._prompt_ids(prompt)
+        self._check_length(len(ids))
+        [params] = self._params(replace(sampling, n=1))
+        params.output_kind = RequestOutputKind.DELTA
+        output, seen = Output(), 0
+        async with aclosing(self._parts(engine, ids, params)) as parts:
+            async for part in parts:
+                output.add(part)
+                if halt(confidences(output.likeliest[seen:])) and output.finish_reason is None:
+                    break
+                seen = len(output.likeliest)
+        usage = self._usage(len(ids), output) + Usage(requests=1)
+        return Generation((self._completion(output),), usage)
 
     async def start(self) -> Any:
         """The running engine, started by the first caller."""
@@ -100,23 +130,29 @@ class VLLM:
             await asyncio.sleep(0)
             gc.collect()
 
-    async def _draw(self, engine: Any, ids: list[int], params: Any) -> Any:
-        """One sample. Cancelling it, or closing the iterator, aborts the request in the engine."""
-        name, output = f"reasoner-{next(self._ids)}", None
+    async def _draw(self, engine: Any, ids: list[int], params: Any) -> Output:
+        """One whole sample."""
+        output = Output()
+        async with aclosing(self._parts(engine, ids, params)) as parts:
+            async for part in parts:
+                output.add(part)
+        if output.finish_reason is None:
+            raise BackendError("vLLM ended a request without an output")
+        return output
+
+    async def _parts(self, engine: Any, ids: list[int], params: Any) -> AsyncGenerator[Any]:
+        """What the engine tells of one request. Cancelling or closing aborts it in the engine."""
         try:
             # Marked as rendered, ids go to the engine without a detour through a thread pool.
             rendered = {"type": "token", "prompt_token_ids": ids}
-            async for part in engine.generate(rendered, params, name):
-                output = part
-        except asyncio.CancelledError:
-            raise
+            request = engine.generate(rendered, params, f"reasoner-{next(self._ids)}")
+            async with aclosing(request) as parts:
+                async for part in parts:
+                    yield part
         except ValueError as e:
             raise ConfigError(f"vLLM refused the request: {e}") from e
         except Exception as e:
             raise BackendError(f"vLLM failed: {type(e).__name__}: {e}") from e
-        if output is None:
-            raise BackendError("vLLM ended a request without an output")
-        return output
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         """The rendered problem, then what was sampled, or a solution's start given as text."""
@@ -145,6 +181,7 @@ class VLLM:
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         tokens, strings = self.checkpoint.stops(sampling.stop)
+        likeliest = sampling.confidences or (0 if sampling.logprobs else None)
         return [
             SamplingParams(
                 temperature=sampling.temperature,
@@ -155,32 +192,35 @@ class VLLM:
                 stop=strings,
                 include_stop_str_in_output=True,
                 detokenize=bool(strings),
-                logprobs=0 if sampling.logprobs else None,
-                flat_logprobs=sampling.logprobs,
+                logprobs=likeliest,
+                flat_logprobs=likeliest is not None,
                 skip_special_tokens=True,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             for i in range(sampling.n)
         ]
 
-    def _completion(self, output: Any) -> Completion:
+    def _completion(self, output: Output) -> Completion:
         ids = tuple(output.token_ids)
         return Completion(
             text=self.checkpoint.decode(ids),
             token_ids=ids,
             finish=self._finish(output),
-            logprob=_logprob(output.logprobs),
+            logprob=output.logprob,
             verdicts=told(ids, self.checkpoint.verdicts),
+            confidences=output.confidences,
         )
 
-    def _finish(self, output: Any) -> Finish:
+    def _finish(self, output: Output) -> Finish:
         if output.finish_reason == "length":
             return Finish.LENGTH
+        if output.finish_reason is None:
+            return Finish.ABORTED
         ended = output.stop_reason is None or output.stop_reason in self.checkpoint.ends
         return Finish.EOS if ended else Finish.STOP
 
-    def _usage(self, prompt: int, output: Any) -> Usage:
-        cached, decoded = output.num_cached_tokens or 0, len(output.outputs[0].token_ids)
+    def _usage(self, prompt: int, output: Output) -> Usage:
+        cached, decoded = output.cached_tokens, len(output.token_ids)
         # The last sampled token is never fed back, so it costs nothing to compute on.
         flops = self.model.flops(cached, prompt + decoded - 1)
         return Usage(0, prompt, cached, decoded, flops)
@@ -244,7 +284,7 @@ def _cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
-async def _gather(calls: Sequence[Any]) -> list[Any]:
+async def _gather(calls: Sequence[Coroutine[Any, Any, Output]]) -> list[Output]:
     """All outputs in order; if one fails or the caller is cancelled, the others are aborted."""
     tasks = [asyncio.ensure_future(c) for c in calls]
     try:
@@ -254,10 +294,3 @@ async def _gather(calls: Sequence[Any]) -> list[Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def _logprob(logprobs: Any) -> float | None:
-    """The sum over sampled tokens; each position lists its sampled token first."""
-    if logprobs is None:
-        return None
-    return float(sum(logprobs.logprobs[start] for start in logprobs.start_indices))

@@ -134,12 +134,11 @@ def train(args: argparse.Namespace) -> int:
 
 
 async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Result:
-    from reasoner.api import UNVERIFIED
     from reasoner.budget import Budget
     from reasoner.events import Done, StepSampled, StepScored
 
     shown: type[StepSampled | StepScored]
-    shown = StepSampled if args.strategy in UNVERIFIED else StepScored
+    shown = StepScored if reasoner.verifier else StepSampled
     result: Result | None = None
     budget = Budget(**args.budget) if args.budget else None
     try:
@@ -210,11 +209,12 @@ def _default_backend(args: argparse.Namespace) -> str:
 
 
 def _verifier(args: argparse.Namespace) -> str | None:
-    from reasoner.api import UNVERIFIED
+    from reasoner.registry import strategies
+    from reasoner.run import verified
 
     if args.verifier == "oracle":
         raise ConfigError("verifier 'oracle' needs reference answers; use it with `reasoner bench`")
-    return None if args.strategy in UNVERIFIED else args.verifier
+    return args.verifier if verified(strategies.load(args.strategy)) else None
 
 
 def _training() -> Any:

@@ -19,9 +19,9 @@ import pytest
 
 from reasoner.backends.openai import OpenAI
 from reasoner.errors import BackendError, ConfigError
-from reasoner.run import solve
 from reasoner.search.best_of_n import BestOfN
 from reasoner.search.majority import Majority
+from reasoner.solving import solve
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
 from tests import models
 

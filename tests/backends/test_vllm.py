@@ -15,7 +15,7 @@ from reasoner.backends.vllm import VLLM
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.registry import strategies
-from reasoner.run import solve
+from reasoner.solving import solve
 from reasoner.types import Finish, Problem, Prompt, Sampling, Usage
 from reasoner.verifiers.verdict import Verdict
 from tests import models

@@ -6,8 +6,9 @@ import json
 import time
 
 from reasoner.backends.scripted import Scripted
-from reasoner.run import Run, solve
+from reasoner.run import Run
 from reasoner.search.mcts import MCTS
+from reasoner.solving import solve
 from reasoner.trace import Node, Trace
 from reasoner.types import Completion, Finish, Problem, Sampling
 from reasoner.verifiers.verdict import Verdict

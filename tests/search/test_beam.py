@@ -7,8 +7,8 @@ import random
 import pytest
 
 from reasoner.backends.scripted import END, Scripted
-from reasoner.run import solve
 from reasoner.search import Beam
+from reasoner.solving import solve
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict
 

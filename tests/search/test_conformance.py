@@ -13,7 +13,7 @@ from reasoner.backends.scripted import Scripted
 from reasoner.budget import Budget
 from reasoner.events import Result, Stopped
 from reasoner.registry import strategies
-from reasoner.run import solve
+from reasoner.solving import solve
 from reasoner.types import Finish, Problem, Sampling
 from reasoner.verifiers.verdict import Verdict
 

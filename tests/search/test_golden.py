@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from reasoner.backends.scripted import END, Scripted
-from reasoner.run import Strategy, solve
+from reasoner.run import Strategy
 from reasoner.search import MCTS, Beam
+from reasoner.solving import solve
 from reasoner.trace import Node, Trace
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reasoner.backends.scripted import Scripted
 from reasoner.events import Result
-from reasoner.run import Run, solve
+from reasoner.run import Run
 from reasoner.search import MCTS
 from reasoner.search.mcts import Tree
+from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict

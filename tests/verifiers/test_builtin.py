@@ -11,8 +11,8 @@ from reasoner.backends.scripted import Scripted
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Stopped
-from reasoner.run import solve
 from reasoner.search import BestOfN
+from reasoner.solving import solve
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score, Usage
 from reasoner.verifiers.confidence import Confidence
 from reasoner.verifiers.oracle import Oracle

@@ -1,0 +1,50 @@
+"""A model whose every call the ledger admits before it starts and charges when it ends."""
+
+from __future__ import annotations
+
+from reasoner.base import Backend, Halt, Watching
+from reasoner.budget import GENERATOR, Ledger, clip
+from reasoner.errors import ConfigError
+from reasoner.types import Generation, Prompt, Sampling, Usage
+
+
+class Metered:
+    """One backend on one ledger."""
+
+    def __init__(self, backend: Backend, ledger: Ledger) -> None:
+        self.backend, self.ledger = backend, ledger
+        self.info = backend.model
+
+    async def sample(
+        self, prompt: Prompt, wanted: Sampling, *, role: str = GENERATOR, halt: Halt | None = None
+    ) -> Generation:
+        """Sample as many and as long completions as the budget admits; `halt` watches a single one.
+
+        Raises:
+            BudgetExhausted: the budget admits none.
+            BackendError: the model could not answer.
+            ConfigError: the backend cannot be watched.
+        """
+        length = self.backend.prompt_length(prompt)
+        failed = Usage(1, length, 0, 0, self.info.flops(0, length))
+        async with self.ledger.reserve(role, clip(wanted, length, self.info), failed) as hold:
+            if halt is None:
+                generation = await self.backend.generate(prompt, hold.granted)
+            else:
+                generation = await self._watching().watch(prompt, hold.granted, halt)
+            hold.usage = generation.usage
+        return generation
+
+    def space(self, prompt: Prompt) -> float:
+        """Tokens that the model's context leaves after `prompt`; infinite where it is not known."""
+        if not self.info.context:
+            return float("inf")
+        return self.info.context - self.backend.prompt_length(prompt)
+
+    def _watching(self) -> Watching:
+        if not isinstance(self.backend, Watching):
+            raise ConfigError(
+                "this strategy watches samples as they grow, which the backend of"
+                f" {self.info.name!r} does not offer (it has no `watch`); use vllm, openai or scripted"
+            )
+        return self.backend

@@ -1,0 +1,77 @@
+"""One search from start to end: a strategy, a run for it, and the result."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reasoner.base import Backend, Verifier
+from reasoner.budget import Budget, Ledger
+from reasoner.concurrency import unwrapped
+from reasoner.errors import BackendError, BudgetExhausted, ConfigError
+from reasoner.events import Result, Solution, Stopped
+from reasoner.run import Extract, Listener, Run, Strategy, ignore, last_line
+from reasoner.types import Problem, Sampling
+
+
+async def solve(
+    problem: Problem,
+    strategy: Strategy,
+    backend: Backend,
+    verifier: Verifier | None = None,
+    *,
+    budget: Budget = Budget(),
+    sampling: Sampling = Sampling(),
+    extract: Extract = last_line,
+    seed: int = 0,
+    listen: Listener = ignore,
+    second: Backend | None = None,
+) -> Result:
+    """Search until the strategy is done or the budget is; either way, answer.
+
+    `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
+    finds the canonical answer in a solution's text. A model that fails ends the run with the
+    incumbent and the error; what the caller got wrong is raised.
+    """
+    if budget.flops is not None and not backend.model.parameters:
+        raise ConfigError(
+            f"a FLOPs budget needs the size of {backend.model.name!r}, which its backend"
+            " does not tell; use a token budget"
+        )
+    ledger = Ledger(budget)
+    run = Run(
+        problem, backend, verifier, ledger,
+        sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
+    )  # fmt: skip
+    stopped, error = await _search(strategy, run)
+    node = run.conclude()
+    solutions = [
+        Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
+    ]
+    return Result(
+        answer=run.answer(node) if node else None,
+        candidate=run.trace.candidate(node) if node else None,
+        candidates=tuple(solutions),
+        trace=run.trace,
+        usage=ledger.spent,
+        by_role=ledger.by_role,
+        seconds=ledger.elapsed,
+        stopped=stopped,
+        error=error,
+        oracle=bool(getattr(verifier, "oracle", False)),
+    )
+
+
+async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
+    deadline = asyncio.timeout(run.ledger.budget.seconds)
+    try:
+        async with deadline:
+            run.offer(await unwrapped(strategy.search(run)))
+    except BudgetExhausted:
+        return Stopped.BUDGET, None
+    except BackendError as e:
+        return Stopped.ERROR, str(e)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return Stopped.BUDGET, None
+    return (Stopped.BUDGET if run.clipped else Stopped.DONE), None
