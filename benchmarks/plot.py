@@ -66,7 +66,7 @@ def draw(points: Sequence[Point], out: Path, caption: str = "") -> tuple[Path, P
             figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
         paths = out / "curve.png", out / "curve.svg"
-        _save(figure, paths)
+        save(figure, paths)
         plt.close(figure)
     return paths
 
@@ -89,7 +89,8 @@ def row_size(points: Iterable[Point], task: str) -> int:
     return max(p.problems for p in points if p.task == task)
 
 
-def _save(figure: Figure, paths: Iterable[Path]) -> None:
+def save(figure: Figure, paths: Iterable[Path]) -> None:
+    """Write a figure to every path; the same figure is the same file."""
     for path in paths:
         metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
         try:

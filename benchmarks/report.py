@@ -58,7 +58,7 @@ def report(grid: Grid, out: Path) -> Report:
     files = [
         summary.save(found, out),
         save_json({"seed": grid.seed, **about}, out / "environment.json"),
-        *plot.draw(found, out, _caption(grid, about)),
+        *plot.draw(found, out, caption(grid, out)),
     ]
     return Report(found, files, list(_failures(grid, out)))
 
@@ -76,7 +76,9 @@ def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
     return header.environment
 
 
-def _caption(grid: Grid, about: Mapping[str, Any]) -> str:
+def caption(grid: Grid, out: Path) -> str:
+    """The small print of a picture: how the results in `out` were made."""
+    about = _environment(grid, out)
     machine = about.get("hardware", {})
     parts = [
         "shaded: 95 % intervals over problems",

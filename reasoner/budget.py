@@ -120,9 +120,9 @@ class Ledger:
         """What the whole run spent."""
         return self.spent
 
-    def part(self, share: float) -> Ledger:
-        """A ledger within this one, with `share` of what is left."""
-        return Part(self, self._share(share))
+    def part(self, share: float, time: float) -> Ledger:
+        """A ledger within this one, with `share` of what is left and `time` of the seconds left."""
+        return Part(self, self._share(share, time))
 
     def spent_by(self, role: str) -> Usage:
         return sum((e.usage for e in self.entries if e.role == role), Usage())
@@ -187,12 +187,12 @@ class Ledger:
     async def _wait(self) -> None:
         await self._settled.wait()
 
-    def _share(self, share: float) -> Budget:
+    def _share(self, share: float, time: float) -> Budget:
         room, b = self.room, self.budget
         return Budget(
             None if b.tokens is None else max(1, int(share * room.tokens)),
             None if b.flops is None else max(1.0, share * room.flops),
-            None if b.seconds is None else max(1e-9, share * (b.seconds - self.elapsed)),
+            None if b.seconds is None else max(1e-9, time * (b.seconds - self.elapsed)),
             None if b.requests is None else max(1, int(share * room.requests)),
         )
 

@@ -161,10 +161,20 @@ class Run:
         prompt = Prompt(Problem(self.problem.id, text))
         return list((await self._model.sample(prompt, wanted, role=role)).completions)
 
-    def within(self, share: float) -> Self:
-        """This run with `share` of what is left of its budget, for a strategy inside another."""
+    def adopt(self, node: Node, completion: Completion) -> Node:
+        """Put what `ask` returned after `node`: a solution to score and choose from."""
+        spent = self.ledger.total.completion_tokens
+        child = self.trace.add(node, completion, spent=spent, terminal=True)
+        self._listen(StepSampled(child))
+        return child
+
+    def within(self, share: float, time: float | None = None) -> Self:
+        """This run with `share` of what is left of its budget, for a strategy inside another.
+
+        `time` is the share of the seconds left, where that differs.
+        """
         part = copy(self)
-        part.ledger = self.ledger.part(share)
+        part.ledger = self.ledger.part(share, share if time is None else time)
         part._model = Metered(self._model.backend, part.ledger)
         part._second = Metered(self._second.backend, part.ledger)
         part.incumbent, part.clipped, part.decide = None, False, best
@@ -228,7 +238,8 @@ class Run:
         """Sample until `n` children are there; a clipped request is followed by another."""
         children = list[Node]()
         prompt = self.trace.prompt(node)
-        if wish.model is not self._model:  # Token ids mean something to their own model only.
+        # Token ids mean something to their own model only.
+        if wish.model.backend is not self._model.backend:
             prompt = replace(prompt, token_ids=())
         limit = self._limit(node, wish, prompt)
         try:
@@ -246,10 +257,11 @@ class Run:
         return [self._add(node, completion, wish) for completion in generation.completions]
 
     def _add(self, node: Node, completion: Completion, wish: Wish) -> Node:
-        size = len(completion.token_ids)
+        size, cut = len(completion.token_ids), completion.finish is Finish.LENGTH
         full = node.length + size >= self.sampling.max_tokens
-        piece = completion.finish is Finish.LENGTH and size == wish.tokens
+        piece = cut and size == wish.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
+        self.clipped |= cut and size < wish.sampling.max_tokens
         spent = self.ledger.total.completion_tokens
         child = self.trace.add(node, completion, spent=spent, terminal=not goes_on)
         self._listen(StepSampled(child))
@@ -299,7 +311,8 @@ class Run:
 class Strategy(Protocol):
     """A search. Instances hold settings only; all state lives in the run.
 
-    One that needs no verifier says so by an attribute `verified = False`.
+    One that needs no verifier says so by an attribute `verified = False`, one that may end before its
+    budget on purpose by `stops_early = True`.
     """
 
     async def search(self, run: Run) -> Node:

@@ -53,7 +53,8 @@ class Trace:
         self.finished: list[Node] = []
         """Every node at which the model ended a solution, in order of arrival."""
         self._nodes: list[Node] = []
-        self._insert(Node(ROOT))
+        self._parents: list[Node | None] = []
+        self._insert(Node(ROOT), None)
 
     @property
     def root(self) -> Node:
@@ -81,12 +82,11 @@ class Trace:
             spent,
             completion.finish not in OPEN if terminal is None else terminal,
         )
-        self._insert(node)
-        self.graph.add_edge(parent.id, node.id)
+        self._insert(node, parent)
         return node
 
     def parent(self, node: Node) -> Node | None:
-        return next((self._nodes[i] for i in self.graph.predecessors(node.id)), None)
+        return self._parents[node.id]
 
     def children(self, node: Node) -> list[Node]:
         return [self._nodes[i] for i in self.graph.successors(node.id)]
@@ -135,18 +135,20 @@ class Trace:
     def _restore(self, parent: NodeId | None, fields: dict[str, Any]) -> None:
         if parent is None:
             self._nodes.clear()
+            self._parents.clear()
         else:
             fields["completion"] = _completion(fields["completion"])
         fields["step_scores"] = tuple(fields["step_scores"])
-        self._insert(Node(**fields))
-        if parent is not None:
-            self.graph.add_edge(parent, fields["id"])
+        self._insert(Node(**fields), None if parent is None else self._nodes[parent])
 
-    def _insert(self, node: Node) -> None:
+    def _insert(self, node: Node, parent: Node | None) -> None:
         self._nodes.append(node)
+        self._parents.append(parent)
         if node.finished:
             self.finished.append(node)
         self.graph.add_node(node.id)
+        if parent:
+            self.graph.add_edge(parent.id, node.id)
 
 
 def _completion(fields: dict[str, Any]) -> Completion:

@@ -1,10 +1,13 @@
 """Beam search over reasoning steps, guided by a verifier."""
 
-from pydantic import PositiveInt
+from collections.abc import Sequence
+
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best, top
-from reasoner.search.common import score
+from reasoner.search.common import copies, score
+from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
 
@@ -12,34 +15,63 @@ from reasoner.trace import Node
 class Beam:
     """Sample `n` steps per depth, keep the best `n / branch`, sample `branch` from each.
 
-    Verifier-guided beam search (Snell et al., 2024). Copies of a step stay beams of their own, so a step
-    that scores well and is sampled often gets most of the next samples; merged, it would share them
-    with whatever differs from it, however bad. Finished beams are kept aside; the search ends when `n`
-    of them are there or no unfinished beam is left. Where the budget does not hold `n` whole
-    solutions, beams as wide as it holds follow one another: a beam that stops half-way has no answer.
+    Verifier-guided beam search (Snell et al., 2024). With `lookahead`, each step is first followed
+    by that many more at temperature zero, and has the score of where they lead; these rollouts are
+    paid for, but are no beams. Copies of a step stay beams of their own, so a step that scores well
+    and is sampled often gets most of the next samples; merged, it would share them with whatever
+    differs from it, however bad. Finished beams are kept aside; the search ends when `n` of them
+    are there or no unfinished beam is left. Where the budget does not hold `n` whole solutions,
+    beams as wide as it holds follow one another: a beam that stops half-way has no answer.
     """
 
     n: PositiveInt = 16
     branch: PositiveInt = 4
+    lookahead: NonNegativeInt = 0
 
     async def search(self, run: Run) -> Node:
         """Grow one beam of full width, or narrower ones until the budget is spent."""
+        each, siblings = 1 + self.lookahead, Siblings(run)
         while True:
-            size = max(1, run.affordable(self.n))
-            chosen = await self.grow(run, size)
+            size = max(1, run.affordable(self.n * each) // each)
+            chosen = await self.grow(siblings, size)
             if size == self.n:
                 return chosen
 
-    async def grow(self, run: Run, size: int) -> Node:
+    async def grow(self, siblings: Siblings, size: int) -> Node:
         """One beam of `size`, a step at a time; returns the best node of the run so far."""
+        run = siblings.run
         branch = min(self.branch, size)
         chosen, frontier, wanted = run.trace.root, [run.trace.root], size
         finished = list[Node]()
         while frontier and len(finished) < size:
             children = await run.expand(frontier, n=wanted, step=True)
-            await score(run, children)
+            await self.judge(siblings, children)
             finished += [c for c in children if c.finished]
             chosen = run.offer(best([*run.trace.finished, *children]))
             frontier = top((c for c in children if not c.terminal), size // branch)
             wanted = branch
         return chosen
+
+    async def judge(self, siblings: Siblings, children: Sequence[Node]) -> None:
+        """Score `children`, or where their rollouts lead; copies share one rollout."""
+        run = siblings.run
+        if not self.lookahead:
+            await score(run, children)
+            return
+        groups = copies(run, children)
+        ends = await self.roll(run, [first for first, *_ in groups])
+        await siblings.merge(ends)
+        for group, end in zip(groups, ends, strict=True):
+            for node in group:
+                node.score = end.score
+
+    async def roll(self, run: Run, nodes: Sequence[Node]) -> list[Node]:
+        """Where each of `nodes` is after `lookahead` likeliest steps, or at its end before."""
+        ends = list(nodes)
+        for _ in range(self.lookahead):
+            if not (unfinished := [n for n in ends if not n.terminal]):
+                break
+            steps = await run.expand(unfinished, step=True, temperature=0.0)
+            after = {run.trace.parent(s): s for s in steps}
+            ends = [after.get(n, n) for n in ends]
+        return ends

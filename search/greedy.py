@@ -18,6 +18,7 @@ class Greedy:
 
     n: PositiveInt = 1
     verified: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
         """Sample once."""

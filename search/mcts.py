@@ -1,12 +1,8 @@
 """Monte Carlo tree search over reasoning steps."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass as plain
-from dataclasses import field as state
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from math import log, sqrt
+from statistics import fmean
 from typing import Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
@@ -14,20 +10,26 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, distinct, vote
+from reasoner.search.common import by_score, vote
+from reasoner.search.tree import Tree, backup, mean, simulations
 from reasoner.trace import Node
-from reasoner.types import NodeId
+
+Judge = Callable[[Sequence[Node]], Awaitable[None]]
+"""Scores nodes that have no score yet."""
 
 
 @dataclass(frozen=True)
 class MCTS:
     """UCT (Kocsis & Szepesvári, 2006) with the verifier's score as the value of a leaf.
 
-    A node that is visited often gets more children (progressive widening, Coulom, 2007). Up to
+    With `select="puct"` a child is explored in proportion to its prior (Silver et al., 2017): its
+    share of the samples drawn at its parent, copies merged. A node visited v times is sampled up to
+    v ** `widening` times (progressive widening, Coulom, 2007), once if that is 0. Up to
     `parallel` of the `n` simulations run at once, kept apart by virtual loss (Chaslot et al.,
     2008): a visit counts when it starts, its value when it ends. With `rollout`, the best new step
     is followed to the end, and the score of that solution is what goes up the tree. `choose` takes
-    the best-scored solution or the verifier-weighted vote.
+    the best-scored solution, the verifier-weighted vote, or the vote weighted by the values backed
+    up on the way (after Hao et al., 2023, RAP).
     """
 
     n: PositiveInt = 64
@@ -35,106 +37,65 @@ class MCTS:
     exploration: NonNegativeFloat = 0.5
     parallel: PositiveInt = 8
     rollout: bool = True
-    choose: Literal["best", "vote"] = "best"
+    choose: Literal["best", "vote", "aggregate"] = "best"
+    select: Literal["uct", "puct"] = "uct"
+    widening: NonNegativeFloat = 0.5
 
     async def search(self, run: Run) -> Node:
         """Simulate until `n` or the budget is spent."""
-        if self.choose == "vote":
-            run.decide = partial(vote, run, weight=by_score)
-        tree = Tree(run, self.exploration, self.branch)
-        running = set[asyncio.Task[None]]()
-        started = 0
-        try:
-            while True:
-                while len(running) < self.parallel and started < self.n and (path := tree.select()):
-                    running.add(asyncio.create_task(self.simulate(tree, path)))
-                    started += 1
-                if not running:
-                    break
-                ended, running = await asyncio.wait(running, return_when="FIRST_COMPLETED")
-                for task in ended:
-                    task.result()
-        finally:
-            await cancel(running)
-        if not run.incumbent:
+        if self.choose != "best":
+            weight = by_score if self.choose == "vote" else partial(on_the_way, run)
+            run.decide = partial(vote, run, weight=weight)
+        await self.explore(self.tree(run), run.score)
+        found = run.trace.finished or [n for n in [run.incumbent] if n]
+        if not found:
             raise BudgetExhausted("no step could be sampled")
-        return run.decide(run.trace.finished or [run.incumbent])
+        return run.decide(found)
 
-    async def simulate(self, tree: "Tree", path: list[Node]) -> None:
+    def tree(self, run: Run) -> Tree:
+        """An empty tree with this search's settings."""
+        return Tree(run, self.exploration, self.widening, self.select == "puct")
+
+    async def explore(self, tree: Tree, judge: Judge) -> bool:
+        """Simulate `n` times in `tree`; tell whether the budget held all of them."""
+        simulate = partial(self.simulate, tree, judge)
+        return await simulations(self.n, self.parallel, tree.select, simulate)
+
+    async def simulate(self, tree: Tree, judge: Judge, path: list[Node]) -> None:
         """Expand the leaf that ends `path` and pass the best score found up."""
         run, leaf = tree.run, path[-1]
         try:
-            sampled = await run.expand([leaf], n=self.branch, step=True)
-            children = distinct(run, [*tree.kept.get(leaf.id, []), *sampled])
-            await run.score(children)
-            chosen = run.offer(best([*children, *filter(None, [run.incumbent])]))
+            sampled = await run.expand([leaf], n=self.affordable(run), step=True)
+            children = tree.merge(leaf, sampled)
+            await judge(children)
+            self.offer(run, children)
             tree.grow(leaf, children)
-            reached = best(children)
+            # Without a verifier open children are alike; the last one is new, if any is.
+            reached = best(children) if run.verified else children[-1]
             if self.rollout and not reached.terminal:
-                path, [reached] = [*path, reached], await run.expand([reached])
-                await run.score([reached])
-                path[-1].visits += 1
-                run.offer(best([reached, chosen]))
-        except BudgetExhausted:
-            tree.spent = True
-            return
-        tree.backup(leaf, path, reached.score or 0.0)
+                path = [*path, reached]
+                reached.visits += 1
+                [reached] = await run.expand([reached])
+                await judge([reached])
+                self.offer(run, [reached])
+        finally:
+            tree.release(leaf)
+        backup(path, reached.score or 0.0)
+
+    def affordable(self, run: Run) -> int:
+        """Steps to sample at once: fewer where the budget might end before a first solution."""
+        return self.branch if run.trace.finished else max(1, run.affordable(self.branch))
+
+    def offer(self, run: Run, nodes: Sequence[Node]) -> None:
+        """Offer the best node so far; while votes decide, none that would forestall them."""
+        found = best([*nodes, *filter(None, [run.incumbent])])
+        if self.choose == "best" or not found.finished:
+            run.offer(found)
 
 
-@plain(slots=True)
-class Tree:
-    """The statistics of one search: distinct children, and leaves being expanded right now."""
-
-    run: Run
-    exploration: float
-    branch: int
-    kept: dict[NodeId, list[Node]] = state(default_factory=dict[NodeId, list[Node]])
-    taken: set[NodeId] = state(default_factory=set[NodeId])
-    widened: Counter[NodeId] = state(default_factory=Counter[NodeId])
-    spent: bool = False
-
-    def select(self) -> list[Node] | None:
-        """Walk down by UCT to a free leaf and take it; None if there is none now."""
-        path = None if self.spent else self.walk(self.run.trace.root)
-        for node in path or ():
-            node.visits += 1
-        if path:
-            self.taken.add(path[-1].id)
-            self.widened[path[-1].id] += 1
-        return path
-
-    def walk(self, node: Node) -> list[Node] | None:
-        """The path from `node` to the leaf that UCT prefers among those that are free."""
-        free = not node.terminal and node.id not in self.taken
-        if free and self.widened[node.id] < sqrt(max(1, node.visits)):
-            return [node]
-        spread = self.exploration * sqrt(log(node.visits + 1))
-        children = self.kept.get(node.id, [])
-        for child in sorted(children, key=lambda c: uct(c, spread), reverse=True):
-            if below := self.walk(child):
-                return [node, *below]
-        return [node] if free else None
-
-    def grow(self, leaf: Node, children: list[Node]) -> None:
-        """Keep `children` under `leaf`, the new ones worth their own score."""
-        for child in children[len(self.kept.get(leaf.id, [])) :]:
-            child.visits, child.value = 1, child.score or 0.0
-        self.kept[leaf.id] = children
-
-    def backup(self, leaf: Node, path: Sequence[Node], value: float) -> None:
-        """Add the simulation's value along its path and give the leaf back."""
-        self.taken.discard(leaf.id)
-        for node in path:
-            node.value += value
-
-
-def uct(node: Node, spread: float) -> float:
-    """Mean value plus exploration; a visit under way counts as a loss until it ends."""
-    return node.value / node.visits + spread / sqrt(node.visits)
-
-
-async def cancel(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel what still runs and wait for its end, so that nothing outlives the search."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def on_the_way(run: Run, node: Node) -> float:
+    """The mean value of the steps up to `node`; a copy, which was never scored, weighs nothing."""
+    if node.score is None:
+        return 0.0
+    steps = run.trace.path(node)[1:]
+    return fmean(mean(step) if step.visits else step.score or 0.0 for step in steps)

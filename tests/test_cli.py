@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.cli import main
+from reasoner.search.auto import Auto
 
 SCRIPTED = ["--model", "scripted"]
 TINY = ["bench", *SCRIPTED, "--task", "countdown", "--n", "1,2", "--problems", "3"]
@@ -27,11 +28,11 @@ def test_solve_shows_steps_with_scores_and_the_answer(capsys: Captured) -> None:
 
 
 def test_solve_json_is_one_document(capsys: Captured) -> None:
-    command = ["solve", "12+30", *SCRIPTED, "--budget", "tokens=200,seconds=9", "--json"]
+    command = ["solve", "12+30", *SCRIPTED, "--budget", "tokens=400,seconds=9", "--json"]
     assert main(command) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["answer"] == "42" and result["stopped"] == "done"
-    assert result["usage"]["completion_tokens"] <= 200 and result["candidates"]
+    assert result["usage"]["completion_tokens"] <= 400 and result["candidates"]
 
 
 def test_bench_then_plot(tmp_path: Path, capsys: Captured) -> None:
@@ -57,6 +58,24 @@ def test_list(kind: str | None, capsys: Captured) -> None:
     assert all(name in plain for names in found.values() for name in names)
 
 
+def test_fit_auto_resumes_and_writes_a_table_for_auto(tmp_path: Path, capsys: Captured) -> None:
+    out = str(tmp_path / "fit")
+    asked = ["--task", "countdown", "--problems", "6", "--arms", "best-of-n:8,beam:4", "--out", out]
+    assert main(["fit-auto", *SCRIPTED, *asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["problems"] == 6 and told["files"][0] == f"{out}/auto.json"
+    stores = {p.name: p.read_bytes() for p in Path(out).glob("*.jsonl")}
+    assert main(["fit-auto", *SCRIPTED, *asked]) == 0
+    plain = capsys.readouterr().out
+    assert "cross-validated" in plain and "beam:4" in plain and f"{out}/auto.json" in plain
+    assert {p.name: p.read_bytes() for p in Path(out).glob("*.jsonl")} == stores
+    assert len(stores) == 2
+    assert main(["plot", out, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["summary"]
+    assert {"best-of-n", "beam"} <= {point["strategy"] for point in shown}
+    assert Auto(table=f"{out}/auto.json")
+
+
 BAD = {
     "strategy": (["solve", "1+2", *SCRIPTED, "--strategy", "beem"], "did you mean beam"),
     "verifier": (["solve", "1+2", *SCRIPTED, "--verifier", "verdikt"], "did you mean verdict"),
@@ -70,6 +89,10 @@ BAD = {
     "zero": (["bench", "--problems", "0"], "not a positive whole number"),
     "command": (["benhc"], "invalid choice"),
     "nothing": ([], "required"),
+    "arm": (["fit-auto", *SCRIPTED, "--arms", "beam"], "such as beam:8"),
+    "arm name": (["fit-auto", *SCRIPTED, "--arms", "beem:8"], "did you mean beam"),
+    "tolerance": (["fit-auto", "--tolerance", "2"], "not a share from 0 to 1"),
+    "a file for a folder": (["fit-auto", *SCRIPTED, "--out", "auto.json"], "is a folder"),
     "no results": (["plot", "nowhere"], "cannot read nowhere/grid.json"),
 }
 
@@ -100,7 +123,7 @@ def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captur
         assert error.count("\n") == 1 and "is corrupt" in error
 
 
-@pytest.mark.parametrize("command", ["solve", "bench", "list", "plot"])
+@pytest.mark.parametrize("command", ["solve", "bench", "list", "plot", "fit-auto"])
 def test_help_has_an_example(command: str, capsys: Captured) -> None:
     assert main([command, "--help"]) == 0
     assert f"example:\n  reasoner {command}" in capsys.readouterr().out
@@ -121,3 +144,18 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
         out, err = bench.communicate(timeout=10)
     assert bench.returncode == 130 and time.monotonic() - start < 2
     assert out == "" and err == "reasoner: interrupted; what was finished is kept\n"
+
+
+def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
+    out = str(tmp_path / "run")
+    assert main([*TINY, "--out", out, "--search-n", "2,4", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["compare", out, "--n", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {r["cost"] for r in found["rows"]} == {"generated_tokens", "flops"}
+    assert all(Path(f).stat().st_size for f in found["files"])
+    assert main(["compare", out, "--n", "2"]) == 0
+    told = capsys.readouterr().out
+    assert "best-of-n" in told and "\x1b" not in told
+    assert main(["compare", out, "--n", "77"]) == 2
+    assert "name sizes it was run at" in capsys.readouterr().err

@@ -118,8 +118,15 @@ class Checkpoint:
         return list(self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]))
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text that goes on from another; none for an empty one."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False)) if text else []
+        """The tokens of a text that goes on from another; none for an empty one.
+
+        Raises:
+            ConfigError: the model has no token for a part of it.
+        """
+        ids = list[int](self.tokenizer.encode(text, add_special_tokens=False)) if text else []
+        if self.tokenizer.unk_token_id in ids:
+            raise ConfigError(f"{self.info.name!r} has no tokens for all of {text!r}")
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids` without special tokens."""

@@ -23,14 +23,15 @@ Judge = Callable[[Prompt, str], float]
 def add_up(prompt: Prompt, rng: random.Random) -> str:
     """Add the numbers of the problem, one per line, with a slip now and then."""
     numbers = [int(x) for x in re.findall(r"\d+", prompt.problem.prompt)]
-    lines = prompt.text.splitlines()
-    total = int(lines[-1].rpartition("=")[2]) if lines else (numbers or [0])[0]
+    sums = re.findall(r"=(-?\d+)\n", prompt.text)
+    total = int(sums[-1]) if sums else (numbers or [0])[0]
     reply = list[str]()
-    for number in numbers[len(lines) + 1 :]:
+    for number in numbers[len(sums) + 1 :]:
         slip = rng.choice([-10, -1, 1, 10]) if rng.random() < 0.15 else 0
         reply.append(f"{total}+{number}={total + number + slip}\n")
         total += number + slip
-    return "".join(reply) + f"#{total}{END}"
+    half = prompt.text.rpartition("\n")[2]
+    return ("".join(reply) + f"#{total}{END}").removeprefix(half)
 
 
 def doubt(prompt: Prompt, step: str) -> float:

@@ -1,4 +1,4 @@
-"""The command line: solve, bench, list, plot, train."""
+"""The command line: solve, bench, plot, compare, fit-auto, list, train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reasoner.cli.arguments import Parser, bench_arguments, json_argument, solve_arguments
+from reasoner.cli.arguments import (
+    ARMS,
+    Parser,
+    bench_arguments,
+    compare_arguments,
+    fit_arguments,
+    json_argument,
+    solve_arguments,
+)
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
     about,
@@ -107,6 +115,30 @@ def plot(args: argparse.Namespace) -> int:
     return 0
 
 
+def compare(args: argparse.Namespace) -> int:
+    """Compare strategies with best-of-N at equal cost, problem by problem."""
+    from reasoner.benchmarks.comparison import SIZES, comparison
+    from reasoner.benchmarks.grid import Grid
+
+    found = comparison(Grid.load(args.dir), args.dir, args.n or SIZES)
+    print_json(found.as_json()) if args.json else found.show(console())
+    return 0
+
+
+def fit_auto(args: argparse.Namespace) -> int:
+    """Learn which search each difficulty gets, for strategy `auto`."""
+    from reasoner.benchmarks.fitting import arm_grid, fit
+
+    if str(args.out).endswith(".json"):
+        raise ConfigError(f"--out {args.out} is a folder for results; the table is its auto.json")
+    grid = arm_grid(args.arms or ARMS, args.probe, **_setting(args))
+    with stdout_for_json(args.json):
+        interruptible(_bench(args, grid))
+        found = fit(grid, args.out, bins=args.bins, tolerance=args.tolerance)
+    print_json(found.as_json()) if args.json else found.show(console())
+    return 0
+
+
 def list_(args: argparse.Namespace) -> int:
     """Name the components there are."""
     from reasoner import registry
@@ -174,17 +206,28 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
 
 
 def _grid(args: argparse.Namespace) -> Grid:
+    from reasoner.benchmarks.grid import Grid
+
+    chosen: dict[str, Any] = {
+        "strategies": args.strategy,
+        "ns": args.n and sorted(set(args.n)),
+        "search_ns": args.search_n or (() if args.n else None),
+        "budgets": args.budget,
+    }
+    return Grid(**{k: v for k, v in chosen.items() if v is not None}, **_setting(args))
+
+
+def _setting(args: argparse.Namespace) -> dict[str, Any]:
+    """What every experiment of a grid has in common, defaults left out."""
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
     from reasoner.benchmarks.grid import Grid
     from reasoner.registry import tasks
 
+    names = args.task or Grid().tasks
     chosen: dict[str, Any] = {
-        "tasks": args.task,
-        "strategies": args.strategy,
-        "ns": args.n and sorted(set(args.n)),
-        "search_ns": () if args.n else None,
-        "budgets": args.budget,
+        "tasks": names,
+        "sampling": {name: tasks.make(name).sampling for name in names},
         "problems": args.problems,
         "model": args.model,
         "weights": "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser()),
@@ -192,9 +235,7 @@ def _grid(args: argparse.Namespace) -> Grid:
         "verifier": args.verifier,
         "seed": args.seed,
     }
-    grid = Grid(**{k: v for k, v in chosen.items() if v is not None})
-    drawn = {name: tasks.make(name).sampling for name in grid.tasks}
-    return grid.model_copy(update={"sampling": drawn})
+    return {k: v for k, v in chosen.items() if v is not None}
 
 
 def _backend(args: argparse.Namespace) -> dict[str, Any]:
@@ -246,6 +287,8 @@ def _parser(argv: Sequence[str]) -> Parser:
         add("solve", solve, "reasoner solve 'cd:12,3,25,7,4=306' --strategy beam --n 16")
     )
     bench_arguments(add("bench", bench, "reasoner bench --task dagmath --n 1,4,16 --out runs/mine"))
+    compare_arguments(add("compare", compare, "reasoner compare runs/mine --n 4,16"))
+    fit_arguments(add("fit-auto", fit_auto, "reasoner fit-auto --problems 200 --out runs/fit-auto"))
     listing = add("list", list_, "reasoner list strategies")
     listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
     plotting = add("plot", plot, "reasoner plot runs/mine")

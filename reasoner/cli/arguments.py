@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
+ARMS = ("best-of-n:16", "best-of-n:64", "beam:8", "beam:16", "mcts:16", "rebase:16")
+
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
@@ -35,6 +37,10 @@ def bench_arguments(parser: Parser) -> None:
         "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
     )
     parser.add_argument(
+        "--search-n", type=_sizes, action="extend",
+        help="sizes of what runs anew for each (default: those of --n; without, 4,8,16)",
+    )  # fmt: skip
+    parser.add_argument(
         "--budget", type=_budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip
@@ -44,6 +50,43 @@ def bench_arguments(parser: Parser) -> None:
         "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
     )
     _common_arguments(parser)
+
+
+def fit_arguments(parser: Parser) -> None:
+    """What `fit-auto` takes."""
+    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
+    parser.add_argument(
+        "--arms", type=_names, action="extend", metavar="NAME:N,...",
+        help=f"what a problem may get after the probe (default: {','.join(ARMS)})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--probe", type=_positive, default=4, help="samples that tell the difficulty (default: 4)"
+    )
+    parser.add_argument(
+        "--bins", type=_positive, default=5, help="kinds of difficulty (default: 5)"
+    )
+    parser.add_argument(
+        "--tolerance", type=_share, default=0.01,
+        help="accuracy a cheaper arm may lose (default: 0.01)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--problems", type=_positive, default=200, help="dev problems per task (default: 200)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/fit-auto"), metavar="DIR")
+    parser.add_argument(
+        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
+    )
+    _common_arguments(parser)
+
+
+def compare_arguments(parser: Parser) -> None:
+    """What `compare` takes."""
+    parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument(
+        "--n", type=_sizes, action="extend",
+        help="compare at what best-of-N costs at these sizes (default: 4,16,64)",
+    )  # fmt: skip
+    json_argument(parser)
 
 
 def _common_arguments(parser: Parser) -> None:
@@ -64,6 +107,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
+    return share
 
 
 def _sizes(text: str) -> list[int]:

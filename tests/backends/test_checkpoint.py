@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.backends.checkpoint import Checkpoint, fingerprint
+from reasoner.errors import ConfigError
 from reasoner.train.vocabulary import ENDINGS
 from tests import models
 
@@ -55,3 +56,10 @@ def test_a_fingerprint_tells_weights_apart(tmp_path: Path) -> None:
     assert fingerprint(tmp_path) == one != ""
     (tmp_path / "model.safetensors").write_bytes(b"two")
     assert fingerprint(tmp_path) != one
+
+
+def test_text_without_tokens_is_refused_not_garbled(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(models.qwen3(tmp_path)))
+    assert len(checkpoint.encode("a=12\n")) == 5
+    with pytest.raises(ConfigError, match="no tokens for all of 'Wait'"):
+        checkpoint.encode("Wait")

@@ -19,11 +19,13 @@ import pytest
 
 from reasoner.backends.openai import OpenAI
 from reasoner.errors import BackendError, ConfigError
+from reasoner.registry import strategies
 from reasoner.search.best_of_n import BestOfN
 from reasoner.search.majority import Majority
 from reasoner.solving import solve
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
 from tests import models
+from tests.engines import conforms, given_up, spent
 
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
 Reply = Callable[[httpx.Request], httpx.Response]
@@ -180,6 +182,18 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) ->
     pytest.fail(f"vllm serve did not come up:\n{log()[-2000:]}")
 
 
+def decoded(url: str) -> int:
+    """Tokens the server says it has decoded, once nothing runs any more."""
+    for _ in range(100):
+        lines = httpx.get(url.removesuffix("/v1") + "/metrics").text.splitlines()
+        told = {name.partition("{")[0]: float(x) for name, _, x in (x.rpartition(" ") for x in lines)
+                if name.startswith("vllm:")}  # fmt: skip
+        if told["vllm:num_requests_running"] == told["vllm:num_requests_waiting"] == 0:
+            return int(told["vllm:generation_tokens_total"])
+        time.sleep(0.02)
+    pytest.fail("the server is still busy")
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 class TestServed:
@@ -202,6 +216,16 @@ class TestServed:
         drawn = sum(len(n.completion.token_ids) for n in result.trace if n.completion)
         assert result.usage.completion_tokens == drawn
         await backend.aclose()
+
+    @pytest.mark.parametrize("name", strategies.names())
+    async def test_strategy(self, served: str, tiny: Path, name: str) -> None:
+        """It ends within its budget, counts what the server counts, and nothing runs on."""
+        backend = OpenAI("tiny", base_url=served, verdicts=tiny)
+        before = decoded(served)
+        results = await conforms(name, backend, times=1)
+        await backend.aclose()
+        more = decoded(served) - before - spent(results).completion_tokens
+        assert 0 <= more <= 16 * given_up(results)
 
     async def test_verdicts_come_with_the_tokens(self, served: str, tiny: Path) -> None:
         from reasoner.verifiers.verdict import Verdict

@@ -12,13 +12,12 @@ import pytest
 import pytest_asyncio
 
 from reasoner.backends.vllm import VLLM
-from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.registry import strategies
-from reasoner.solving import solve
 from reasoner.types import Finish, Problem, Prompt, Sampling, Usage
-from reasoner.verifiers.verdict import Verdict
 from tests import models
+from tests.engines import PROBLEM as TEXT
+from tests.engines import conforms, given_up, spent
 
 pytest.importorskip("vllm")
 pytestmark = [
@@ -29,7 +28,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n")
+PROBLEM = Problem("p", TEXT)
 LONG = Problem("long", "1" * 600)
 
 
@@ -98,20 +97,17 @@ async def test_short_problems_hit_the_prefix_cache(engine: VLLM) -> None:
 
 
 @pytest.mark.parametrize("name", strategies.names())
-async def test_the_ledger_equals_the_engines_own_counts(engine: VLLM, name: str) -> None:
+async def test_strategy(engine: VLLM, name: str) -> None:
+    """It ends within its budget, its ledger equals the engine's own counts, and nothing runs on."""
+    running: Any = await engine.start()
     before = counted()
-    results = await asyncio.gather(*(
-        solve(
-            Problem(f"{name}-{i}", PROBLEM.prompt), strategies.make(name, n=6), engine, Verdict(),
-            sampling=Sampling(max_tokens=60, stop=("\n",)), budget=Budget(tokens=600), seed=i,
-        )
-        for i in range(3)
-    ))  # fmt: skip
-    spent = sum((r.usage for r in results), Usage())
-    after = counted()
-    assert spent.prompt_tokens == after.prompt_tokens - before.prompt_tokens
-    assert spent.cached_tokens == after.cached_tokens - before.cached_tokens
-    assert spent.completion_tokens == after.completion_tokens - before.completion_tokens
+    results = await conforms(name, engine, times=2)
+    assert not running.output_processor.has_unfinished_requests()
+    told, after, late = spent(results), counted(), given_up(results)
+    assert told.prompt_tokens == after.prompt_tokens - before.prompt_tokens
+    assert told.cached_tokens == after.cached_tokens - before.cached_tokens
+    decoded = after.completion_tokens - before.completion_tokens
+    assert told.completion_tokens <= decoded <= told.completion_tokens + 2 * late
 
 
 async def test_cancelling_aborts_in_the_engine(engine: VLLM) -> None:

@@ -1,5 +1,7 @@
 """A strategy from another package: one file and two lines of TOML."""
 
+from typing import ClassVar
+
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
@@ -12,6 +14,7 @@ class Patience:
     """Sample one solution at a time until `n` in a row did not improve on the best."""
 
     n: PositiveInt = 4
+    stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
         """Sample, score, keep the best, count the disappointments."""

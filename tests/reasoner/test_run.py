@@ -169,3 +169,10 @@ async def test_offers_in_a_share_are_its_own() -> None:
     part.offer(node)
     assert run.incumbent is None
     assert run.conclude() is node  # finished solutions belong to the whole tree
+
+
+@pytest.mark.parametrize(("tokens", "clipped"), [(8, True), (15, False)])
+async def test_a_solution_the_budget_cut_short_is_told(tokens: int, clipped: bool) -> None:
+    run = started(exact(), Budget(tokens=tokens))
+    await run.expand([run.trace.root])
+    assert run.clipped is clipped

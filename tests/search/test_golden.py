@@ -16,6 +16,17 @@ import pytest
 from reasoner.backends.scripted import END, Scripted
 from reasoner.run import Strategy
 from reasoner.search import MCTS, Beam
+from reasoner.search.ab_mcts import ABMCTS
+from reasoner.search.best_first import BestFirst
+from reasoner.search.dvts import DVTS
+from reasoner.search.particle import Particle
+from reasoner.search.particle_gibbs import ParticleGibbs
+from reasoner.search.rebase import Rebase
+from reasoner.search.revise import Revise
+from reasoner.search.rstar import RStar
+from reasoner.search.speculative_rejection import SpeculativeRejection
+from reasoner.search.tot_bfs import TotBFS
+from reasoner.search.tot_dfs import TotDFS
 from reasoner.solving import solve
 from reasoner.trace import Node, Trace
 from reasoner.types import Problem, Prompt, Sampling
@@ -44,8 +55,22 @@ def tree(trace: Trace, node: Node) -> dict[str, Any]:
     ("name", "strategy"),
     [
         ("beam", Beam(n=4, branch=2)),
+        ("beam-lookahead", Beam(n=4, branch=2, lookahead=1)),
+        ("dvts", DVTS(n=4, branch=2)),
+        ("rebase", Rebase(n=4)),
+        ("particle", Particle(n=4, ess=1.0)),
+        ("particle-gibbs", ParticleGibbs(n=4, ess=1.0)),
+        ("best-first", BestFirst(n=5, branch=2)),
         ("mcts", MCTS(n=4, branch=2, parallel=1)),
         ("mcts-parallel", MCTS(n=6, branch=2, parallel=3, rollout=False)),
+        ("mcts-puct", MCTS(n=4, branch=2, parallel=1, select="puct", widening=0.8)),
+        ("ab-mcts", ABMCTS(n=5, parallel=1)),
+        ("ab-mcts-gaussian", ABMCTS(n=5, prior="gaussian", parallel=2, rollout=False)),
+        ("rstar", RStar(n=2, branch=2, parallel=1, checks=2)),
+        ("tot-bfs", TotBFS(n=2, branch=3)),
+        ("tot-dfs", TotDFS(n=2, branch=2, threshold=0.4)),
+        ("revise", Revise(n=6, length=2)),
+        ("speculative-rejection", SpeculativeRejection(n=4, tokens=2)),
     ],
 )
 async def test_tree(name: str, strategy: Strategy) -> None:

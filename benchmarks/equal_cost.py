@@ -1,0 +1,161 @@
+"""Strategies at equal cost, problem by problem: what each gains on best-of-N."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reasoner.benchmarks.curves import RESAMPLES, Outcome, interval, outcomes
+from reasoner.benchmarks.estimators import Floats
+from reasoner.benchmarks.grid import BEST, COVERAGE, Grid
+from reasoner.benchmarks.spec import Frozen
+from reasoner.errors import ConfigError
+
+COSTS = ("generated_tokens", "flops")
+SIZES = (4, 16, 64)
+"""Budgets by default: what best-of-N costs at these sizes."""
+
+
+class Row(Frozen):
+    """One strategy on one task at one budget; `gain` is its accuracy less best-of-N's.
+
+    `spent` is below `budget` where a strategy stops early or was run in no larger size. `sizes` are
+    the one or two that it was run in and that the budget lies between.
+    """
+
+    task: str
+    cost: str
+    budget: float
+    strategy: str
+    verifier: str | None
+    problems: int
+    sizes: tuple[int, ...]
+    spent: float
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One strategy's sizes on one task: mean costs, rising, and values of shape (sizes, problems)."""
+
+    strategy: str
+    verifier: str | None
+    sizes: tuple[int, ...]
+    costs: Floats
+    values: Floats
+
+    def at(self, budget: float) -> Share | None:
+        """The strategy at a mean cost of `budget`; None where its smallest size costs more.
+
+        Between two sizes some problems are given the one and some the other, so many that the mean
+        cost is the budget: each problem's value is then the same mean of its two values.
+        """
+        if budget < self.costs[0]:
+            return None
+        below = int(np.searchsorted(self.costs, budget, side="right")) - 1
+        if below == len(self.costs) - 1:
+            return Share(self.sizes[below:], float(self.costs[below]), self.values[below])
+        low, high = self.costs[below : below + 2]
+        share = (budget - low) / (high - low)
+        mixed = (1 - share) * self.values[below] + share * self.values[below + 1]
+        return Share(self.sizes[below : below + 2], budget, mixed)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a curve is worth at one cost."""
+
+    sizes: tuple[int, ...]
+    spent: float
+    values: Floats
+
+
+def compare(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> list[Row]:
+    """Every strategy of `grid` against best-of-N, at the costs of best-of-N at `sizes`.
+
+    Raises:
+        ConfigError: there is no best-of-N to compare with.
+    """
+    return [row for task in grid.tasks for row in _task(grid, task, out, sizes)]
+
+
+def paired(values: Floats, reference: Floats, seed: int = 0) -> tuple[float, float, float]:
+    """The mean difference over problems with its 95 % bootstrap interval."""
+    difference = values - reference
+    size = len(difference)
+    counts = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), RESAMPLES)
+    low, high = np.quantile(counts @ difference / size, (0.025, 0.975))
+    return float(difference.mean()), float(low), float(high)
+
+
+def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
+    """Outcomes by strategy; a size that costs more than a larger one does is left out."""
+    made = list[Curve]()
+    for name in dict.fromkeys(o.spec.strategy for o in found if o.spec.budget is None):
+        line = [o for o in found if o.spec.strategy == name and o.spec.budget is None]
+        made.append(_curve(sorted(line, key=lambda o: _mean(o, cost)), cost))
+    return made
+
+
+def _task(grid: Grid, task: str, out: Path, sizes: Sequence[int]) -> Iterator[Row]:
+    found = list(outcomes(grid, task, out))
+    for cost in COSTS:
+        lines = {c.strategy: c for c in curves(found, cost)}
+        if BEST not in lines:
+            raise ConfigError(
+                f"{out} has no {BEST} on {task} to compare with; add --strategy {BEST}"
+            )
+        best = lines[BEST]
+        for size in (s for s in sizes if s in best.sizes):
+            budget = float(best.costs[best.sizes.index(size)])
+            for line in lines.values():
+                if line.strategy != COVERAGE and (share := line.at(budget)):
+                    yield _row(task, cost, budget, line, share, best)
+
+
+def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: Curve) -> Row:
+    reference = best.at(budget)
+    assert reference is not None, "the budget is one of best-of-N's own costs"
+    gain, gain_low, gain_high = paired(share.values, reference.values)
+    low, high = interval(share.values)
+    return Row(
+        task=task,
+        cost=cost,
+        budget=budget,
+        strategy=line.strategy,
+        verifier=line.verifier,
+        problems=len(share.values),
+        sizes=share.sizes,
+        spent=share.spent,
+        accuracy=float(share.values.mean()),
+        ci_low=low,
+        ci_high=high,
+        gain=gain,
+        gain_low=gain_low,
+        gain_high=gain_high,
+    )
+
+
+def _curve(line: Sequence[Outcome], cost: str) -> Curve:
+    costs = np.array([_mean(o, cost) for o in line])
+    rising = np.concatenate([[True], costs[1:] > costs[:-1]])
+    kept = [o for o, keep in zip(line, rising, strict=True) if keep]
+    return Curve(
+        strategy=line[0].spec.strategy,
+        verifier=line[0].spec.verifier,
+        sizes=tuple(o.spec.n for o in kept),
+        costs=costs[rising],
+        values=np.array([o.values for o in kept]),
+    )
+
+
+def _mean(outcome: Outcome, cost: str) -> float:
+    return float(np.mean([getattr(s, cost) for s in outcome.spends]))

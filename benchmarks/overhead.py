@@ -1,0 +1,154 @@
+"""What a search costs of our own CPU per node of its tree, and whether that grows with the tree.
+
+    python -m reasoner.benchmarks.overhead [STRATEGY ...] [--nodes 10000] [--json]
+
+The model is scripted, so nearly all the time is ours; what the script itself takes is measured by
+asking it the same again with no search around it, and subtracted. Every strategy gets the size `n`
+at which its tree has at least the nodes asked for, and a tenth of them; the ratio of the two costs
+is near 1 where the cost is linear. A tree that does not grow with `n` is measured as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import asdict, dataclass
+from string import ascii_lowercase
+from typing import Any, TypeVar
+
+from reasoner.backends.scripted import END, Scripted
+from reasoner.base import Halt
+from reasoner.events import Result
+from reasoner.registry import strategies
+from reasoner.run import Strategy
+from reasoner.solving import solve
+from reasoner.types import Generation, Problem, Prompt, Sampling
+from reasoner.verifiers.verdict import Verdict
+
+T = TypeVar("T")
+
+PROBLEM = Problem("overhead", "?")
+STEPS = 8
+SAMPLING = Sampling(stop=("\n",), max_tokens=16 * STEPS)
+FLAT = 64
+"""The size from which a tree that does not grow with `n` is taken not to."""
+PAIRS = [a + b + "\n" for a in ascii_lowercase for b in ascii_lowercase]
+
+
+def letters(prompt: Prompt, rng: random.Random) -> str:
+    """Two letters a step and any number in the end: branches differ, and votes do not agree."""
+    lines = range(prompt.text.count("\n"), STEPS - 1)
+    return "".join(rng.choice(PAIRS) for _ in lines) + f"#{rng.random()}"[:9] + END
+
+
+def coin(_: Prompt, step: str) -> float:
+    """A verdict that depends on the step alone."""
+    return 0.2 + 0.6 * (sum(map(ord, step[-3:])) % 64) / 64
+
+
+class Recorder(Scripted):
+    """Keeps every request, so that it can be made again."""
+
+    def __init__(self) -> None:
+        super().__init__(reply=letters, judge=coin)
+        self.calls = list[Callable[[], Awaitable[Generation]]]()
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        again = super().generate
+        self.calls.append(lambda: again(prompt, sampling))
+        return await again(prompt, sampling)
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        again = super().watch
+        self.calls.append(lambda: again(prompt, sampling, never))
+        return await again(prompt, sampling, halt)
+
+    async def repeat(self) -> None:
+        """Answer all of it once more."""
+        for call in self.calls:
+            await call()
+
+
+def never(_: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of our own CPU per node, in a tree of `nodes`."""
+
+    n: int
+    nodes: int
+    ms: float
+
+
+def measure(strategy: Strategy, n: int) -> Cost:
+    """Search once, and subtract what the script takes for the same requests."""
+    backend = Recorder()
+    result, whole = clock(search(strategy, backend))
+    _, script = clock(backend.repeat())
+    nodes = len(result.trace) - 1
+    return Cost(n, nodes, 1000 * max(0.0, whole - script) / max(1, nodes))
+
+
+def search(strategy: Strategy, backend: Scripted) -> Coroutine[Any, Any, Result]:
+    return solve(PROBLEM, strategy, backend, Verdict("last"), sampling=SAMPLING)
+
+
+def clock(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
+    """What `work` gives, and the CPU seconds it takes."""
+    started = time.process_time()
+    done = asyncio.run(work)
+    return done, time.process_time() - started
+
+
+def grown(name: str, nodes: int, n: int = 1) -> Cost:
+    """The cost in the first size, from `n` by doubling, whose tree has as many nodes as asked for."""
+    before, cost = 0, measure(strategies.make(name, n=n), n)
+    while cost.nodes < nodes and (cost.nodes > before or n < FLAT):
+        before, n = cost.nodes, 2 * n
+        cost = measure(strategies.make(name, n=n), n)
+    again = measure(strategies.make(name, n=n), n)
+    return min(cost, again, key=lambda c: c.ms)
+
+
+def compare(name: str, nodes: int) -> dict[str, Any]:
+    """Cost per node in a small tree and in one ten times as large."""
+    small = grown(name, nodes // 10)
+    large = grown(name, nodes, 4 * small.n)
+    grew = large.nodes > 4 * small.nodes
+    return {
+        "strategy": name,
+        **{f"small_{k}": v for k, v in asdict(small).items()},
+        **{f"large_{k}": v for k, v in asdict(large).items()},
+        "ratio": large.ms / small.ms if grew and small.ms else None,
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table."""
+    ratio = "" if row["ratio"] is None else f"{row['ratio']:6.2f}"
+    sizes = "".join(f"{row[f'{s}_nodes']:>8,} {row[f'{s}_ms']:>8.3f}" for s in ("small", "large"))
+    return f"{row['strategy']:24}{sizes}{ratio}"
+
+
+def main() -> None:
+    """Measure, and print a table or JSON lines."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("strategy", nargs="*", help="names; all by default")
+    parser.add_argument("--nodes", type=int, default=10_000)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if not args.json:
+        print(f"{'':24}{'nodes':>8} {'ms/node':>8}{'nodes':>8} {'ms/node':>8} ratio")
+    for name in args.strategy or strategies.names():
+        row = compare(name, args.nodes)
+        print(json.dumps(row) if args.json else line(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

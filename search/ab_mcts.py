@@ -1,0 +1,169 @@
+"""AB-MCTS: Thompson sampling decides between going wider and going deeper."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass as plain
+from dataclasses import field as state
+from functools import partial
+from itertools import pairwise
+from math import sqrt
+from random import Random
+from typing import Literal
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best
+from reasoner.search.tree import backup, simulations
+from reasoner.trace import Node
+from reasoner.types import NodeId
+
+WIDEST = 32
+"""Children that are drawn for at a node; of more, those with the lowest means drop out."""
+
+
+@dataclass(frozen=True)
+class ABMCTS:
+    """Adaptive branching MCTS with node aggregation (AB-MCTS-A; Inoue et al., 2025, 2503.04412).
+
+    At every node one draw from each of two posteriors decides between a new child (GEN) and an old
+    one (CONT), and a draw from each child's posterior which one. A child is one more step of the
+    solution; with `rollout` it is followed to the end, and the score of that solution is observed
+    all along the path, else the score of the step. `prior` is Jeffreys' Beta or the paper's
+    normal-inverse-gamma. Up to `parallel` of the `n` simulations run at once; one under way counts
+    as a score of 0.
+    """
+
+    n: PositiveInt = 64
+    prior: Literal["beta", "gaussian"] = "beta"
+    parallel: PositiveInt = 8
+    rollout: bool = True
+
+    async def search(self, run: Run) -> Node:
+        """Simulate until `n` or the budget is spent."""
+        forest = Forest(run, DRAWS[self.prior])
+        await simulations(self.n, self.parallel, forest.select, partial(self.simulate, forest))
+        if not run.incumbent:
+            raise BudgetExhausted("no step could be sampled")
+        return run.incumbent
+
+    async def simulate(self, forest: "Forest", path: Sequence[Node]) -> None:
+        """Sample a child of the node that ends `path` and observe what it comes to."""
+        run, leaf = forest.run, path[-1]
+        [sampled] = await run.expand([leaf], step=True)
+        child = reached = forest.known(leaf, sampled)
+        run.offer(run.incumbent or child)
+        if self.rollout and not child.terminal:
+            [reached] = await run.expand([child])
+        await run.score([reached])
+        run.offer(best([reached, *filter(None, [run.incumbent])]))
+        forest.observe(path, child, reached.score or 0.0)
+
+
+@plain(slots=True)
+class Arm:
+    """Scores observed of one choice; a visit counts when it starts, its score when it ends."""
+
+    visits: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        return self.total / max(1, self.visits)
+
+    def observe(self, score: float) -> None:
+        self.total += score
+        self.squares += score * score
+
+
+Draw = Callable[[Arm, Random], float]
+
+
+def beta(arm: Arm, rng: Random) -> float:
+    """A draw from the posterior of the mean under Jeffreys' prior, Beta(1/2, 1/2)."""
+    return rng.betavariate(0.5 + arm.total, 0.5 + arm.visits - arm.total)
+
+
+def gaussian(arm: Arm, rng: Random) -> float:
+    """A draw from the posterior of the mean under a normal-inverse-gamma prior.
+
+    The prior is the paper's: mean 0 and variance 0.1, worth one observation each.
+    """
+    n, mean = arm.visits, arm.mean
+    about_prior = n / (1 + n) * mean * mean
+    scale = 0.1 + max(0.0, arm.squares - n * mean * mean) + about_prior
+    variance = scale / 2 / max(rng.gammavariate((1 + n) / 2, 1.0), 1e-300)
+    return rng.gauss(arm.total / (1 + n), sqrt(variance / (1 + n)))
+
+
+DRAWS: dict[str, Draw] = {"beta": beta, "gaussian": gaussian}
+
+
+@plain(slots=True)
+class Fork:
+    """What is known at one node: of new children, of old ones together, and of each open one."""
+
+    new: Arm = state(default_factory=Arm)
+    old: Arm = state(default_factory=Arm)
+    children: dict[str, Node] = state(default_factory=dict[str, Node])
+    """Every child, by its text."""
+    open: dict[NodeId, Arm] = state(default_factory=dict[NodeId, Arm])
+
+
+@plain(slots=True)
+class Forest:
+    """The forks of one search."""
+
+    run: Run
+    draw: Draw
+    forks: dict[NodeId, Fork] = state(default_factory=dict[NodeId, Fork])
+
+    def select(self) -> list[Node]:
+        """Walk down, a draw at a time, to the node that gets a child; what is passed is visited."""
+        path = [self.run.trace.root]
+        while child := self.choose(fork := self.fork(path[-1])):
+            fork.old.visits += 1
+            fork.open[child.id].visits += 1
+            path.append(child)
+        fork.new.visits += 1
+        return path
+
+    def choose(self, fork: Fork) -> Node | None:
+        """An open child, or None for a new one."""
+        rng = self.run.rng
+        if not fork.open or self.draw(fork.new, rng) >= self.draw(fork.old, rng):
+            return None
+        chosen = max(fork.open, key=lambda id: self.draw(fork.open[id], rng))
+        return self.run.trace[chosen]
+
+    def fork(self, node: Node) -> Fork:
+        return self.forks.setdefault(node.id, Fork())
+
+    def known(self, parent: Node, child: Node) -> Node:
+        """The child of `parent` that `child` is a copy of: itself, if it is the first."""
+        text = child.completion.text if child.completion else ""
+        return self.fork(parent).children.setdefault(text, child)
+
+    def observe(self, path: Sequence[Node], child: Node, score: float) -> None:
+        """Tell every choice along `path`, and the new `child`, what they came to."""
+        for node, passed in pairwise(path):
+            fork = self.fork(node)
+            fork.old.observe(score)
+            if arm := fork.open.get(passed.id):
+                arm.observe(score)
+        for node in (*path, child):
+            node.visits += 1
+        backup((*path, child), score)
+        fork = self.fork(path[-1])
+        fork.new.observe(score)
+        if not child.terminal:
+            self.welcome(fork, child, score)
+
+    def welcome(self, fork: Fork, child: Node, score: float) -> None:
+        """Open `child` with its first score, or add one to those it has."""
+        arm = fork.open.setdefault(child.id, Arm())
+        arm.visits += 1
+        arm.observe(score)
+        if len(fork.open) > WIDEST:
+            del fork.open[min(fork.open, key=lambda id: fork.open[id].mean)]

@@ -1,0 +1,73 @@
+"""Adaptive-Consistency: a majority vote that ends as soon as its outcome is clear."""
+
+from collections.abc import Coroutine
+from contextlib import aclosing
+from functools import partial
+from math import exp, lgamma, log
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.common import vote
+from reasoner.search.poll import Poll, samples
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class AdaptiveMajority:
+    """Sample until the leading answer beats the runner-up with probability above `threshold`.
+
+    Adaptive-Consistency (Aggarwal et al., 2023, arXiv 2305.11860), with their Beta criterion, up to
+    `n` samples; it also ends when the runner-up can no longer catch up. Up to `parallel` samples run
+    at once, but never more than it takes to end if all of them vote for the leader: so exactly those
+    are drawn that would be drawn one at a time, and none is in vain.
+    """
+
+    n: PositiveInt = 40
+    threshold: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    parallel: PositiveInt = 8
+    verified: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
+
+    async def search(self, run: Run) -> Node:
+        """Sample and count until the vote is settled."""
+        run.decide = partial(vote, run)
+        poll = Poll(run)
+
+        def draw() -> Coroutine[Any, Any, list[Node]]:
+            return run.expand([run.trace.root])
+
+        def more(running: int) -> bool:
+            left = self.n - poll.size - running
+            first, second = map(int, poll.lead)
+            return left > 0 and not self.settled(first + running, second, left)
+
+        async with aclosing(samples(draw, more, self.parallel)) as arriving:
+            async for node in arriving:
+                poll.add(node)
+                run.offer(poll.chosen())
+        return poll.chosen()
+
+    def settled(self, first: int, second: int, left: int) -> bool:
+        """Whether the `left` samples are not worth drawing."""
+        return first - second > left or lead_probability(first, second) > self.threshold
+
+
+def lead_probability(first: int, second: int) -> float:
+    """The probability that an answer with `first` votes is the likelier of two.
+
+    The mass of Beta(first + 1, second + 1) above one half, which is the chance of more than
+    `second` heads in `first + second + 1` tosses of a coin.
+    """
+    tosses = first + second + 1
+    ways = lgamma(tosses + 1) - lgamma(second + 1) - lgamma(first + 2)
+    term = exp(ways - tosses * log(2))  # Exactly `second` heads.
+    tail = 0.0
+    for heads in range(second, -1, -1):
+        tail += term
+        term *= heads / (tosses - heads + 1)
+        if term < 1e-17:
+            break
+    return 1.0 - tail

@@ -1,0 +1,113 @@
+"""Best-first search: always continue the best step found so far, wherever it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass as plain
+from dataclasses import field as state
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best
+from reasoner.search.common import by_score
+from reasoner.search.siblings import Siblings
+from reasoner.search.tree import simulations
+from reasoner.trace import Node
+
+Entry = tuple[float, int, int, Node]
+
+
+@dataclass(frozen=True)
+class BestFirst:
+    """Expand the best-scored open node into `branch` steps, `n` times (Koh et al., 2024).
+
+    The search of arXiv 2407.01476, with a verifier's score as the value. `n` expansions sample
+    `n * branch` steps: as many as `n` solutions have where a solution has `branch` steps. Equal
+    scores are explored deepest first. Up to `parallel` expansions run at once, each blind to what
+    the others find. Should nothing have finished when the expansions are spent, or the budget but
+    for one solution, the best open node is continued to the end.
+    """
+
+    n: PositiveInt = 64
+    branch: PositiveInt = 4
+    parallel: PositiveInt = 1
+
+    async def search(self, run: Run) -> Node:
+        """Expand until `n` or the budget is spent."""
+        frontier = Frontier(run, Siblings(run), self.branch)
+        frontier.open([run.trace.root])
+        while True:
+            left = self.n - frontier.taken
+            await simulations(left, self.parallel, frontier.take, frontier.expand)
+            if frontier.ended:
+                break
+            await frontier.end()
+        if not run.incumbent:
+            raise BudgetExhausted("no step could be sampled")
+        return run.incumbent
+
+
+@plain(slots=True)
+class Frontier:
+    """The open nodes, best first, and those already expanded."""
+
+    run: Run
+    siblings: Siblings
+    branch: int
+    heap: list[Entry] = state(default_factory=list[Entry])
+    expanded: list[Entry] = state(default_factory=list[Entry])
+    order: "count[int]" = state(default_factory=count)
+    taken: int = 0
+    running: int = 0
+    ended: bool = False
+    """Whether a solution has ended, or one was sampled to the end, whatever came of it."""
+
+    def take(self) -> tuple[Node, int] | None:
+        """The best open node and how many steps to sample there; None if it must wait."""
+        branch = self.affordable()
+        if not branch or not (self.heap or not self.running):
+            return None
+        self.taken += 1
+        self.running += 1
+        return self.pop(), branch
+
+    def affordable(self) -> int:
+        """Steps to sample at once: until a solution has ended, the budget for one is kept."""
+        if self.ended:
+            return self.branch
+        kept = 1 + self.running * self.branch
+        return max(0, self.run.affordable(kept + self.branch) - kept)
+
+    async def expand(self, taken: tuple[Node, int]) -> None:
+        """Sample and score the next steps of a node, and open those that are new."""
+        node, branch = taken
+        try:
+            await self.add(await self.run.expand([node], n=branch, step=True))
+        finally:
+            self.running -= 1
+
+    async def end(self) -> None:
+        """Continue the best open node to the end."""
+        self.ended = True
+        await self.add(await self.run.expand([self.pop()]))
+
+    async def add(self, children: Sequence[Node]) -> None:
+        firsts = await self.siblings.merge(children)
+        new = [c for c, first in zip(children, firsts, strict=True) if c is first]
+        self.open([c for c in new if not c.terminal])
+        self.ended |= any(c.finished for c in children)
+        self.run.offer(best([*filter(None, [self.run.incumbent]), *children]))
+
+    def open(self, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            heappush(self.heap, (-by_score(node), -node.depth, next(self.order), node))
+
+    def pop(self) -> Node:
+        """The best open node; where none is left, all may be expanded once more."""
+        if not self.heap:
+            self.heap, self.expanded = self.expanded, []
+            heapify(self.heap)
+        self.expanded.append(heappop(self.heap))
+        return self.expanded[-1][-1]

@@ -1,0 +1,66 @@
+"""Budget forcing: one chain of thought, made longer or cut short by hand."""
+
+from math import inf
+from typing import ClassVar
+
+from pydantic import NonNegativeFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class BudgetForcing:
+    """Make a model think on where it would end, or answer where it would think on (s1).
+
+    Budget forcing (Muennighoff et al., 2025, arXiv 2501.19393). Up to `n` times, the model's end is
+    replaced by `wait`; with a `minimum`, only while the chain is shorter than that many tokens.
+    At `maximum` tokens thinking is cut, and `final` makes it answer. A reasoning model's answer,
+    from the mark `end` (such as `</think>`) on, goes with its end. Temperature zero is the paper's.
+    """
+
+    n: PositiveInt = 2
+    minimum: PositiveInt | None = None
+    maximum: PositiveInt | None = None
+    wait: str = "Wait"
+    final: str = "\n\nFinal Answer:"
+    end: str = ""
+    temperature: NonNegativeFloat | None = 0.0
+    verified: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
+
+    async def search(self, run: Run) -> Node:
+        """Think, be told to wait, think on; the latest answer counts."""
+        node = await self.think(run, run.trace.root)
+        for _ in range(self.n):
+            if not node.finished or node.length >= min(self.minimum or inf, self.maximum or inf):
+                break
+            node = self.extend(run, node)
+            if full(run, node):
+                break
+            node = await self.think(run, node)
+        return run.incumbent or node
+
+    async def think(self, run: Run, node: Node) -> Node:
+        """Go on from `node` until the model ends or is made to answer."""
+        left = None if self.maximum is None else max(0, self.maximum - node.length)
+        if left != 0:
+            [node] = await run.expand([node], tokens=left, temperature=self.temperature)
+        if not node.terminal:
+            node = run.write(node, self.final)
+            if not full(run, node):
+                [node] = await run.expand([node], temperature=self.temperature)
+        return run.offer(node) if node.finished or not run.incumbent else node
+
+    def extend(self, run: Run, node: Node) -> Node:
+        """The chain with `wait` in place of its end, and of its answer where that is marked."""
+        text, parent = node.completion.text if node.completion else "", run.trace.parent(node)
+        if parent and self.end and self.end in text:
+            return run.write(parent, text.partition(self.end)[0] + self.wait)
+        return run.write(node, self.wait)
+
+
+def full(run: Run, node: Node) -> bool:
+    """Whether the task's longest solution is reached."""
+    return node.length >= run.sampling.max_tokens

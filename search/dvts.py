@@ -1,0 +1,73 @@
+"""Diverse verifier tree search: many narrow greedy searches instead of one wide beam."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.concurrency import gather
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best
+from reasoner.search.common import by_score, vote
+from reasoner.search.siblings import Siblings
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class DVTS:
+    """Grow `n / branch` trees apart, each by the best of `branch` steps (Beeching et al., 2024).
+
+    The trees of "Scaling test-time compute with open models" never compete, so one step that the
+    verifier overrates cannot take all the samples. `choose` takes the best-scored solution or the
+    verifier-weighted vote. Where the budget does not hold `n` whole solutions, fewer trees follow
+    one another.
+    """
+
+    n: PositiveInt = 16
+    branch: PositiveInt = 4
+    choose: Literal["best", "vote"] = "best"
+
+    async def search(self, run: Run) -> Node:
+        """Grow all trees at once, or fewer at a time until the budget is spent."""
+        if self.choose == "vote":
+            run.decide = partial(vote, run, weight=by_score)
+        siblings, solutions = Siblings(run), list[Node]()
+        while True:
+            size = max(1, run.affordable(self.n))
+            # One request draws the first steps of all trees: their ranks, on which the seeds
+            # below them depend, must not depend on timing.
+            firsts = await run.expand([run.trace.root], n=size, step=True)
+            await siblings.merge(firsts)
+            trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
+            grown = await gather([self.descend(siblings, tree) for tree in trees])
+            solutions += [node for tree in grown for node in tree if node.finished]
+            chosen = run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
+            if size == self.n:
+                return chosen
+
+    async def descend(self, siblings: Siblings, children: list[Node]) -> list[Node]:
+        """Follow the best child to an end, from `children` down; every node of the tree."""
+        run, tree, branch = siblings.run, list(children), len(children)
+        try:
+            while node := follow(children):
+                self.offer(run, children)
+                if node.finished:
+                    break
+                children = await run.expand([node], n=branch, step=True)
+                tree += children
+                await siblings.merge(children)
+        except BudgetExhausted:  # The other trees may still be under way.
+            pass
+        return tree
+
+    def offer(self, run: Run, children: Sequence[Node]) -> None:
+        """Tell a better answer; a vote waits for all trees."""
+        if self.choose == "best":
+            run.offer(best([*filter(None, [run.incumbent]), *children]))
+
+
+def follow(children: Sequence[Node]) -> Node | None:
+    """The best-scored child that is, or may yet become, a solution."""
+    return max((c for c in children if c.finished or not c.terminal), key=by_score, default=None)

@@ -1,0 +1,39 @@
+"""Early-stopping self-consistency: samples in windows, until a window agrees."""
+
+from functools import partial
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.common import vote
+from reasoner.search.poll import Poll
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class ESC:
+    """Sample windows of `window` solutions until all of one agree, then take the majority.
+
+    Early-stopping self-consistency (Li et al., 2024, arXiv 2401.10480): agreement within a window
+    means that the answers have hardly any entropy. The vote is over all that was drawn, `n` at most.
+    A solution without an answer agrees with none.
+    """
+
+    n: PositiveInt = 40
+    window: Annotated[int, Field(ge=2)] = 5
+    verified: ClassVar[bool] = False
+    stops_early: ClassVar[bool] = True
+
+    async def search(self, run: Run) -> Node:
+        """Draw one window after another."""
+        run.decide = partial(vote, run)
+        poll = Poll(run)
+        agreed = False
+        while poll.size < self.n and not agreed:
+            size = min(self.window, self.n - poll.size)
+            answers = [poll.add(node) for node in await run.expand([run.trace.root], n=size)]
+            agreed = None not in answers and len(set(answers)) == 1
+            run.offer(poll.chosen())
+        return poll.chosen()

@@ -1,0 +1,44 @@
+"""A cheap search first, another where its answer is missing or in doubt."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.nested import answered, attempt, make
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Search with one strategy, and with another where the first is in doubt.
+
+    A cascade of two (FrugalGPT, Chen et al., 2023, arXiv 2305.05176, cascades models).
+    `first` has `share` of the budget. If it ends without a finished answer, or with one that the
+    verifier scores below `threshold`, `second` has all that is left, and the better answer of the
+    two is taken. Both are made with `n`.
+    """
+
+    n: PositiveInt = 16
+    first: str = "beam"
+    second: str = "best-of-n"
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    stops_early: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong name before anything is spent."""
+        for name in (self.first, self.second):
+            make(name, self.n)
+
+    async def search(self, run: Run) -> Node:
+        """Search once, and again if need be."""
+        found = await attempt(run, run.within(self.share), make(self.first, self.n))
+        if found is None or self.doubts(found):
+            await attempt(run, run.within(1.0), make(self.second, self.n))
+        return answered(run)
+
+    def doubts(self, found: Node) -> bool:
+        """Whether `found` is not good enough; what no verifier scored is."""
+        return not found.finished or (found.score is not None and found.score < self.threshold)

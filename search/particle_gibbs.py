@@ -1,0 +1,47 @@
+"""Particle Gibbs: particle filtering again and again, each time around a solution kept from before."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run
+from reasoner.search.particle import Swarm
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class ParticleGibbs:
+    """Filter `iterations` times, around a solution drawn from the filter before (Puri et al., 2025).
+
+    The iterated conditional SMC of Andrieu et al. (2010). `n` counts the particles of all
+    iterations; the retained solution is one more and costs nothing. Two iterations are the fewest
+    that retain one; every further one makes the populations smaller and the search longer. The
+    other settings are those of `particle`.
+    """
+
+    n: PositiveInt = 16
+    iterations: PositiveInt = 2
+    temperature: PositiveFloat = 1.0
+    ess: Annotated[float, Field(ge=0, le=1)] = 0.5
+    choose: Literal["best", "vote"] = "vote"
+
+    async def search(self, run: Run) -> Node:
+        """Iterate once over `n` particles, or over fewer until the budget is spent."""
+        swarm, retained = Swarm(run, self.temperature, self.ess, self.choose), list[Node]()
+        while True:
+            size = max(1, run.affordable(self.n))
+            chosen = run.trace.root
+            for width in parts(size, self.iterations):
+                particles, weights = await swarm.sweep(width, retained)
+                chosen = swarm.elect(particles, weights)
+                [drawn] = run.rng.choices(particles, weights)
+                retained = run.trace.path(drawn)[1:]
+            if size == self.n:
+                return chosen
+
+
+def parts(n: int, count: int) -> list[int]:
+    """`n` in at most `count` parts as equal as can be, none of them zero."""
+    count = min(n, count)
+    return [n // count + (i < n % count) for i in range(count)]

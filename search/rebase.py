@@ -1,0 +1,76 @@
+"""REBASE: every step gets its share of the samples, by its score."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
+from math import exp
+from typing import Literal
+
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run, best
+from reasoner.search.common import by_score, vote
+from reasoner.search.siblings import Siblings
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """Split the samples of each depth by softmax of the scores (Wu et al., 2024; 2408.00724).
+
+    Reward-balanced search: `n` samples at the root, below it as many as have not ended yet, in
+    proportion to exp(score / `temperature`): low is close to greedy, high is close to sampling.
+    Copies of a step are one node that has the sum of their shares. `choose` takes the best-scored
+    solution or the verifier-weighted vote. Where the budget does not hold `n` whole solutions,
+    trees as wide as it holds follow one another.
+    """
+
+    n: PositiveInt = 16
+    temperature: PositiveFloat = 0.2
+    choose: Literal["best", "vote"] = "best"
+
+    async def search(self, run: Run) -> Node:
+        """Grow one tree of full width, or narrower ones until the budget is spent."""
+        if self.choose == "vote":
+            run.decide = partial(vote, run, weight=by_score)
+        siblings, solutions = Siblings(run), list[Node]()
+        while True:
+            size = max(1, run.affordable(self.n))
+            chosen = await self.grow(siblings, size, solutions)
+            if size == self.n:
+                return chosen
+
+    async def grow(self, siblings: Siblings, width: int, solutions: list[Node]) -> Node:
+        """One tree, a step at a time; adds to `solutions` and returns the choice so far."""
+        run = siblings.run
+        chosen, shares = run.trace.root, {run.trace.root: width}
+        while shares:
+            children = list(chain.from_iterable((await siblings.step(shares)).values()))
+            solutions += [c for c in children if c.finished]
+            chosen = run.offer(run.decide(solutions) if solutions else best(children))
+            width -= sum(c.terminal for c in children)
+            shares = self.share(Counter(c for c in children if not c.terminal), width)
+        return chosen
+
+    def share(self, copies: Mapping[Node, int], width: int) -> dict[Node, int]:
+        """How many of `width` samples continue each node."""
+        top = max(map(by_score, copies), default=0.0)
+        weights = {c: n * exp((by_score(c) - top) / self.temperature) for c, n in copies.items()}
+        counts = split(width, list(weights.values()))
+        return {c: n for c, n in zip(weights, counts, strict=True) if n}
+
+
+def split(width: int, weights: Sequence[float]) -> list[int]:
+    """`width` in proportion to `weights`, rounded by the largest remainders.
+
+    So the total is exact, and a larger weight never gets less.
+    """
+    total = sum(weights)
+    quotas = [width * w / total for w in weights]
+    counts = [int(q + 1e-9) for q in quotas]  # What rounding errors took away is not a remainder.
+    lacking = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
+    for i in lacking[: width - sum(counts)]:
+        counts[i] += 1
+    return counts

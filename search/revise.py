@@ -1,0 +1,129 @@
+"""Revisions: improve on earlier attempts, several chains at a time."""
+
+from collections.abc import Iterator
+from functools import partial
+from random import Random
+from typing import Literal
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.concurrency import gather
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best
+from reasoner.search.common import by_score, vote
+from reasoner.search.siblings import Siblings
+from reasoner.trace import Node
+
+PROMPT = """{problem}
+
+{attempts}
+
+These attempts may be wrong. Find the mistakes, then solve the problem again, from start to end."""
+
+Chain = tuple[int, Random]
+"""How many solutions it has, and its own source of randomness."""
+
+
+@dataclass(frozen=True)
+class Revise:
+    """Revise solutions in chains, and choose among all of them (Snell et al., 2024, section 6).
+
+    The `n` solutions form chains of `length`; the paper's ratio of sequential to parallel compute
+    is `length` to the number of chains. To `resample` (any model) is to cut the chain's best
+    solution before its weakest step and sample on from there; without step scores the step is
+    drawn. To `ask` (a chat model) is to show it the latest `context` attempts and have it solve the
+    problem again. A revision is often worse than what it revises, so the verifier chooses among
+    all attempts, or a vote does: weighted by scores (`choose`), plain without a verifier.
+    """
+
+    n: PositiveInt = 16
+    length: PositiveInt = 4
+    how: Literal["resample", "ask"] = "resample"
+    context: PositiveInt = 4
+    choose: Literal["best", "vote"] = "best"
+
+    async def search(self, run: Run) -> Node:
+        """Follow every chain to its end, as many at once as the budget holds."""
+        if self.choose == "vote" and run.verified:
+            run.decide = partial(vote, run, weight=by_score)
+        elif not run.verified:
+            run.decide = partial(vote, run)
+        lengths = self.lengths()
+        chains = iter([(size, Random(run.rng.random())) for size in lengths])
+        at_once = max(1, run.affordable(len(lengths)))
+        siblings = Siblings(run)
+        await gather(self.follow(siblings, chains) for _ in range(at_once))
+        found = run.trace.finished or [*filter(None, [run.incumbent])]
+        if not found:
+            raise BudgetExhausted("no solution could be sampled")
+        return run.decide(found)
+
+    def lengths(self) -> list[int]:
+        """How many solutions each chain has."""
+        count = min(self.n, max(1, round(self.n / self.length)))
+        each, more = divmod(self.n, count)
+        return [each + (i < more) for i in range(count)]
+
+    async def follow(self, siblings: Siblings, chains: Iterator[Chain]) -> None:
+        """Take one chain after another until none is left, or no budget."""
+        try:
+            for length, rng in chains:
+                await self.revise(siblings, length, rng)
+        except BudgetExhausted:
+            return
+
+    async def revise(self, siblings: Siblings, length: int, rng: Random) -> None:
+        """Solve, then revise `length - 1` times."""
+        run = siblings.run
+        attempts = [await offered(siblings, await self.first(run))]
+        reached = attempts[0]
+        while len(attempts) < length:
+            if self.how == "ask":
+                node = await self.asked(run, attempts[-self.context :])
+            else:
+                node = await finish(run, before_weakest(run, reached, rng))
+            attempts.append(await offered(siblings, node))
+            # Of equals the later one goes on, so that a chain does not stay where it is.
+            reached = best([node, reached])
+
+    async def first(self, run: Run) -> Node:
+        """A chain's first solution; a step at a time if it will be cut between steps."""
+        if self.how == "resample":
+            return await finish(run, run.trace.root)
+        [node] = await run.expand([run.trace.root])
+        return node
+
+    async def asked(self, run: Run, attempts: list[Node]) -> Node:
+        """What a chat model makes of earlier attempts."""
+        shown = "\n\n".join(
+            f"Attempt {i}:\n{run.trace.candidate(node).text}" for i, node in enumerate(attempts, 1)
+        )
+        text = PROMPT.format(problem=run.problem.prompt, attempts=shown)
+        [completion] = await run.ask(text)
+        return run.adopt(run.trace.root, completion)
+
+
+async def offered(siblings: Siblings, node: Node) -> Node:
+    """`node`, scored, and offered if it is the best; votes are counted at the end."""
+    run = siblings.run
+    if run.verified:
+        await siblings.merge([node])
+    if run.decide is best or not run.trace.finished:
+        run.offer(best([*filter(None, [run.incumbent]), node]))
+    return node
+
+
+async def finish(run: Run, node: Node) -> Node:
+    """A solution that goes on from `node`, step by step: later it can be cut at any of them."""
+    while not node.terminal:
+        [node] = await run.expand([node], step=True)
+    return node
+
+
+def before_weakest(run: Run, node: Node, rng: Random) -> Node:
+    """The node after which the step with the lowest score follows."""
+    path = run.trace.path(node)
+    scores = node.step_scores[: len(path) - 1]
+    weakest = scores.index(min(scores)) if scores else rng.randrange(len(path) - 1)
+    return path[weakest]

@@ -1,0 +1,132 @@
+"""rStar: candidates from tree search, kept if another completion of their beginning agrees."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass as plain
+from dataclasses import field as state
+from typing import ClassVar
+
+from pydantic import NonNegativeFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.concurrency import gather
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best, top
+from reasoner.search.mcts import MCTS
+from reasoner.trace import Node
+from reasoner.types import NodeId
+
+
+@dataclass(frozen=True)
+class RStar:
+    """Grow solutions by MCTS, complete their first parts anew, choose by agreement (rStar).
+
+    Mutual consistency of Qi et al. (2024, arXiv 2408.06195): of every solution found in `n`
+    simulations, between 20 % and 80 % of the steps are shown to the second model (the same one
+    where the run has no second) `checks` times; how often it reaches the same answer, times the
+    solution's score, decides. Without a verifier the score is the answer's share of the votes, as
+    in the paper. A search under a budget uses half of it, the checks the rest.
+    """
+
+    n: PositiveInt = 32
+    branch: PositiveInt = 4
+    exploration: NonNegativeFloat = 0.5
+    parallel: PositiveInt = 8
+    checks: PositiveInt = 2
+    verified: ClassVar[bool] = False
+
+    async def search(self, run: Run) -> Node:
+        """Search and check in turns, until `n` simulations are done or the budget is spent."""
+        mcts = MCTS(self.n, self.branch, self.exploration, self.parallel)
+        trial, tree, done = Trial(run), mcts.tree(run), False
+        run.decide = trial.decide
+        while not done:
+            tree.run = run.within(0.5)
+            done = await mcts.explore(tree, trial.judge)
+            await self.check(run, trial)
+        return run.offer(run.decide(run.trace.finished))
+
+    async def check(self, run: Run, trial: "Trial") -> None:
+        """Complete the beginnings of all candidates not yet checked, the best ones first."""
+        candidates = trial.pending()
+        if not candidates:
+            # The search's share held no solution: finish what it found before it goes on.
+            await trial.judge(await run.expand([open_end(run)]))
+            return
+        beginnings = [[beginning(run, c) for _ in range(self.checks)] for c in candidates]
+        if not any(await gather(map(trial.check, candidates, beginnings))):
+            raise BudgetExhausted("no budget is left to check a candidate")
+
+
+@plain(slots=True)
+class Trial:
+    """What is known of the candidates of one run: their answers, their votes, their consistency."""
+
+    run: Run
+    answers: dict[NodeId, str] = state(default_factory=dict[NodeId, str])
+    votes: Counter[str] = state(default_factory=Counter[str])
+    consistency: dict[NodeId, float] = state(default_factory=dict[NodeId, float])
+
+    async def judge(self, nodes: Sequence[Node]) -> None:
+        """Score nodes by the verifier, or finished ones by the share that agrees so far."""
+        for node in nodes:
+            if node.finished and node.id not in self.answers and (answer := self.run.answer(node)):
+                self.answers[node.id] = answer
+                self.votes[answer] += 1
+                if not self.run.verified:
+                    node.score = self.share(node)
+        if self.run.verified:
+            await self.run.score(nodes)
+
+    def share(self, node: Node) -> float:
+        return self.votes[self.answers[node.id]] / len(self.answers)
+
+    def pending(self) -> list[Node]:
+        """Candidates that were never checked."""
+        unchecked = (self.run.trace[i] for i in self.answers if i not in self.consistency)
+        return top(unchecked, len(self.answers))
+
+    async def check(self, candidate: Node, beginnings: Sequence[Node]) -> bool:
+        """Note how often a completion of its beginnings reaches the candidate's answer, if any."""
+        try:
+            ends = await self.run.expand(beginnings, second=True)
+        except BudgetExhausted:
+            return False
+        agreeing = [self.run.answer(end) == self.answers[candidate.id] for end in ends]
+        self.consistency[candidate.id] = sum(agreeing) / len(agreeing)
+        return True
+
+    def decide(self, nodes: Sequence[Node]) -> Node:
+        """The candidate with the highest consistency x score; where all have none, x alone."""
+        candidates = [n for n in nodes if n.id in self.answers]
+        return max(candidates, key=self.merit) if candidates else best(nodes)
+
+    def merit(self, node: Node) -> tuple[float, float]:
+        score = (node.score or 0.0) if self.run.verified else self.share(node)
+        return self.consistency.get(node.id, 0.0) * score, score
+
+
+def beginning(run: Run, candidate: Node) -> Node:
+    """The node after a random 20 to 80 % of the steps of `candidate`, written if there is none."""
+    steps = split("".join(c.text for c in run.trace.completions(candidate)), run.sampling.stop)
+    kept = min(round(run.rng.uniform(0.2, 0.8) * len(steps)), len(steps) - 1)
+    shown = "".join(steps[:kept])
+    node = run.trace.root
+    for step in run.trace.path(candidate)[1:]:
+        text = step.completion.text if step.completion else ""
+        if len(text) > len(shown):
+            break
+        node, shown = step, shown[len(text) :]
+    return run.write(node, shown) if shown else node
+
+
+def split(solution: str, stops: Sequence[str]) -> list[str]:
+    """The steps of a solution, each with the mark that ends it."""
+    ends = "|".join(map(re.escape, stops))
+    return re.findall(f".*?(?:{ends})|.+", solution, re.DOTALL) if ends else [solution]
+
+
+def open_end(run: Run) -> Node:
+    """The longest unfinished node, or the root."""
+    return max((n for n in run.trace if not n.terminal), key=lambda n: n.length)

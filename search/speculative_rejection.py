@@ -1,0 +1,57 @@
+"""Speculative rejection: best-of-N that stops sampling what looks bad half-way."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run, best, top
+from reasoner.search.common import score
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class SpeculativeRejection:
+    """Grow `n` solutions, and every `tokens` tokens reject the share `alpha` that scores lowest.
+
+    Sun et al. (2024, arXiv 2410.20290), who reject whenever the GPU's memory is full. What the model
+    ended is kept aside and the best of it is chosen. Before its first step has ended, a solution
+    is not judged and cannot be rejected. Where the budget does not hold `n` whole solutions, narrower
+    rounds follow one another.
+    """
+
+    n: PositiveInt = 32
+    tokens: PositiveInt = 32
+    alpha: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+    async def search(self, run: Run) -> Node:
+        """One round of full width, or narrower ones until the budget is spent."""
+        while True:
+            size = max(1, run.affordable(self.n))
+            chosen = await self.grow(run, size)
+            if size == self.n:
+                return chosen
+
+    async def grow(self, run: Run, size: int) -> Node:
+        """Grow `size` solutions to the end or to their rejection; returns the run's best so far."""
+        chosen, growing, wanted = run.trace.root, [run.trace.root], size
+        while growing:
+            pieces = await run.expand(growing, n=wanted, tokens=self.tokens)
+            await score(run, [p for p in pieces if p.finished or stepped(run, p)])
+            chosen = run.offer(best([*filter(None, [run.incumbent]), *pieces]))
+            growing, wanted = self.keep([p for p in pieces if not p.terminal]), 1
+        return chosen
+
+    def keep(self, pieces: Sequence[Node]) -> list[Node]:
+        """The pieces to go on with: all without a score, and the better of the others."""
+        judged = [p for p in pieces if p.score is not None]
+        kept = top(judged, len(judged) - int(self.alpha * len(judged)))
+        return [*(p for p in pieces if p.score is None), *kept]
+
+
+def stepped(run: Run, piece: Node) -> bool:
+    """Whether a solution that goes on has ended a step, so that a verifier has what to judge."""
+    text = run.trace.candidate(piece).text
+    ends = run.sampling.stop
+    return not piece.terminal and (not ends or any(end in text for end in ends))

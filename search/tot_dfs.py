@@ -1,0 +1,43 @@
+"""Tree of thoughts, depth first."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run, best, top
+from reasoner.search.thoughts import Thoughts
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class TotDFS(Thoughts):
+    """Follow the best thought first, prune and go back (ToT-DFS; Yao et al., 2023).
+
+    Algorithm 2 of arXiv 2305.10601: thoughts not worth more than `threshold` are cut off. Ends at
+    `n` solutions, after `expansions` nodes, or when all is pruned; then the best thought is
+    followed to its end, so that there is an answer. See `Thoughts` for the other settings.
+    """
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
+    expansions: PositiveInt = 100
+
+    @property
+    def size(self) -> int:
+        return self.branch
+
+    async def grow(self, run: Run, size: int) -> None:
+        """One search; the best of what is not yet followed lies on top of the stack."""
+        stack, finished = [run.trace.root], 0
+        for _ in range(self.expansions):
+            if not stack or finished >= self.n:
+                break
+            thoughts = await self.think(run, [stack.pop()], size)
+            await self.judge(run, thoughts)
+            finished += sum(t.finished for t in thoughts)
+            run.offer(best([*thoughts, *filter(None, [run.incumbent])]))
+            stack += reversed(top(filter(self.promising, thoughts), size))
+
+    def promising(self, thought: Node) -> bool:
+        """Whether a thought is worth following."""
+        return not thought.terminal and (thought.score or 0.0) > self.threshold

@@ -1,0 +1,70 @@
+"""Strategies at equal cost: mixtures of sizes, paired intervals, and the figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reasoner.benchmarks import forest
+from reasoner.benchmarks.equal_cost import Curve, compare, paired
+from reasoner.errors import ConfigError
+
+
+def line(*costs: float) -> Curve:
+    """Each size solves one more of four problems than the one before."""
+    values = np.array([[float(p <= i) for p in range(4)] for i in range(len(costs))])
+    return Curve("s", None, tuple(range(1, len(costs) + 1)), np.array(costs), values)
+
+
+def test_between_two_sizes_problems_are_shared_out_so_that_the_mean_cost_is_the_budget() -> None:
+    share = line(10, 20, 40).at(25)
+    assert share is not None
+    assert (share.sizes, share.spent) == ((2, 3), 25)
+    assert share.values.tolist() == [1, 1, 0.25, 0]
+
+
+def test_above_its_largest_size_a_strategy_spends_less_than_the_budget() -> None:
+    share = line(10, 20).at(100)
+    assert share is not None
+    assert (share.sizes, share.spent) == ((2,), 20)
+
+
+def test_below_its_smallest_size_there_is_nothing_to_compare() -> None:
+    assert line(10, 20).at(9.9) is None
+
+
+def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.random(2000)
+    one, other = (hard < 0.5).astype(float), (hard < 0.52).astype(float)
+    mean, low, high = paired(other, one)
+    assert low < 0.02 < high
+    assert mean == pytest.approx((other - one).mean())
+    assert high - low < 0.015  # two independent samples of this size: about 0.06
+
+
+async def test_a_comparison_is_drawn_from_the_results_alone(
+    bench_type: type, tmp_path: Path
+) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n", "majority", "beam"])
+    await bench.run()
+    rows = compare(bench.grid, tmp_path, sizes=(4, 8))
+    assert {r.strategy for r in rows} == {"best-of-n", "majority", "beam"}
+    assert {r.cost for r in rows} == {"generated_tokens", "flops"}
+    best = [r for r in rows if r.strategy == "best-of-n"]
+    assert all(r.gain == r.gain_low == r.gain_high == 0 for r in best)
+    assert all(r.spent <= r.budget for r in rows)
+    png, svg = forest.draw(rows, tmp_path)
+    assert png.stat().st_size > 10_000
+    assert "majority" in svg.read_text()
+
+
+async def test_without_best_of_n_there_is_nothing_to_compare_with(
+    bench_type: type, tmp_path: Path
+) -> None:
+    bench = bench_type(tmp_path, strategies=["beam"])
+    await bench.run()
+    with pytest.raises(ConfigError, match="no best-of-n"):
+        compare(bench.grid, tmp_path)

@@ -1,0 +1,42 @@
+"""What every strategy keeps to on an engine, whichever way leads to it."""
+
+from __future__ import annotations
+
+from reasoner.base import Backend
+from reasoner.budget import Budget
+from reasoner.concurrency import gather
+from reasoner.events import Result, Stopped
+from reasoner.registry import strategies
+from reasoner.solving import solve
+from reasoner.types import Finish, Problem, Sampling, Usage
+from reasoner.verifiers.verdict import Verdict
+
+PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
+BUDGET = Budget(tokens=300)
+
+
+async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> list[Result]:
+    """Search several problems at once; each search must end as it should, within its budget."""
+    results = await gather(
+        solve(
+            Problem(f"{name}-{i}", PROBLEM), strategies.make(name, n=n), backend, Verdict(),
+            sampling=Sampling(max_tokens=40, stop=("\n",)), budget=BUDGET, seed=i,
+        )
+        for i in range(times)
+    )  # fmt: skip
+    for result in results:
+        assert result.stopped in (Stopped.DONE, Stopped.BUDGET), result.error
+        assert result.usage.completion_tokens <= 300
+        assert result.stopped is Stopped.BUDGET or result.candidate is not None
+    return results
+
+
+def spent(results: list[Result]) -> Usage:
+    """What all searches spent."""
+    return sum((r.usage for r in results), Usage())
+
+
+def given_up(results: list[Result]) -> int:
+    """Samples given up half-way: the engine may decode a little more than the ledger was told."""
+    pieces = [n.completion for r in results for n in r.trace if n.completion]
+    return sum(p.finish is Finish.ABORTED for p in pieces)
