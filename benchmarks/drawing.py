@@ -30,9 +30,9 @@ WIDTH, MARGIN, HEAD, FOOT = 9.375, 0.14, 0.5, 0.34
 ROW, SHORTEST, TALLEST = 0.21, 0.5, 11.0
 LEGIBLE = 0.13
 """The least height of a row whose text can be read."""
-LETTER = 0.058
+LETTER = 0.066
 """The width of a letter of a label."""
-SHARE = 0.58
+SHARE = 0.62
 """How much of the way to the next step belongs to a step's text."""
 SHADES = ListedColormap(colormaps["YlGnBu"]([x / 300 for x in range(10, 256)]))
 KEY = "ring: the model ended here    ✓: right    bold: the answer"

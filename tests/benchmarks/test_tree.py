@@ -53,7 +53,7 @@ async def test_without_scores_the_colours_show_votes() -> None:
 def test_text_that_is_too_long_is_cut() -> None:
     node = Node(NodeId(1), piece("1+2=3\n3+4=7\n"))
     assert shortened(node, 5.0) == "1+2=3  3+4=7"
-    assert shortened(node, 0.5) == "1+2=3  …"
+    assert shortened(node, 0.5) == "1+2=3 …"
     assert shortened(node, 0.1) == ""
 
 
