@@ -85,8 +85,8 @@ def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:
         if strategy in grid.pooled:
             yield from decide(samples, grid, task, strategy)
         else:
-            sizes = (1,) if strategy == GREEDY else grid.sizes
-            yield from _direct(grid, out, [grid.spec(task, strategy, n) for n in sizes])
+            specs = [grid.spec(task, strategy, n) for n in grid.sizes(strategy)]
+            yield from _direct(grid, out, specs)
         if strategy != GREEDY:
             budgeted = [grid.spec(task, strategy, max(grid.ns), b) for b in grid.budgets]
             yield from _direct(grid, out, budgeted)

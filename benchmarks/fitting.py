@@ -31,17 +31,10 @@ Merit = tuple[bool, float]
 
 
 class ArmGrid(Grid):
-    """A grid of some strategies, each at its own sizes; saved as a plain one, it can be plotted."""
+    """A grid of some arms and a probe; saved as a plain one, it can be plotted."""
 
     arms: tuple[Arm, ...] = Field(exclude=True)
     probe: int = Field(default=4, exclude=True)
-
-    def specs(self) -> Iterator[Spec]:
-        """The pool, and each arm that it does not answer for."""
-        for task in self.tasks:
-            if pool := self.pool(task):
-                yield pool
-            yield from (self.spec(task, a.strategy, a.n) for a in self.searched)
 
     @property
     def searched(self) -> list[Arm]:
@@ -65,7 +58,10 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
         probe=probe,
         strategies=tuple(dict.fromkeys([BEST, *(a.strategy for a in searched)])),
         ns=tuple(sorted(sampled)),
-        search_ns=tuple(sorted({a.n for a in searched})),
+        own_ns={
+            name: tuple(sorted(a.n for a in searched if a.strategy == name))
+            for name in dict.fromkeys(a.strategy for a in searched)
+        },
         split="dev",
         **settings,
     )

@@ -22,10 +22,12 @@ class Grid(Frozen):
     """Tasks × strategies × sizes and budgets, on the first problems of one split."""
 
     tasks: tuple[str, ...] = ("countdown", "dagmath")
-    strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "mcts")
+    strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
     ns: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     search_ns: tuple[int, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
+    own_ns: dict[str, tuple[int, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
+    """Sizes of single searches, where they differ."""
     budgets: tuple[dict[str, float], ...] = ()
     problems: int = Field(default=64, ge=1)
     split: str = "test"
@@ -44,16 +46,14 @@ class Grid(Frozen):
                 yield self.spec(task, GREEDY, 1)
             if pool := self.pool(task):
                 yield pool
-            for n in self.sizes:
-                yield from (self.spec(task, s, n) for s in self.searches)
+            yield from (self.spec(task, s, n) for s in self.searches for n in self.sizes(s))
             for budget in self.budgets:
                 names = (s for s in self.strategies if s != GREEDY)
                 yield from (self.spec(task, s, max(self.ns), budget) for s in names)
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The sizes of searches."""
-        return self.search_ns or self.ns
+    def sizes(self, strategy: str) -> tuple[int, ...]:
+        """The sizes that a strategy runs in, one that no pool decides."""
+        return (1,) if strategy == GREEDY else self.own_ns.get(strategy, self.search_ns or self.ns)
 
     @property
     def searches(self) -> list[str]:

@@ -28,9 +28,10 @@ COLOURS = {
     "weighted": "#56B4E9",
     "beam": "#D55E00",
     "mcts": "#009E73",
+    "particle": "#CC79A7",
     COVERAGE: "#8A8A8A",
 }
-SPARE = ("#CC79A7", "#F0E442")
+SPARE = ("#A6761D", "#F0E442")
 AXES = {
     "generated_tokens": "generated tokens per problem",
     "flops": "FLOPs per problem, verifier included",

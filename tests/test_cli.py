@@ -148,14 +148,17 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
 
 def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
     out = str(tmp_path / "run")
-    assert main([*TINY, "--out", out, "--search-n", "2,4", "--json"]) == 0
+    assert main([*TINY, "--out", out, "--search-n", "2,4", "--search-n", "mcts=1,3", "--json"]) == 0
     capsys.readouterr()
     assert main(["compare", out, "--n", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {r["cost"] for r in found["rows"]} == {"generated_tokens", "flops"}
+    assert {n for r in found["rows"] if r["strategy"] == "mcts" for n in r["sizes"]} <= {1, 3}
     assert all(Path(f).stat().st_size for f in found["files"])
     assert main(["compare", out, "--n", "2"]) == 0
     told = capsys.readouterr().out
     assert "best-of-n" in told and "\x1b" not in told
+    assert main([*TINY, "--out", out, "--search-n", "mtcs=2"]) == 2
+    assert "--search-n is for mtcs, and the searches are beam" in capsys.readouterr().err
     assert main(["compare", out, "--n", "77"]) == 2
     assert "name sizes it was run at" in capsys.readouterr().err

@@ -12,19 +12,25 @@ import pytest
 
 from reasoner import Backend, Budget, Reasoner, Strategy, Task, Verifier
 from reasoner.backends.scripted import Scripted
+from reasoner.testing import conformance
 
 GUIDE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
 
 
-@pytest.fixture
-def example(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The class defined by the example under a heading."""
-    section = GUIDE.partition(f"## Add a {request.param}\n")[2].partition("\n## ")[0]
+def defined(heading: str) -> type[Any]:
+    """The class that the example under a heading defines."""
+    section = GUIDE.partition(f"## Add a {heading}\n")[2].partition("\n## ")[0]
     [code] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    module = ModuleType(f"example_{request.param}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(code, str(request.param), "exec"), module.__dict__)
-    return module.__dict__[re.findall(r"^class (\w+)", code, re.MULTILINE)[0]]()
+    module = sys.modules.setdefault(f"example_{heading}", ModuleType(f"example_{heading}"))
+    exec(compile(code, heading, "exec"), module.__dict__)
+    made: type[Any] = module.__dict__[re.findall(r"^class (\w+)", code, re.MULTILINE)[0]]
+    return made
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest) -> Any:
+    """An object of the example under a heading."""
+    return defined(request.param)()
 
 
 def under(heading: str) -> pytest.MarkDecorator:
@@ -38,6 +44,9 @@ async def test_strategy(example: Strategy) -> None:
         result = await reasoner.asolve("1+2+3", Budget(tokens=400))
     assert result.answer == "6"
     assert result.usage == backend.usage
+
+
+TestStepwiseBest = conformance(defined("strategy"))
 
 
 @under("verifier")

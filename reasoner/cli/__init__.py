@@ -208,13 +208,21 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
 def _grid(args: argparse.Namespace) -> Grid:
     from reasoner.benchmarks.grid import Grid
 
+    sizes: dict[str, list[int]] = dict(args.search_n or [])
     chosen: dict[str, Any] = {
         "strategies": args.strategy,
         "ns": args.n and sorted(set(args.n)),
-        "search_ns": args.search_n or (() if args.n else None),
+        "search_ns": sizes.pop("", () if args.n else None),
+        "own_ns": sizes,
         "budgets": args.budget,
     }
-    return Grid(**{k: v for k, v in chosen.items() if v is not None}, **_setting(args))
+    grid = Grid(**{k: v for k, v in chosen.items() if v is not None}, **_setting(args))
+    if unknown := sorted(sizes.keys() - set(grid.searches)):
+        raise ConfigError(
+            f"--search-n is for {', '.join(unknown)}, and the searches are"
+            f" {', '.join(grid.searches) or 'none'}; name it in --strategy too"
+        )
+    return grid
 
 
 def _setting(args: argparse.Namespace) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def bench_arguments(parser: Parser) -> None:
         "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
     )
     parser.add_argument(
-        "--search-n", type=_sizes, action="extend",
-        help="sizes of what runs anew for each (default: those of --n; without, 4,8,16)",
+        "--search-n", type=_named_sizes, action="append", metavar="[STRATEGY=]4,8,16",
+        help="sizes of searches, or of one (default: those of --n; without, 4,8,16); repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--budget", type=_budget, action="append", metavar="tokens=2000",
@@ -121,6 +121,11 @@ def _share(text: str) -> float:
 
 def _sizes(text: str) -> list[int]:
     return [_positive(part) for part in text.split(",")]
+
+
+def _named_sizes(text: str) -> tuple[str, list[int]]:
+    name, _, sizes = text.rpartition("=")
+    return name, _sizes(sizes)
 
 
 def _names(text: str) -> list[str]:

@@ -55,7 +55,7 @@ async def test_a_report_has_summary_pictures_and_table(
     found = report(bench.grid, tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert isinstance(summary, list) and all(set(p) == KEYS for p in summary)
-    names = {"greedy", "majority", "best-of-n", "weighted", "beam", "mcts", "pass@k"}
+    names = {"greedy", "majority", "best-of-n", "weighted", "beam", "particle", "mcts", "pass@k"}
     assert {p["strategy"] for p in summary} == names
     assert [p["oracle"] for p in summary] == [p["strategy"] == "pass@k" for p in summary]
     assert all(0 <= p["ci_low"] <= p["accuracy"] <= p["ci_high"] <= 1 for p in summary)
