@@ -1,7 +1,7 @@
 """Solve one problem and draw the tree that the search grew.
 
-    python -m reasoner.benchmarks.tree STRATEGY [--n 8] [--task countdown] [--problem 0]
-        [--model MODEL] [--out FILE.svg]
+    python -m reasoner.benchmarks.tree STRATEGY [--n 8] [--set KEY=JSON] [--task countdown]
+        [--problem 0] [--model MODEL] [--out FILE.svg]
     python -m reasoner.benchmarks.tree --all DIR
 
 The model is the embedded GPT, or `scripted`: the toy that adds numbers. A file is what its ending
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from reasoner.api import Reasoner
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.drawing import draw
-from reasoner.benchmarks.solvers import sized
 from reasoner.errors import BackendError, ReasonerError
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks
@@ -33,9 +34,9 @@ class Grower:
     def __init__(self, backend: Backend, task: Task | None, example: Example, seed: int) -> None:
         self.backend, self.task, self.example, self.seed = backend, task, example, seed
 
-    async def draw(self, name: str, n: int, out: Path) -> None:
+    async def draw(self, name: str, out: Path, **settings: Any) -> None:
         """Search with the strategy called `name` and draw its tree to `out`."""
-        strategy = sized(name, n)
+        strategy = strategies.make(name, **settings)
         reasoner = Reasoner(self.backend, strategy=strategy, task=self.task, seed=self.seed)
         result = await reasoner.asolve(self.example.problem)
         if result.error:
@@ -43,19 +44,19 @@ class Grower:
         finished = zip(result.trace.finished, result.candidates, strict=True)
         right = {node.id for node, s in finished if self.check(s.candidate.text)}
         title = f"{name}: {self.example.problem.prompt.strip()}"
-        draw(result, out, title, self.caption(result, n), right)
+        draw(result, out, title, self.caption(result, settings), right)
 
     def check(self, solution: str) -> bool:
         if self.task:
             return self.task.check(self.example, solution)
         return solution.endswith("#" + self.example.answer)
 
-    def caption(self, result: Result, n: int) -> str:
+    def caption(self, result: Result, settings: dict[str, Any]) -> str:
         """What it took and what came of it, in a line."""
         pieces, tokens = len(result.trace) - 1, result.usage.completion_tokens
         verdict = "right" if self.check(result.text) else "wrong"
         told = (
-            f"n = {n}",
+            *(f"{key} = {value!r}" for key, value in settings.items()),
             f"{pieces} nodes",
             f"{tokens:,} tokens",
             f"answer {result.answer}, {verdict}",
@@ -63,12 +64,12 @@ class Grower:
         return "   ·   ".join(told)
 
 
-async def draw_all(grower: Grower, wanted: dict[str, Path], n: int) -> int:
+async def draw_all(grower: Grower, wanted: dict[str, Path], settings: dict[str, Any]) -> int:
     """Draw every tree that can be drawn; tells how many could not."""
     failed = 0
     for name, out in wanted.items():
         try:
-            await grower.draw(name, n, out)
+            await grower.draw(name, out, **settings)
         except ReasonerError as e:
             failed += 1
             print(f"{name}: {e}", file=sys.stderr)
@@ -76,6 +77,15 @@ async def draw_all(grower: Grower, wanted: dict[str, Path], n: int) -> int:
             print(out)
     await grower.backend.aclose()
     return failed
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """One setting of a strategy."""
+    key, _, value = text.partition("=")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name, = and a JSON value") from None
 
 
 def example_of(task: Task, number: int) -> Example:
@@ -91,6 +101,10 @@ def main() -> int:
         "--all", type=Path, metavar="DIR", help="draw every strategy, to this folder"
     )
     parser.add_argument("--n", type=int, default=8)
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="KEY=JSON",
+        help="another setting of the strategy; repeatable",
+    )  # fmt: skip
     parser.add_argument("--task", default="countdown")
     parser.add_argument("--problem", type=int, default=0, help="the number of a test problem")
     parser.add_argument("--seed", type=int, default=0)
@@ -107,7 +121,7 @@ def main() -> int:
     task = None if args.model == "scripted" else tasks.make(args.task)
     example = example_of(task, args.problem) if task else TOY
     grower = Grower(Reasoner(args.model).backend, task, example, args.seed)
-    return min(1, asyncio.run(draw_all(grower, wanted, args.n)))
+    return min(1, asyncio.run(draw_all(grower, wanted, {"n": args.n, **dict(args.set)})))
 
 
 if __name__ == "__main__":

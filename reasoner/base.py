@@ -81,7 +81,8 @@ class Watching(Protocol):
 class Verifier(Protocol):
     """A judge of candidates that never sees the reference answer.
 
-    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`.
+    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`; one whose
+    scores end below 1 tells their highest as `ceiling`.
     """
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:

@@ -82,6 +82,11 @@ class Run:
         """Whether there is a verifier to score with."""
         return self._verifier is not None
 
+    @property
+    def ceiling(self) -> float:
+        """The highest score that the verifier gives."""
+        return float(getattr(self._verifier, "ceiling", 1.0))
+
     async def expand(
         self,
         nodes: Sequence[Node],

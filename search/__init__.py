@@ -1,6 +1,7 @@
 """Ways to spend compute on one problem, a file each."""
 
 from reasoner.search.ab_mcts import ABMCTS
+from reasoner.search.adaptive_best_of_n import AdaptiveBestOfN
 from reasoner.search.adaptive_majority import AdaptiveMajority
 from reasoner.search.auto import Auto
 from reasoner.search.beam import Beam
@@ -31,6 +32,7 @@ __all__ = [
     "DVTS",
     "ESC",
     "MCTS",
+    "AdaptiveBestOfN",
     "AdaptiveMajority",
     "Auto",
     "Beam",

@@ -13,13 +13,16 @@ from reasoner.verifiers.verdict import Verdict
 
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
+SETTINGS = {"budget-forcing": {"wait": "\n", "final": "\n#"}}
+"""Where the defaults are words that the tiny model's alphabet lacks."""
 
 
 async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> list[Result]:
     """Search several problems at once; each search must end as it should, within its budget."""
+    strategy = strategies.make(name, n=n, **SETTINGS.get(name, {}))
     results = await gather(
         solve(
-            Problem(f"{name}-{i}", PROBLEM), strategies.make(name, n=n), backend, Verdict(),
+            Problem(f"{name}-{i}", PROBLEM), strategy, backend, Verdict(),
             sampling=Sampling(max_tokens=40, stop=("\n",)), budget=BUDGET, seed=i,
         )
         for i in range(times)

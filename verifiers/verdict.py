@@ -26,7 +26,11 @@ def doubts(verdicts: Sequence[float]) -> float:
     It levels off at `CONFIDENT`: candidates that nothing speaks against are taken alike.
     """
     *before, own = (log(v / (1 - v)) for v in (min(max(v, 1e-9), 1 - 1e-9) for v in verdicts))
-    odds = min(own + sum(min(x, 0.0) for x in before), CONFIDENT)
+    return sure(min(own + sum(min(x, 0.0) for x in before), CONFIDENT))
+
+
+def sure(odds: float) -> float:
+    """The probability with these log-odds."""
     return 1 / (1 + exp(min(-odds, 500)))
 
 
@@ -54,6 +58,11 @@ class Verdict:
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Nothing."""
         return Usage()
+
+    @property
+    def ceiling(self) -> float:
+        """The highest score: where `doubts` levels off, else 1."""
+        return sure(CONFIDENT) if self.aggregate == "doubts" else 1.0
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Aggregate each candidate's verdicts; a piece cut off before its first has 0."""

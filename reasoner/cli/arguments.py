@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-ARMS = ("best-of-n:16", "best-of-n:64", "beam:8", "beam:16", "mcts:16", "rebase:16")
+ARMS = ("best-of-n:16", "best-of-n:64", "adaptive-best-of-n:64", "beam:8", "particle:16", "mcts:16")
 
 
 class Parser(argparse.ArgumentParser):

@@ -62,7 +62,7 @@ async def test_the_same_search_is_the_same_picture(name: str, tmp_path: Path) ->
     grower = Grower(Scripted(), None, TOY, seed=0)
     files = [tmp_path / "one.svg", tmp_path / "two.svg"]
     for file in files:
-        await grower.draw(name, 8, file)
+        await grower.draw(name, file, n=8)
     one, two = (f.read_text() for f in files)
     assert one == two
     assert ET.fromstring(one).get("width") == "675pt"
