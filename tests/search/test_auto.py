@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from reasoner.api import EMBEDDED
+from reasoner.backends.checkpoint import fingerprint
 from reasoner.backends.scripted import END, Scripted
 from reasoner.budget import Budget
 from reasoner.errors import ReasonerError
 from reasoner.events import Result
 from reasoner.registry import strategies
 from reasoner.search import auto
-from reasoner.search.auto import BUILTIN, FEATURES, Arm, Auto, Table
+from reasoner.search.auto import BUILTIN, FEATURES, Arm, Auto, Table, load
 from reasoner.solving import solve
 from reasoner.types import Generation, Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict
@@ -178,3 +180,11 @@ def test_a_wrong_table_costs_nothing(name: str, tmp_path: Path) -> None:
 def test_a_missing_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(ReasonerError, match="fit-auto"):
         strategies.make("auto", table=str(tmp_path / "none.json"))
+
+
+def test_the_table_that_ships_was_fitted_on_the_weights_that_ship() -> None:
+
+    table = load(None)
+    assert table.fitted is not None
+    assert table.fitted.weights == fingerprint(EMBEDDED)
+    assert table.fitted.split == "dev"
