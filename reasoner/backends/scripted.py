@@ -42,6 +42,11 @@ def doubt(prompt: Prompt, step: str) -> float:
     return 1.0 - noise if right else noise
 
 
+def undecided(_: Prompt, __: str) -> float:
+    """As sure of any line as not."""
+    return 0.5
+
+
 class Scripted:
     """Ask `reply(prompt, rng)` for each sample; a character is a token.
 
@@ -151,7 +156,7 @@ class Scripted:
     def _confidences(self, prompt: Prompt, text: str, size: int) -> tuple[float, ...]:
         """Twenty times the verdict on the line that a token is in."""
         lines = text.splitlines(keepends=True) or [text]
-        judge = self.judge or (lambda *_: 0.5)
+        judge = self.judge or undecided
         so_far = ["".join(lines[: i + 1]) for i in range(len(lines))]
         sure = [20 * judge(prompt, s) for line, s in zip(lines, so_far, strict=True) for _ in line]
         return (*sure, *sure[-1:])[:size]
