@@ -65,7 +65,8 @@ def _tables(rows: Sequence[Row]) -> Iterator[Table]:
 
 def _table(task: str, rows: Sequence[Row]) -> Table:
     budgets = sorted({r.budget for r in rows})
-    title = f"{task}: accuracy, and gain on best-of-N, at equal {forest.NAMES[rows[0].cost]}"
+    equal = forest.NAMES[rows[0].cost]
+    title = f"{task}: accuracy, and its gain on best-of-N in points, at equal {equal}"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("strategy", no_wrap=True)
     for budget in budgets:
@@ -85,5 +86,5 @@ def _merit(found: dict[tuple[str, float], Row], name: str, budgets: Sequence[flo
 def _cell(row: Row | None) -> str:
     if row is None:
         return "-"
-    interval = f"{100 * row.gain_low:+.1f} to {100 * row.gain_high:+.1f}"
-    return f"{row.accuracy:.3f} {100 * row.gain:+5.1f} ({interval})"
+    half = 50 * (row.gain_high - row.gain_low)
+    return f"{row.accuracy:.3f} {100 * row.gain:+5.1f} ±{half:.1f}"

@@ -107,6 +107,9 @@ def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
 
 def _task(grid: Grid, task: str, out: Path, sizes: Sequence[int]) -> Iterator[Row]:
     found = list(outcomes(grid, task, out))
+    # Pairs need the same problems: a size that was stopped half-way is left out.
+    most = max((len(o.values) for o in found), default=0)
+    found = [o for o in found if len(o.values) == most]
     for cost in COSTS:
         lines = {c.strategy: c for c in curves(found, cost)}
         if BEST not in lines:

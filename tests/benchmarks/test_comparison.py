@@ -9,6 +9,7 @@ import pytest
 
 from reasoner.benchmarks import forest
 from reasoner.benchmarks.equal_cost import Curve, compare, paired
+from reasoner.benchmarks.store import store_path
 from reasoner.errors import ConfigError
 
 
@@ -68,3 +69,14 @@ async def test_without_best_of_n_there_is_nothing_to_compare_with(
     await bench.run()
     with pytest.raises(ConfigError, match="no best-of-n"):
         compare(bench.grid, tmp_path)
+
+
+async def test_a_size_that_was_stopped_half_way_is_left_out(
+    bench_type: type, tmp_path: Path
+) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n", "beam"])
+    await bench.run()
+    file = store_path(tmp_path, bench.grid.spec("sums", "beam", 8))
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:10]))
+    rows = compare(bench.grid, tmp_path, sizes=(8,))
+    assert all(8 not in r.sizes for r in rows if r.strategy == "beam")
