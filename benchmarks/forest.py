@@ -16,6 +16,8 @@ from reasoner.benchmarks.plot import STYLE, save
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
 SHADES = ("#56B4E9", "#0072B2", "#000000", "#D55E00", "#E69F00")
 SPREAD = 0.52
+ROW = 0.33
+"""Inches for a strategy."""
 
 
 def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]:
@@ -24,7 +26,7 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             len(tasks), len(COSTS), sharey=True, squeeze=False,
-            figsize=(11.5, len(tasks) * (0.33 * len(names) + 1.1) + 0.4),
+            figsize=(11.5, len(tasks) * (ROW * len(names) + 1.4) + 0.4),
         )  # fmt: skip
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, COSTS, strict=True):
@@ -58,7 +60,14 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
     axes.set_xlabel(f"accuracy less {BEST}'s, in points")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:+.0f}"))
-    axes.legend(loc="lower left", fontsize=7.5, frameon=False, title_fontsize=7.5)
+    below = -0.5 / (ROW * len(names))  # half an inch, under the label of the axis
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, below),
+        ncols=len(budgets),
+        fontsize=8,
+        frameon=False,
+    )
 
 
 def _budget(axes: Axes, rows: Sequence[Row], names: Sequence[str], place: int, of: int) -> None:

@@ -81,7 +81,7 @@ def caption(grid: Grid, out: Path) -> str:
     about = _environment(grid, out)
     machine = about.get("hardware", {})
     parts = [
-        "shaded: 95 % intervals over problems",
+        "95 % intervals over problems",
         f"model {grid.model}, verifier {grid.verifier}",
         machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
         f"commit {about.get('commit')}",
