@@ -1,6 +1,7 @@
 """What both trees of thoughts share: where thoughts come from, what they are worth, the budget."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Literal
@@ -40,7 +41,7 @@ a line of one word: sure, likely or impossible.
 
 
 @dataclass(frozen=True)
-class Thoughts:
+class Thoughts(ABC):
     """The settings and parts of a tree of thoughts (Yao et al., 2023, arXiv 2305.10601).
 
     `branch` thoughts follow a node: with `thoughts="sample"` drawn independently as next steps,
@@ -65,13 +66,13 @@ class Thoughts:
         return self.value == "score"
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Branches that grow at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def grow(self, run: Run, size: int) -> None:
         """One search with at most `size` branches at once, which offers the best it finds."""
-        raise NotImplementedError
 
     async def search(self, run: Run) -> Node:
         """Search once, or while the budget is too small for that, narrower searches in a row."""
