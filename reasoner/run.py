@@ -219,6 +219,10 @@ class Run:
             self._listen(AnswerOffered(self.answer(node), self.trace.candidate(node)))
         return node
 
+    def improve(self, nodes: Sequence[Node]) -> Node:
+        """Offer the best of `nodes`, unless the answer so far is as good."""
+        return self.offer(best([*filter(None, [self.incumbent]), *nodes]))
+
     def conclude(self) -> Node | None:
         """The answer of a run that was cut short: finished solutions go before unfinished ones."""
         if self.incumbent and self.incumbent.finished:

@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
-from reasoner.run import Run, best
+from reasoner.run import Run
 from reasoner.search.tree import backup, simulations
 from reasoner.trace import Node
 from reasoner.types import NodeId
@@ -56,7 +56,7 @@ class ABMCTS:
         if self.rollout and not child.terminal:
             [reached] = await run.expand([child])
         await run.score([reached])
-        run.offer(best([reached, *filter(None, [run.incumbent])]))
+        run.improve([reached])
         forest.observe(path, child, reached.score or 0.0)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from reasoner.run import Run, best
+from reasoner.run import Run
 from reasoner.trace import Node
 
 
@@ -31,6 +31,6 @@ class AdaptiveBestOfN:
         while drawn < self.n and not (chosen.finished and (chosen.score or 0.0) >= enough):
             nodes = await run.expand([run.trace.root], n=min(self.batch, self.n - drawn))
             await run.score(nodes)
-            chosen = run.offer(best([*filter(None, [run.incumbent]), *nodes]))
+            chosen = run.improve(nodes)
             drawn += len(nodes)
         return chosen

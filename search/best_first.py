@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
-from reasoner.run import Run, best
+from reasoner.run import Run
 from reasoner.search.common import by_score
 from reasoner.search.siblings import Siblings
 from reasoner.search.tree import simulations
@@ -98,7 +98,7 @@ class Frontier:
         new = [c for c, first in zip(children, firsts, strict=True) if c is first]
         self.open([c for c in new if not c.terminal])
         self.ended |= any(c.finished for c in children)
-        self.run.offer(best([*filter(None, [self.run.incumbent]), *children]))
+        self.run.improve(children)
 
     def open(self, nodes: Sequence[Node]) -> None:
         for node in nodes:

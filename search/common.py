@@ -1,7 +1,9 @@
-"""What strategies share: votes and duplicates."""
+"""What strategies share: votes, rounds, and duplicates."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Literal
 
 from reasoner.run import Run, best
 from reasoner.trace import Node
@@ -32,6 +34,24 @@ def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
     if not ballots:
         return best(nodes)
     return best(max(ballots.values(), key=lambda nodes: sum(map(weight, nodes))))
+
+
+def decide_by(run: Run, choose: Literal["best", "vote"]) -> None:
+    """Have the answer be the best-scored solution, or that of the verifier-weighted vote."""
+    if choose == "vote":
+        run.decide = partial(vote, run, weight=by_score)
+
+
+async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]]) -> Node:
+    """Search `n` wide, or in a row as wide as the budget holds whole solutions, until it is spent.
+
+    So that there is a finished solution however small the budget, and none of it is left over.
+    """
+    while True:
+        size = max(1, run.affordable(n))
+        chosen = await grow(size)
+        if size == n:
+            return chosen
 
 
 def distinct(run: Run, nodes: Iterable[Node]) -> list[Node]:

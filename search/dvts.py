@@ -9,8 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted
-from reasoner.run import Run, best
-from reasoner.search.common import by_score, vote
+from reasoner.run import Run
+from reasoner.search.common import by_score, decide_by, rounds
 from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
@@ -31,21 +31,20 @@ class DVTS:
 
     async def search(self, run: Run) -> Node:
         """Grow all trees at once, or fewer at a time until the budget is spent."""
-        if self.choose == "vote":
-            run.decide = partial(vote, run, weight=by_score)
-        siblings, solutions = Siblings(run), list[Node]()
-        while True:
-            size = max(1, run.affordable(self.n))
-            # One request draws the first steps of all trees: their ranks, on which the seeds
-            # below them depend, must not depend on timing.
-            firsts = await run.expand([run.trace.root], n=size, step=True)
-            await siblings.merge(firsts)
-            trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
-            grown = await gather([self.descend(siblings, tree) for tree in trees])
-            solutions += [node for tree in grown for node in tree if node.finished]
-            chosen = run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
-            if size == self.n:
-                return chosen
+        decide_by(run, self.choose)
+        return await rounds(run, self.n, partial(self.grow, Siblings(run), list[Node]()))
+
+    async def grow(self, siblings: Siblings, solutions: list[Node], size: int) -> Node:
+        """Grow trees of `size` first steps together; adds to `solutions`, returns the choice."""
+        run = siblings.run
+        # One request draws the first steps of all trees: their ranks, on which the seeds below
+        # them depend, must not depend on timing.
+        firsts = await run.expand([run.trace.root], n=size, step=True)
+        await siblings.merge(firsts)
+        trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
+        grown = await gather([self.descend(siblings, tree) for tree in trees])
+        solutions += [node for tree in grown for node in tree if node.finished]
+        return run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
 
     async def descend(self, siblings: Siblings, children: list[Node]) -> list[Node]:
         """Follow the best child to an end, from `children` down; every node of the tree."""
@@ -65,7 +64,7 @@ class DVTS:
     def offer(self, run: Run, children: Sequence[Node]) -> None:
         """Tell a better answer; a vote waits for all trees."""
         if self.choose == "best":
-            run.offer(best([*filter(None, [run.incumbent]), *children]))
+            run.improve(children)
 
 
 def follow(children: Sequence[Node]) -> Node | None:

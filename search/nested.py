@@ -5,7 +5,7 @@ import asyncio
 from reasoner.concurrency import unwrapped
 from reasoner.errors import BudgetExhausted
 from reasoner.registry import strategies
-from reasoner.run import Run, Strategy, best
+from reasoner.run import Run, Strategy
 from reasoner.trace import Node
 
 
@@ -27,7 +27,7 @@ async def attempt(run: Run, part: Run, strategy: Strategy) -> Node | None:
     finally:  # What was found stays an answer when the whole run is cut short.
         run.clipped |= part.clipped
         if found := part.conclude():
-            run.offer(best([found, *filter(None, [run.incumbent])]))
+            run.improve([found])
     return found
 
 

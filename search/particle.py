@@ -3,7 +3,6 @@
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate, chain, repeat
 from math import exp, log
 from random import Random
@@ -13,7 +12,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, vote
+from reasoner.search.common import by_score, decide_by, rounds, vote
 from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
@@ -41,11 +40,11 @@ class Particle:
     async def search(self, run: Run) -> Node:
         """Run one population, or smaller ones until the budget is spent."""
         swarm = Swarm(run, self.temperature, self.ess, self.choose)
-        while True:
-            size = max(1, run.affordable(self.n))
-            chosen = swarm.elect(*await swarm.sweep(size))
-            if size == self.n:
-                return chosen
+
+        async def grow(size: int) -> Node:
+            return swarm.elect(*await swarm.sweep(size))
+
+        return await rounds(run, self.n, grow)
 
 
 class Swarm:
@@ -57,8 +56,7 @@ class Swarm:
         self.run, self.temperature, self.ess, self.choose = run, temperature, ess, choose
         self.siblings = Siblings(run)
         self.mass = defaultdict[Node, float](float)
-        if choose == "vote":  # Should the first population be cut short, no weight is final.
-            run.decide = partial(vote, run, weight=by_score)
+        decide_by(run, choose)  # Should the first population be cut short, no weight is final.
 
     async def sweep(self, size: int, reference: Sequence[Node] = ()) -> Weighted:
         """Lead `size` particles from the root to their ends; the particles and their weights.
@@ -88,8 +86,7 @@ class Swarm:
             return particles, logs
         steps = await self.siblings.step(wanted)
         if self.choose == "best":
-            found = chain.from_iterable(steps.values())
-            self.run.offer(best([*filter(None, [self.run.incumbent]), *found]))
+            self.run.improve([*chain.from_iterable(steps.values())])
         queues = {p: iter(children) for p, children in steps.items()}
         grown = [next(queues[p], None) if p in queues else p for p in particles]
         kept = [(p, w) for p, w in zip(grown, logs, strict=False) if p]

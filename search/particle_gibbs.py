@@ -6,6 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
+from reasoner.search.common import rounds
 from reasoner.search.particle import Swarm
 from reasoner.trace import Node
 
@@ -29,16 +30,18 @@ class ParticleGibbs:
     async def search(self, run: Run) -> Node:
         """Iterate once over `n` particles, or over fewer until the budget is spent."""
         swarm, retained = Swarm(run, self.temperature, self.ess, self.choose), list[Node]()
-        while True:
-            size = max(1, run.affordable(self.n))
+
+        async def iterate(size: int) -> Node:
+            nonlocal retained
             chosen = run.trace.root
             for width in parts(size, self.iterations):
                 particles, weights = await swarm.sweep(width, retained)
                 chosen = swarm.elect(particles, weights)
                 [drawn] = run.rng.choices(particles, weights)
                 retained = run.trace.path(drawn)[1:]
-            if size == self.n:
-                return chosen
+            return chosen
+
+        return await rounds(run, self.n, iterate)
 
 
 def parts(n: int, count: int) -> list[int]:

@@ -11,7 +11,7 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, vote
+from reasoner.search.common import by_score, decide_by, rounds
 from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
@@ -33,16 +33,10 @@ class Rebase:
 
     async def search(self, run: Run) -> Node:
         """Grow one tree of full width, or narrower ones until the budget is spent."""
-        if self.choose == "vote":
-            run.decide = partial(vote, run, weight=by_score)
-        siblings, solutions = Siblings(run), list[Node]()
-        while True:
-            size = max(1, run.affordable(self.n))
-            chosen = await self.grow(siblings, size, solutions)
-            if size == self.n:
-                return chosen
+        decide_by(run, self.choose)
+        return await rounds(run, self.n, partial(self.grow, Siblings(run), list[Node]()))
 
-    async def grow(self, siblings: Siblings, width: int, solutions: list[Node]) -> Node:
+    async def grow(self, siblings: Siblings, solutions: list[Node], width: int) -> Node:
         """One tree, a step at a time; adds to `solutions` and returns the choice so far."""
         run = siblings.run
         chosen, shares = run.trace.root, {run.trace.root: width}

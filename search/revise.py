@@ -110,7 +110,7 @@ async def offered(siblings: Siblings, node: Node) -> Node:
     if run.verified:
         await siblings.merge([node])
     if run.decide is best or not run.trace.finished:
-        run.offer(best([*filter(None, [run.incumbent]), node]))
+        run.improve([node])
     return node
 
 

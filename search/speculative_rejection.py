@@ -1,13 +1,14 @@
 """Speculative rejection: best-of-N that stops sampling what looks bad half-way."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from reasoner.run import Run, best, top
-from reasoner.search.common import score
+from reasoner.run import Run, top
+from reasoner.search.common import rounds, score
 from reasoner.trace import Node
 
 
@@ -27,11 +28,7 @@ class SpeculativeRejection:
 
     async def search(self, run: Run) -> Node:
         """One round of full width, or narrower ones until the budget is spent."""
-        while True:
-            size = max(1, run.affordable(self.n))
-            chosen = await self.grow(run, size)
-            if size == self.n:
-                return chosen
+        return await rounds(run, self.n, partial(self.grow, run))
 
     async def grow(self, run: Run, size: int) -> Node:
         """Grow `size` solutions to the end or to their rejection; returns the run's best so far."""
@@ -39,7 +36,7 @@ class SpeculativeRejection:
         while growing:
             pieces = await run.expand(growing, n=wanted, tokens=self.tokens)
             await score(run, [p for p in pieces if p.finished or stepped(run, p)])
-            chosen = run.offer(best([*filter(None, [run.incumbent]), *pieces]))
+            chosen = run.improve(pieces)
             growing, wanted = self.keep([p for p in pieces if not p.terminal]), 1
         return chosen
 

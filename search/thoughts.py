@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.budget import VERIFIER
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted
-from reasoner.run import Run, best
+from reasoner.run import Run
 from reasoner.search.common import distinct
 from reasoner.trace import Node
 
@@ -85,7 +85,7 @@ class Thoughts(ABC):
             except BudgetExhausted:
                 complete = False
             ends = await self.end(run, part.incumbent or run.trace.root)
-            chosen = run.offer(best([*filter(None, [run.incumbent]), *ends]))
+            chosen = run.improve(ends)
             if complete:
                 return chosen
 
@@ -94,7 +94,7 @@ class Thoughts(ABC):
         if node.terminal:
             return [node]
         ends = await run.expand([node])
-        run.offer(best([*filter(None, [run.incumbent]), *ends]))
+        run.improve(ends)
         await self.judge(run, ends)
         return ends
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from reasoner.run import Run, best, top
+from reasoner.run import Run, top
 from reasoner.search.thoughts import Thoughts
 from reasoner.trace import Node
 
@@ -35,7 +35,7 @@ class TotDFS(Thoughts):
             thoughts = await self.think(run, [stack.pop()], size)
             await self.judge(run, thoughts)
             finished += sum(t.finished for t in thoughts)
-            run.offer(best([*thoughts, *filter(None, [run.incumbent])]))
+            run.improve(thoughts)
             stack += reversed(top(filter(self.promising, thoughts), size))
 
     def promising(self, thought: Node) -> bool:

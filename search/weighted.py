@@ -1,12 +1,10 @@
 """Verifier-weighted vote: solutions vote for their answers with their scores."""
 
-from functools import partial
-
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import by_score, vote
+from reasoner.search.common import decide_by
 from reasoner.trace import Node
 
 
@@ -18,7 +16,7 @@ class Weighted:
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions, score them, add up the scores of each answer."""
-        run.decide = partial(vote, run, weight=by_score)
+        decide_by(run, "vote")
         nodes = await run.expand([run.trace.root], n=self.n)
         await run.score(nodes)
         return run.decide(nodes)
