@@ -15,17 +15,28 @@ class Metered:
         self.backend, self.ledger = backend, ledger
         self.info = backend.model
 
+    def length(self, prompt: Prompt) -> int:
+        """Tokens of `prompt`."""
+        return self.backend.prompt_length(prompt)
+
     async def sample(
-        self, prompt: Prompt, wanted: Sampling, *, role: str = GENERATOR, halt: Halt | None = None
+        self,
+        prompt: Prompt,
+        length: int,
+        wanted: Sampling,
+        *,
+        role: str = GENERATOR,
+        halt: Halt | None = None,
     ) -> Generation:
         """Sample as many and as long completions as the budget admits; `halt` watches a single one.
+
+        `length` is the prompt's.
 
         Raises:
             BudgetExhausted: the budget admits none.
             BackendError: the model could not answer.
             ConfigError: the backend cannot be watched.
         """
-        length = self.backend.prompt_length(prompt)
         failed = Usage(1, length, 0, 0, self.info.flops(0, length))
         async with self.ledger.reserve(role, clip(wanted, length, self.info), failed) as hold:
             if halt is None:
@@ -34,12 +45,6 @@ class Metered:
                 generation = await self._watching().watch(prompt, hold.granted, halt)
             hold.usage = generation.usage
         return generation
-
-    def space(self, prompt: Prompt) -> float:
-        """Tokens that the model's context leaves after `prompt`; infinite where it is not known."""
-        if not self.info.context:
-            return float("inf")
-        return self.info.context - self.backend.prompt_length(prompt)
 
     def _watching(self) -> Watching:
         if not isinstance(self.backend, Watching):

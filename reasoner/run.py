@@ -164,14 +164,12 @@ class Run:
             seed=self._seeded(text, drawn),
         )
         prompt = Prompt(Problem(self.problem.id, text))
-        return list((await self._model.sample(prompt, wanted, role=role)).completions)
+        length = self._model.length(prompt)
+        return list((await self._model.sample(prompt, length, wanted, role=role)).completions)
 
     def adopt(self, node: Node, completion: Completion) -> Node:
         """Put what `ask` returned after `node`: a solution to score and choose from."""
-        spent = self.ledger.total.completion_tokens
-        child = self.trace.add(node, completion, spent=spent, terminal=True)
-        self._listen(StepSampled(child))
-        return child
+        return self._grow(node, completion, terminal=True)
 
     def within(self, share: float, time: float | None = None) -> Self:
         """This run with `share` of what is left of its budget, for a strategy inside another.
@@ -200,8 +198,7 @@ class Run:
 
     def affordable(self, n: int) -> int:
         """How many whole solutions, up to `n`, the budget holds beside what is spent."""
-        model = self._model.info
-        prompt = self._model.backend.prompt_length(Prompt(self.problem))
+        model, prompt = self._model.info, self._model.length(Prompt(self.problem))
 
         def holds(k: int) -> bool:
             return self.ledger.room.holds(worst_case(replace(self.sampling, n=k), prompt, model))
@@ -250,19 +247,20 @@ class Run:
         # Token ids mean something to their own model only.
         if wish.model.backend is not self._model.backend:
             prompt = replace(prompt, token_ids=())
-        limit = self._limit(node, wish, prompt)
+        length = wish.model.length(prompt)
+        limit = self._limit(node, wish, length)
         try:
             while len(children) < n and limit > 0:
-                missing = replace(wish.sampling, n=n - len(children), max_tokens=limit)
-                children += await self._sample(node, prompt, replace(wish, sampling=missing))
+                rest = replace(wish.sampling, n=n - len(children), max_tokens=limit)
+                children += await self._sample(node, prompt, length, replace(wish, sampling=rest))
         except BudgetExhausted:
             self.clipped = True
         return children
 
-    async def _sample(self, node: Node, prompt: Prompt, wish: Wish) -> list[Node]:
+    async def _sample(self, node: Node, prompt: Prompt, length: int, wish: Wish) -> list[Node]:
         seeded = replace(wish.sampling, seed=self._next_seed(node, wish.sampling.n))
         halt = wish.halt() if wish.halt else None
-        generation = await wish.model.sample(prompt, seeded, halt=halt)
+        generation = await wish.model.sample(prompt, length, seeded, halt=halt)
         return [self._add(node, completion, wish) for completion in generation.completions]
 
     def _add(self, node: Node, completion: Completion, wish: Wish) -> Node:
@@ -271,18 +269,22 @@ class Run:
         piece = cut and size == wish.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
         self.clipped |= cut and size < wish.sampling.max_tokens
+        return self._grow(node, completion, terminal=not goes_on)
+
+    def _grow(self, node: Node, completion: Completion, *, terminal: bool) -> Node:
         spent = self.ledger.total.completion_tokens
-        child = self.trace.add(node, completion, spent=spent, terminal=not goes_on)
+        child = self.trace.add(node, completion, spent=spent, terminal=terminal)
         self._listen(StepSampled(child))
         return child
 
-    def _limit(self, node: Node, wish: Wish, prompt: Prompt) -> int:
+    def _limit(self, node: Node, wish: Wish, prompt: int) -> int:
         """Tokens that may follow `node`: the solution's length and the model's context allow."""
         left = 0 if node.terminal else wish.sampling.max_tokens - node.length
         left = left if wish.tokens is None else min(left, wish.tokens)
-        space = wish.model.space(prompt)
+        space = wish.model.info.context - prompt
         # A problem that does not fit at all is the backend's to refuse.
-        return left if node.depth == 0 and space <= 0 else int(min(left, space))
+        fits = not wish.model.info.context or (node.depth == 0 and space <= 0)
+        return left if fits else min(left, space)
 
     def _next_seed(self, node: Node, n: int) -> int:
         """A seed that depends on the node's place in the tree only, never on timing."""

@@ -1,12 +1,13 @@
 """Beam search over reasoning steps, guided by a verifier."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best, top
-from reasoner.search.common import copies, score
+from reasoner.search.common import copies, rounds, score
 from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
@@ -30,12 +31,8 @@ class Beam:
 
     async def search(self, run: Run) -> Node:
         """Grow one beam of full width, or narrower ones until the budget is spent."""
-        each, siblings = 1 + self.lookahead, Siblings(run)
-        while True:
-            size = max(1, run.affordable(self.n * each) // each)
-            chosen = await self.grow(siblings, size)
-            if size == self.n:
-                return chosen
+        grow = partial(self.grow, Siblings(run))
+        return await rounds(run, self.n, grow, each=1 + self.lookahead)
 
     async def grow(self, siblings: Siblings, size: int) -> Node:
         """One beam of `size`, a step at a time; returns the best node of the run so far."""

@@ -42,13 +42,13 @@ def decide_by(run: Run, choose: Literal["best", "vote"]) -> None:
         run.decide = partial(vote, run, weight=by_score)
 
 
-async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]]) -> Node:
-    """Search `n` wide, or in a row as wide as the budget holds whole solutions, until it is spent.
+async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]], each: int = 1) -> Node:
+    """Search `n` wide, or in a row as wide as the budget holds, until it is spent.
 
-    So that there is a finished solution however small the budget, and none of it is left over.
+    One wide costs at most `each` whole solutions. So that there is a finished solution however small the budget, and none of it is left over.
     """
     while True:
-        size = max(1, run.affordable(n))
+        size = max(1, run.affordable(n * each) // each)
         chosen = await grow(size)
         if size == n:
             return chosen

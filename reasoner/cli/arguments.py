@@ -31,7 +31,6 @@ def solve_arguments(parser: Parser) -> None:
 
 def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
-    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
     parser.add_argument("--strategy", type=_names, action="extend", help="default: all built in")
     parser.add_argument(
         "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
@@ -44,17 +43,11 @@ def bench_arguments(parser: Parser) -> None:
         "--budget", type=_budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip
-    parser.add_argument("--problems", type=_positive, help="test problems per task (default: 64)")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR")
-    parser.add_argument(
-        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
-    )
-    _common_arguments(parser)
+    _grid_arguments(parser, "test", 64, Path("runs/bench"))
 
 
 def fit_arguments(parser: Parser) -> None:
     """What `fit-auto` takes."""
-    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
     parser.add_argument(
         "--arms", type=_names, action="extend", metavar="NAME:N,...",
         help=f"what a problem may get after the probe (default: {','.join(ARMS)})",
@@ -69,14 +62,7 @@ def fit_arguments(parser: Parser) -> None:
         "--tolerance", type=_share, default=0.01,
         help="accuracy a cheaper arm may lose (default: 0.01)",
     )  # fmt: skip
-    parser.add_argument(
-        "--problems", type=_positive, default=200, help="dev problems per task (default: 200)"
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/fit-auto"), metavar="DIR")
-    parser.add_argument(
-        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
-    )
-    _common_arguments(parser)
+    _grid_arguments(parser, "dev", 200, Path("runs/fit-auto"))
 
 
 def compare_arguments(parser: Parser) -> None:
@@ -87,6 +73,19 @@ def compare_arguments(parser: Parser) -> None:
         help="compare at what best-of-N costs at these sizes (default: 4,16,64)",
     )  # fmt: skip
     json_argument(parser)
+
+
+def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> None:
+    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
+    parser.add_argument(
+        "--problems", type=_positive, default=problems,
+        help=f"{split} problems per task (default: {problems})",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=out, metavar="DIR")
+    parser.add_argument(
+        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
+    )
+    _common_arguments(parser)
 
 
 def _common_arguments(parser: Parser) -> None:

@@ -79,7 +79,8 @@ class Insistent(Lazy):
 
     async def search(self, run: Run) -> Node:
         node = await super().search(run)
-        await run._model.sample(run.trace.prompt(node), run.sampling)
+        prompt = run.trace.prompt(node)
+        await run._model.sample(prompt, run._model.length(prompt), run.sampling)
         return node
 
 
