@@ -68,7 +68,7 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
 
 
 def _arm(text: str) -> Arm:
-    name, _, size = text.partition(":")
+    name, _, size = text.rpartition(":")
     if not size.isdecimal() or not int(size):
         raise ConfigError(f"arm {text!r} is not a strategy and its size, such as beam:8")
     if name in ("auto", MAJORITY, WEIGHTED) or not verified(strategies.load(name)):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from reasoner.benchmarks.lines import Lines, whole_lines
 from reasoner.benchmarks.spec import SCHEMA, Header, Record, Spec
 from reasoner.errors import StoreError
+from reasoner.registry import called
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -61,7 +62,7 @@ class Store:
 
 def store_path(root: Path, spec: Spec) -> Path:
     """Where the results of `spec` live under `root`."""
-    return root / f"{spec.task}-{spec.strategy}-{spec.key}.jsonl"
+    return root / f"{spec.task}-{called(spec.strategy)[0]}-{spec.key}.jsonl"
 
 
 def read(root: Path, spec: Spec) -> list[Record]:

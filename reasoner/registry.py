@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -13,8 +15,36 @@ from pydantic import ValidationError
 from reasoner.errors import ConfigError, PluginError
 
 
+def called(text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings in a text such as `beam(branch=2)`.
+
+    Raises:
+        ConfigError: the brackets hold something else than settings.
+    """
+    name, bracket, rest = text.partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        call = ast.parse(f"_({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError
+        return name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError):
+        raise ConfigError(
+            f"{text!r} is not a name with settings, such as {name}(key=2, other='text')"
+        ) from None
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
+    parts = re.findall(r"(?:[^,(]|\([^)]*\))+", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
 class Registry:
     """Lazy `name -> object`; nothing is imported until it is asked for.
+
+    Wherever a name is given, settings may follow it: `beam(branch=2)`.
 
     A plugin joins by declaring an entry point in the registry's group:
 
@@ -36,7 +66,7 @@ class Registry:
             ConfigError: there is no such name, or two packages claim it.
             PluginError: it would not import.
         """
-        entry = self._find(name)
+        entry = self._find(called(name)[0])
         try:
             return entry.load()
         except (ImportError, AttributeError) as e:
@@ -51,7 +81,8 @@ class Registry:
         Raises:
             ConfigError: a setting does not exist or its value is not allowed.
         """
-        factory = self.load(name)
+        name, own = called(name)
+        factory, settings = self.load(name), own | settings
         self._refuse_unknown(name, factory, settings)
         try:
             return factory(*args, **settings)
@@ -120,6 +151,7 @@ strategies = Registry(
         "revise": "reasoner.search.revise:Revise",
         "budget-forcing": "reasoner.search.budget_forcing:BudgetForcing",
         "fallback": "reasoner.search.fallback:Fallback",
+        "iterative-broadening": "reasoner.search.iterative_broadening:IterativeBroadening",
         "ensemble": "reasoner.search.ensemble:Ensemble",
         "auto": "reasoner.search.auto:Auto",
     },

@@ -26,7 +26,7 @@ class Beam:
     """
 
     n: PositiveInt = 16
-    branch: PositiveInt = 4
+    branch: PositiveInt = 2
     lookahead: NonNegativeInt = 0
 
     async def search(self, run: Run) -> Node:

@@ -22,6 +22,8 @@ from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 LEVELS = "reasoner.backends.levels:Levels"
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+"""Has glibc keep freed memory: every layer's tensors would else be mapped, and cleared, anew."""
 
 
 class VLLM:
@@ -252,6 +254,8 @@ class VLLM:
             if not any(name.endswith("parallel_size") for name in self._engine_args):
                 arguments |= {"distributed_executor_backend": _in_the_engine_process()}
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(self._kv_cache_gib))
+            for name, value in KEEP_MEMORY.items():
+                os.environ.setdefault(name, value)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         return arguments | self._engine_args
 
@@ -269,13 +273,9 @@ def _launch(arguments: dict[str, Any]) -> Any:
 
 
 def _in_the_engine_process() -> Any:
-    """The executor that computes where the engine schedules.
+    from reasoner.backends.cpu import InSchedulerProcess
 
-    With a process apart, as is vLLM's default on CPUs, the scheduler keeps a core busy waiting.
-    """
-    from vllm.v1.executor.uniproc_executor import UniProcExecutor
-
-    return UniProcExecutor
+    return InSchedulerProcess
 
 
 def _cuda() -> bool:

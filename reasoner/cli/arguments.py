@@ -31,7 +31,10 @@ def solve_arguments(parser: Parser) -> None:
 
 def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
-    parser.add_argument("--strategy", type=_names, action="extend", help="default: all built in")
+    parser.add_argument(
+        "--strategy", type=_names, action="extend",
+        help="such as mcts,beam(branch=4) (default: best-of-n and its kin, beam, particle, mcts)",
+    )  # fmt: skip
     parser.add_argument(
         "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
     )
@@ -128,7 +131,9 @@ def _named_sizes(text: str) -> tuple[str, list[int]]:
 
 
 def _names(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
+    from reasoner.registry import listed
+
+    return listed(text)
 
 
 def _budget(text: str) -> dict[str, float]:
