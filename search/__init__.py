@@ -14,6 +14,7 @@ from reasoner.search.ensemble import Ensemble
 from reasoner.search.esc import ESC
 from reasoner.search.fallback import Fallback
 from reasoner.search.greedy import Greedy
+from reasoner.search.iterative_broadening import IterativeBroadening
 from reasoner.search.majority import Majority
 from reasoner.search.mcts import MCTS
 from reasoner.search.particle import Particle
@@ -43,6 +44,7 @@ __all__ = [
     "Ensemble",
     "Fallback",
     "Greedy",
+    "IterativeBroadening",
     "Majority",
     "Particle",
     "ParticleGibbs",

@@ -20,13 +20,16 @@ class AdaptiveMajority:
     """Sample until the leading answer beats the runner-up with probability above `threshold`.
 
     Adaptive-Consistency (Aggarwal et al., 2023, arXiv 2305.11860), with their Beta criterion, up to
-    `n` samples; it also ends when the runner-up can no longer catch up. Up to `parallel` samples run
-    at once, but never more than it takes to end if all of them vote for the leader: so exactly those
-    are drawn that would be drawn one at a time, and none is in vain.
+    `n` samples; it also ends when the runner-up can no longer catch up. With `ahead`, it ends instead
+    when the leader is that many votes ahead: Wald's sequential test (1945) of two answers, in voting
+    first-to-ahead-by-k (Meyerson et al., 2025, arXiv 2511.09030). Up to `parallel` samples run at
+    once, but never more than it takes to end if all of them vote for the leader: so exactly those are
+    drawn that would be drawn one at a time, and none is in vain.
     """
 
     n: PositiveInt = 40
     threshold: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    ahead: PositiveInt | None = None
     parallel: PositiveInt = 8
     verified: ClassVar[bool] = False
     stops_early: ClassVar[bool] = True
@@ -52,7 +55,11 @@ class AdaptiveMajority:
 
     def settled(self, first: int, second: int, left: int) -> bool:
         """Whether the `left` samples are not worth drawing."""
-        return first - second > left or lead_probability(first, second) > self.threshold
+        if first - second > left:
+            return True
+        if self.ahead is not None:
+            return first - second >= self.ahead
+        return lead_probability(first, second) > self.threshold
 
 
 def lead_probability(first: int, second: int) -> float:

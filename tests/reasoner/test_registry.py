@@ -9,7 +9,8 @@ import pytest
 
 from reasoner.api import Reasoner
 from reasoner.errors import ConfigError, PluginError
-from reasoner.registry import Registry, backends, strategies, tasks, verifiers
+from reasoner.registry import Registry, backends, called, listed, strategies, tasks, verifiers
+from reasoner.search.beam import Beam
 
 PLUGIN = Path(__file__).parent.parent / "plugin_example"
 
@@ -43,6 +44,31 @@ def test_settings_are_checked() -> None:
         verifiers.make("oracle")
     with pytest.raises(ConfigError, match="has no setting 'gpus'"):
         backends.make("scripted", gpus=8)
+
+
+def test_settings_may_follow_the_name() -> None:
+    assert strategies.make("beam(branch=3, lookahead=1)", n=4) == Beam(n=4, branch=3, lookahead=1)
+    assert strategies.make("beam(n=5)").n == 5
+    assert strategies.load(r"budget-forcing(wait='\n')") is strategies.load("budget-forcing")
+    assert called(r"budget-forcing(wait=' a, b\n')") == ("budget-forcing", {"wait": " a, b\n"})
+
+
+@pytest.mark.parametrize(
+    "text", ["beam(", "beam(3)", "beam(branch=x)", "beam(branch=2", "beam()x", "beam(**{'n': 1})"]
+)
+def test_what_follows_the_name_must_be_settings(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not a name with settings, such as beam\(key=2"):
+        strategies.make(text)
+
+
+def test_settings_after_the_name_are_checked_as_well() -> None:
+    with pytest.raises(ConfigError, match="strategy 'beam' has no setting 'widht'"):
+        strategies.make("beam(widht=2)")
+
+
+def test_commas_in_brackets_part_nothing() -> None:
+    text = "beam(branch=2, n=8),mcts, budget-forcing(wait='a,b'),"
+    assert listed(text) == ["beam(branch=2, n=8)", "mcts", "budget-forcing(wait='a,b')"]
 
 
 def test_a_component_that_does_not_import() -> None:

@@ -78,6 +78,10 @@ def test_the_lead_probability_holds_for_large_counts(counts: tuple[int, int]) ->
         ("a aaa", {}, "a:a aaa"),
         ("   ", {"n": 3}, "None:   "),
         ("a", {"threshold": 0.5}, "a:a"),
+        ("aa", {"ahead": 2}, "a:aa"),
+        ("abcaa", {"ahead": 2}, "a:abcaa"),
+        ("ababab", {"ahead": 2, "n": 6}, "a:ababab"),
+        ("abbb", {"ahead": 9, "n": 4}, "b:abbb"),
     ],
 )
 async def test_it_stops_when_the_vote_is_settled(

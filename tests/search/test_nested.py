@@ -17,6 +17,7 @@ from reasoner.registry import strategies
 from reasoner.run import Strategy
 from reasoner.search.ensemble import Ensemble
 from reasoner.search.fallback import Fallback
+from reasoner.search.iterative_broadening import IterativeBroadening
 from reasoner.solving import solve
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Score, Usage
 from reasoner.verifiers.verdict import Verdict
@@ -53,6 +54,33 @@ async def run(
 ) -> Result:
     verifier = Verdict("last") if scored else None
     return await solve(PROBLEM, strategy, backend, verifier, sampling=SAMPLING, budget=budget)
+
+
+# -- iterative broadening -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "first", "widths"),
+    [(1, 4, [1]), (8, 4, [8]), (12, 4, [4, 8]), (64, 4, [4, 8, 16, 36]), (7, 1, [1, 2, 4])],
+)
+def test_widths_double_and_come_to_n(n: int, first: int, widths: list[int]) -> None:
+    assert list(IterativeBroadening(n=n, first=first).widths()) == widths
+
+
+@pytest.mark.parametrize(("enough", "drawn"), [(0.01, 4), (1.0, 12)])
+async def test_it_broadens_until_it_is_sure(enough: float, drawn: int) -> None:
+    backend = Told()
+    strategy = IterativeBroadening(n=12, strategy="best-of-n", enough=enough)
+    result = await run(strategy, backend)
+    assert backend.wholes == drawn
+    assert result.text == max(result.candidates, key=lambda s: s.score or 0).candidate.text
+
+
+async def test_it_broadens_no_further_than_the_budget() -> None:
+    strategy = IterativeBroadening(n=64, strategy="beam(branch=4)", enough=1.0)
+    result = await run(strategy, Told(), Budget(tokens=200))
+    assert result.stopped is Stopped.BUDGET and result.usage.completion_tokens <= 200
+    assert result.candidate and result.candidate.complete
 
 
 # -- fallback -----------------------------------------------------------------------------------
