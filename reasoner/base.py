@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 
@@ -81,8 +81,10 @@ class Watching(Protocol):
 class Verifier(Protocol):
     """A judge of candidates that never sees the reference answer.
 
-    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`; one whose
-    scores end below 1 tells their highest as `ceiling`.
+    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`, one that
+    reads their confidences by how many likely tokens these are of: `confidences = 20`. One whose
+    scores end below 1 tells their highest as `ceiling`; one whose scores depend on what else is in the
+    batch has `comparative = True`.
     """
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
@@ -92,6 +94,39 @@ class Verifier(Protocol):
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score candidates in order, as one batch."""
         ...
+
+
+def reads(verifier: Verifier | None) -> dict[str, Any]:
+    """What samples must tell for `verifier`, as settings of `Sampling`."""
+    return {
+        "logprobs": bool(getattr(verifier, "logprobs", False)),
+        "confidences": int(getattr(verifier, "confidences", 0)),
+    }
+
+
+@runtime_checkable
+class Generative(Verifier, Protocol):
+    """A verifier that asks a language model; where `model` is None, a run lends it the policy's."""
+
+    @property
+    def model(self) -> Backend | None:
+        """The model it asks."""
+        ...
+
+    def on(self, backend: Backend) -> Self:
+        """A copy that asks `backend`."""
+        ...
+
+
+def asks(verifier: Verifier) -> bool:
+    """Whether `verifier` asks a model and has none; one made of others tells by an attribute `asks`."""
+    lacks = isinstance(verifier, Generative) and verifier.model is None
+    return lacks and bool(getattr(verifier, "asks", True))
+
+
+def bound(verifier: Verifier, backend: Backend) -> Verifier:
+    """`verifier`, asking `backend` if it asks a model and has none of its own."""
+    return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
 
 
 @dataclass(frozen=True, slots=True)

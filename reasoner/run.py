@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Protocol, Self, runtime_checkable
 
-from reasoner.base import Backend, Halt, Verifier
+from reasoner.base import Backend, Halt, Verifier, reads
 from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room, largest, worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted, ConfigError
@@ -21,6 +21,8 @@ from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 
 Extract = Callable[[str], str | None]
 Listener = Callable[[Event], None]
+TOLD = ("verdicts", "confidences", "entropies", "logprobs")
+"""What a completion tells of its tokens, of the last one last."""
 
 
 def ignore(_: Event) -> None:
@@ -65,7 +67,7 @@ class Run:
         listen: Listener = ignore,
     ) -> None:
         self.problem, self.ledger = problem, ledger
-        self.sampling = replace(sampling, logprobs=bool(getattr(verifier, "logprobs", False)))
+        self.sampling = replace(sampling, **reads(verifier))
         self.trace = Trace(problem)
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None
@@ -125,14 +127,9 @@ class Run:
         if not (node.finished and node.completion and (parent := self.trace.parent(node))):
             return self.trace.add(node, Completion(text, ids, Finish.WRITTEN))
         ended = node.completion
-        piece = replace(
-            ended,
-            text=ended.text + text,
-            token_ids=ended.token_ids[:-1] + ids,
-            finish=Finish.WRITTEN,
-            verdicts=ended.verdicts[:-1],
-            confidences=ended.confidences[:-1],
-        )
+        told = {name: getattr(ended, name)[:-1] for name in TOLD}
+        ids = ended.token_ids[:-1] + ids
+        piece = replace(ended, text=ended.text + text, token_ids=ids, finish=Finish.WRITTEN, **told)
         return self.trace.add(parent, piece, spent=node.spent)
 
     async def ask(
@@ -145,9 +142,7 @@ class Run:
         stop: tuple[str, ...] = (),
         role: str = GENERATOR,
     ) -> list[Completion]:
-        """What the model says to a prompt of the strategy's own, outside the tree.
-
-        Returns fewer than `n` where the budget closes.
+        """What the model says to a strategy's own prompt; fewer than `n` where the budget closes.
 
         Raises:
             BudgetExhausted: there was budget for none.
@@ -312,6 +307,7 @@ class Run:
         async with self.ledger.reserve(VERIFIER, fit) as hold:
             judgement = await verifier.score(self.problem, candidates[: hold.granted])
             hold.usage = judgement.usage
+        self.trace.malformed += judgement.malformed
         for node, score in zip(nodes[: hold.granted], judgement.scores, strict=True):
             node.score, node.step_scores = score.value, score.steps
             self._listen(StepScored(node))

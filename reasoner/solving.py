@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reasoner.base import Backend, Verifier
+from reasoner.base import Backend, Generative, Verifier, bound
 from reasoner.budget import Budget, Ledger
 from reasoner.concurrency import unwrapped
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
@@ -29,14 +29,18 @@ async def solve(
     """Search until the strategy is done or the budget is; either way, answer.
 
     `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
-    finds the canonical answer in a solution's text. A model that fails ends the run with the
-    incumbent and the error; what the caller got wrong is raised.
+    finds the canonical answer in a solution's text. A verifier that asks a model and has none asks
+    `backend`. A model that fails ends the run with the incumbent and the error; what the caller got
+    wrong is raised.
     """
-    if budget.flops is not None and not backend.model.parameters:
-        raise ConfigError(
-            f"a FLOPs budget needs the size of {backend.model.name!r}, which its backend"
-            " does not tell; use a token budget"
-        )
+    verifier = None if verifier is None else bound(verifier, backend)
+    judge = verifier.model if isinstance(verifier, Generative) else None
+    for asked in filter(None, (backend, judge)):
+        if budget.flops is not None and not asked.model.parameters:
+            raise ConfigError(
+                f"a FLOPs budget needs the size of {asked.model.name!r}, which its backend"
+                " does not tell; use a token budget"
+            )
     ledger = Ledger(budget)
     run = Run(
         problem, backend, verifier, ledger,

@@ -52,6 +52,8 @@ class Trace:
         self.graph: nx.DiGraph[NodeId] = nx.DiGraph()
         self.finished: list[Node] = []
         """Every node at which the model ended a solution, in order of arrival."""
+        self.malformed = 0
+        """Verdicts that a model was asked for and did not give in a form that can be read."""
         self._nodes: list[Node] = []
         self._parents: list[Node | None] = []
         self._insert(Node(ROOT), None)
@@ -159,4 +161,6 @@ def _completion(fields: dict[str, Any]) -> Completion:
         fields["logprob"],
         tuple(fields["verdicts"]),
         tuple(fields["confidences"]),
+        tuple(fields.get("entropies", ())),
+        tuple(fields.get("logprobs", ())),
     )

@@ -88,7 +88,9 @@ class Completion:
     [0, 1] per step end in `token_ids`, in order. `logprob` is the sum of the sampled tokens'
     log-probabilities under the distribution they were drawn from, where asked for and known.
     `confidences` has, per token, the mean negative log-probability of the likeliest tokens there
-    (Fu et al., 2025, DeepConf, equation 2): high where one token takes it all.
+    (Fu et al., 2025, DeepConf, equation 2): high where one token takes it all. `entropies` comes with
+    it: the entropy, in nats, of the same tokens' probabilities, scaled to add up to 1. `logprobs` has
+    what adds up to `logprob`.
     """
 
     text: str
@@ -97,6 +99,8 @@ class Completion:
     logprob: float | None = None
     verdicts: tuple[float, ...] = ()
     confidences: tuple[float, ...] = ()
+    entropies: tuple[float, ...] = ()
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,14 @@ class Candidate:
     def confidences(self) -> tuple[float, ...]:
         return tuple(v for c in self.completions for v in c.confidences)
 
+    @property
+    def entropies(self) -> tuple[float, ...]:
+        return tuple(v for c in self.completions for v in c.entropies)
+
+    @property
+    def logprobs(self) -> tuple[float, ...]:
+        return tuple(v for c in self.completions for v in c.logprobs)
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -161,7 +173,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One score per candidate, in order, with what scoring cost."""
+    """One score per candidate, in order, with what scoring cost.
+
+    `malformed` counts the verdicts that a model owed and did not give in a form that can be read;
+    no score rests on them.
+    """
 
     scores: tuple[Score, ...]
     usage: Usage = Usage()
+    malformed: int = 0

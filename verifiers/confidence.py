@@ -1,36 +1,61 @@
-"""The model's own confidence."""
+"""The model's own confidence: the mean log-probability of what it wrote."""
 
-from collections.abc import Sequence
 from math import exp
 from typing import ClassVar
 
+from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
-from reasoner.types import Candidate, Judgement, Problem, Score, Usage
+from reasoner.types import Candidate, Completion, Finish, Problem
+from reasoner.verifiers.free import Free
 
 
 @dataclass(frozen=True)
-class Confidence:
-    """The geometric mean of the sampled tokens' probabilities (Wang et al., 2022, table 1)."""
+class Confidence(Free):
+    """The geometric mean of the sampled tokens' probabilities (Wang et al., 2022, table 1).
 
+    That is the exponential of the mean log-probability, and one over the perplexity. With `tail`, only
+    the last so many tokens count.
+    """
+
+    tail: PositiveInt | None = None
     logprobs: ClassVar[bool] = True
 
-    def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Nothing: the log-probabilities come with the samples."""
-        return Usage()
-
-    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Exponentiate each candidate's mean log-probability per token."""
-        return Judgement(tuple(Score(likelihood(c)) for c in candidates))
+    def judge(self, problem: Problem, candidate: Candidate) -> float:
+        """Exponentiate the mean log-probability per token."""
+        return likelihood(candidate) if self.tail is None else ending(candidate, self.tail)
 
 
 def likelihood(candidate: Candidate) -> float:
-    """The mean probability of a token of `candidate`."""
-    logprobs = [c.logprob for c in candidate.completions if c.logprob is not None]
-    if len(logprobs) < len(candidate.completions):
+    """The mean probability of a token of `candidate`; what a strategy wrote itself does not count.
+
+    Raises:
+        ConfigError: a piece was sampled without log-probabilities.
+    """
+    pieces = sampled(candidate)
+    logprob = sum(c.logprob or 0.0 for c in pieces)
+    return min(1.0, exp(logprob / max(1, sum(len(c.token_ids) for c in pieces))))
+
+
+def ending(candidate: Candidate, tokens: int) -> float:
+    """The mean probability of the last tokens sampled.
+
+    Raises:
+        ConfigError: a piece was sampled without log-probabilities.
+    """
+    last = [x for c in sampled(candidate) for x in c.logprobs][-tokens:]
+    return min(1.0, exp(sum(last) / max(1, len(last))))
+
+
+def sampled(candidate: Candidate) -> list[Completion]:
+    """The pieces that a model wrote."""
+    pieces = [
+        c for c in candidate.completions if c.finish is not Finish.WRITTEN or c.logprob is not None
+    ]
+    if any(c.logprob is None for c in pieces):
         raise ConfigError(
             "verifier 'confidence' needs log-probabilities, which this backend does not return;"
             " use another verifier, or strategy 'majority', which needs none"
         )
-    return min(1.0, exp(sum(logprobs) / max(1, candidate.tokens)))
+    return pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import exp, log
 from statistics import fmean
 
 FLOOR = -20.0
@@ -17,6 +18,18 @@ def confidence(logprobs: Sequence[float]) -> float:
     return -fmean(max(x, FLOOR) for x in logprobs)
 
 
+def entropy(logprobs: Sequence[float]) -> float:
+    """That of the likeliest tokens, in nats, their probabilities scaled to add up to 1."""
+    shares = [exp(x) for x in logprobs]
+    total = sum(shares)
+    return max(0.0, -sum(s / total * log(s / total) for s in shares if s)) if total else 0.0
+
+
 def confidences(positions: Iterable[Sequence[float]]) -> tuple[float, ...]:
     """The confidence of each position that has log-probabilities."""
     return tuple(confidence(p) for p in positions if p)
+
+
+def entropies(positions: Iterable[Sequence[float]]) -> tuple[float, ...]:
+    """The entropy of each position that has log-probabilities."""
+    return tuple(entropy(p) for p in positions if p)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from reasoner.backends.confidences import confidences
+from reasoner.backends.confidences import confidences, entropies
 from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.streamed import Streamed, likeliest
 from reasoner.backends.verdicts import table, told
@@ -169,9 +169,17 @@ class OpenAI:
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
         logprobs = choice.get("logprobs")
-        verdicts = told(ids, self._verdicts)
-        sure = confidences(likeliest(logprobs))
-        return Completion(text, tuple(ids), finish, _logprob(logprobs), verdicts, sure)
+        sampled, likely = _sampled(logprobs), list(likeliest(logprobs))
+        return Completion(
+            text,
+            tuple(ids),
+            finish,
+            logprob=sum(sampled) if logprobs else None,
+            verdicts=told(ids, self._verdicts),
+            confidences=confidences(likely),
+            entropies=entropies(likely),
+            logprobs=sampled,
+        )
 
     def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
         ids = answer.get("prompt_token_ids") or choices[0].get("prompt_token_ids")
@@ -213,12 +221,12 @@ class OpenAI:
         )
 
 
-def _logprob(told: Any) -> float | None:
-    """The sum over sampled tokens, in the form of chats or of completions."""
+def _sampled(told: Any) -> tuple[float, ...]:
+    """The log-probabilities of sampled tokens, in the form of chats or of completions."""
     if not told:
-        return None
+        return ()
     each = [t["logprob"] for t in told["content"]] if "content" in told else told["token_logprobs"]
-    return float(sum(each))
+    return tuple(map(float, each))
 
 
 def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reasoner.backends.confidences import confidences
+from reasoner.backends.confidences import confidences, entropies
 
 
 @dataclass(slots=True)
@@ -37,6 +37,14 @@ class Output:
     @property
     def confidences(self) -> tuple[float, ...]:
         return confidences(self.likeliest)
+
+    @property
+    def entropies(self) -> tuple[float, ...]:
+        return entropies(self.likeliest)
+
+    @property
+    def logprobs(self) -> tuple[float, ...]:
+        return tuple(map(float, self.sampled or ()))
 
     def _read(self, flat: Any) -> None:
         """Each position of vLLM's `FlatLogprobs` has its sampled token first."""

@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import Callable
+from math import log
 
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
@@ -144,7 +145,9 @@ class Scripted:
         logprob = -0.1 * len(ids) if sampling.logprobs else None
         verdicts = self._verdicts(prompt, text, finish)
         confidences = self._confidences(prompt, text, len(ids)) if sampling.confidences else ()
-        return Completion(text, ids, finish, logprob, verdicts, confidences)
+        entropies = tuple((20 - c) / 20 * log(sampling.confidences) for c in confidences)
+        logprobs = (-0.1,) * len(ids) if sampling.logprobs else ()
+        return Completion(text, ids, finish, logprob, verdicts, confidences, entropies, logprobs)
 
     def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:
         if self.judge is None:
@@ -171,6 +174,7 @@ def cut_off(whole: Completion, size: int) -> Completion:
         Finish.ABORTED,
         verdicts=whole.verdicts[: text.count("\n")],
         confidences=whole.confidences[:size],
+        entropies=whole.entropies[:size],
     )
 
 

@@ -211,6 +211,8 @@ class VLLM:
             logprob=output.logprob,
             verdicts=told(ids, self.checkpoint.verdicts),
             confidences=output.confidences,
+            entropies=output.entropies,
+            logprobs=output.logprobs,
         )
 
     def _finish(self, output: Output) -> Finish:

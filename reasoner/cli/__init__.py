@@ -152,8 +152,9 @@ def list_(args: argparse.Namespace) -> int:
         return 0
     for kind, names in found.items():
         print(kind)
+        width = max(map(len, names), default=0) + 2
         for name, told in names.items():
-            print(f"  {name:<14}{told}")
+            print(f"  {name:<{width}}{told}")
     return 0
 
 

@@ -34,6 +34,8 @@ def print_result(result: Result) -> None:
         f" {used.fresh_tokens} prompt tokens ({used.cached_tokens} more from the cache),"
         f" {result.seconds:.2f} s, stopped: {result.stopped}"
     )
+    if result.trace.malformed:
+        print(f"{result.trace.malformed} verdicts could not be read, and did not count")
 
 
 def result_json(problem: str, result: Result) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def result_json(problem: str, result: Result) -> dict[str, Any]:
         "error": result.error,
         "seconds": result.seconds,
         "usage": asdict(result.usage),
+        "malformed": result.trace.malformed,
         "by_role": {role: asdict(usage) for role, usage in result.by_role.items()},
         "candidates": [
             {"answer": s.answer, "score": s.score, "solution": s.candidate.text}

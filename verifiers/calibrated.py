@@ -1,0 +1,47 @@
+"""A verifier whose scores are made chances of being right."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+
+from reasoner.types import Candidate, Judgement, Problem
+from reasoner.verifiers.calibration import Calibration, Isotonic, Platt, load
+from reasoner.verifiers.nested import Member, Nested, ceiling
+
+
+@dataclass(frozen=True)
+class Calibrated(Nested):
+    """`verifier` with its scores put through `calibration`, or through the one saved at that path.
+
+    Step scores stay as they are: a calibration is fitted to whole solutions.
+    """
+
+    verifier: Member
+    calibration: Calibration | Path
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong name or file before anything is spent."""
+        _ = self.inner, self.curve
+
+    def named(self) -> tuple[Member, ...]:
+        """The verifier, as it was given."""
+        return (self.verifier,)
+
+    @cached_property
+    def curve(self) -> Isotonic | Platt:
+        """The calibration."""
+        return load(self.calibration) if isinstance(self.calibration, Path) else self.calibration
+
+    @property
+    def ceiling(self) -> float:
+        """The highest score; a curve that falls has it at the other end."""
+        return max(self.curve(0.0), self.curve(ceiling(self.inner[0])))
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Ask the verifier and calibrate."""
+        judgement = await self.inner[0].score(problem, candidates)
+        scores = tuple(replace(s, value=self.curve(s.value)) for s in judgement.scores)
+        return replace(judgement, scores=scores)

@@ -1,0 +1,66 @@
+"""Several verifiers, one score."""
+
+from collections.abc import Sequence
+from math import fsum, pow, prod
+from operator import mul
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat
+from pydantic.dataclasses import dataclass
+
+from reasoner.concurrency import gather
+from reasoner.errors import ConfigError
+from reasoner.types import Candidate, Judgement, Problem, Score, Usage
+from reasoner.verifiers.nested import Member, Nested, ceiling
+
+
+@dataclass(frozen=True)
+class Ensemble(Nested):
+    """Score with all `members` at once and combine what they say.
+
+    `combine` takes the mean, the product or the lowest of a candidate's scores. `weights`, one a
+    member, make the mean a weighted one, and are the exponents of a product. Scores of different
+    verifiers mean different things: wrap the members in `Calibrated` to make them probabilities.
+    What members spend adds up.
+    """
+
+    members: Annotated[tuple[Member, ...], Field(min_length=1)] = ("verdict", "confidence")
+    combine: Literal["mean", "product", "min"] = "mean"
+    weights: tuple[NonNegativeFloat, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a wrong name or weight before anything is spent."""
+        count = len(self.inner)
+        if self.weights and (len(self.weights) != count or not any(self.weights)):
+            raise ConfigError(
+                f"{len(self.weights)} weights for {count} members, or all of them zero;"
+                " give each member one"
+            )
+        if self.weights and self.combine == "min":
+            raise ConfigError("the lowest score has no weights; use combine='mean' or 'product'")
+
+    def named(self) -> tuple[Member, ...]:
+        """The members, as they were given."""
+        return self.members
+
+    @property
+    def ceiling(self) -> float:
+        """The highest score: where every member gives its highest."""
+        return self.combined([ceiling(v) for v in self.inner])
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Ask every member at once."""
+        judgements = await gather(v.score(problem, candidates) for v in self.inner)
+        each = zip(*(j.scores for j in judgements), strict=True)
+        scores = tuple(Score(self.combined([s.value for s in told])) for told in each)
+        usage = sum((j.usage for j in judgements), Usage())
+        return Judgement(scores, usage, sum(j.malformed for j in judgements))
+
+    def combined(self, values: Sequence[float]) -> float:
+        """One score from those of the members, in their order."""
+        weights = self.weights or (1.0,) * len(values)
+        if self.combine == "min":
+            return min(values)
+        if self.combine == "product":
+            return prod(map(pow, values, weights))
+        return min(1.0, fsum(map(mul, values, weights)) / fsum(weights))
