@@ -1,0 +1,272 @@
+"""Programs judged by unit tests, those that would rather not be among them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from random import Random
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reasoner.backends.scripted import END, Scripted
+from reasoner.errors import ConfigError
+from reasoner.search.best_of_n import BestOfN
+from reasoner.solving import solve
+from reasoner.types import (
+    Candidate,
+    Completion,
+    Finish,
+    Judgement,
+    Problem,
+    Prompt,
+    Sampling,
+    Usage,
+)
+from reasoner.verifiers import sandbox
+from reasoner.verifiers.code import Code, program
+from reasoner.verifiers.sandbox import Limits, Outcome
+
+pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
+
+TESTS = ["assert double(1) == 2", "assert double(2) == 4", "assert double(-3) == -6"]
+PATIENT: dict[str, Any] = {"seconds": 20, "limits": Limits(seconds=60)}
+"""For a machine that is busy."""
+RIGHT = "def double(x):\n    return 2 * x\n"
+
+
+def candidate(text: str, complete: bool = True) -> Candidate:
+    return Candidate((Completion(dedent(text), (1,), Finish.EOS),), complete)
+
+
+async def share(text: str, tests: Sequence[str] = TESTS, **settings: Any) -> float:
+    """The score of one program; `entry_point` is the problem's, other settings the verifier's."""
+    settings = PATIENT | settings
+    meta = {"tests": tests, "entry_point": settings.pop("entry_point", None)}
+    judgement = await Code(**settings).score(Problem("p", "", meta), [candidate(text)])
+    return judgement.scores[0].value
+
+
+# -- which program --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1", "x = 1"),
+        ("Look:\n```python\nx = 1\n```\nDone.", "x = 1\n"),
+        ("```python\nx = 1\n```\nBetter:\n```py\nx = 2\n```", "x = 2\n"),
+        ("```Python3\nx = 1\n```\nIt prints:\n```\n1\n```", "x = 1\n"),
+        ("```text\nno\n```\n```\nx = 1\n```", "x = 1\n"),
+        ("1. So:\n   ```python\n   if x:\n       y\n   ```", "if x:\n    y\n"),
+        ("```python\nx = 1", "x = 1\n"),
+    ],
+)
+def test_the_program_in_a_finished_text(text: str, found: str) -> None:
+    whole = Candidate((Completion(text, (1,), Finish.EOS),), True)
+    assert program(whole) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1", None),
+        ("```python\nx = 1\n", None),
+        ("```python\nx = 1\n```\nAnd", "x = 1\n"),
+        ("```python\nx = 1\n```\n```python\nx =", "x = 1\n"),
+    ],
+)
+def test_the_program_in_a_text_under_way(text: str, found: str | None) -> None:
+    assert program(candidate(text, complete=False)) == found
+
+
+# -- scores ---------------------------------------------------------------------------------------
+
+
+async def test_the_share_of_tests_that_pass() -> None:
+    assert await share(RIGHT) == 1
+    assert await share("def double(x): return x * x") == pytest.approx(1 / 3)
+    assert await share("def double(x): return 0") == 0
+    assert await share("def double(x:") == 0
+    assert await share("") == 0
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "while True: pass",
+        "raise SystemExit(0)",
+        "import os; os._exit(0)",
+        "import os; os.abort()",
+        "import time; time.sleep(60)",
+        "double(x)",
+        "bytearray(10 * 2**30)",
+    ],
+)
+async def test_a_test_that_fails_hides_no_other(end: str) -> None:
+    text = f"def double(x):\n    if x == 1:\n        {end}\n    return 2 * x"
+    limits = Limits(cpu_seconds=1, seconds=60)
+    assert await share(text, seconds=2, limits=limits) == pytest.approx(2 / 3)
+
+
+async def test_tests_not_reached_in_time_are_failed() -> None:
+    text = "import time\ndef double(x):\n    if x == 2: time.sleep(60)\n    return 2 * x"
+    assert await share(text, seconds=60, limits=Limits(seconds=2)) == pytest.approx(1 / 3)
+
+
+async def test_each_test_meets_the_program_afresh() -> None:
+    text = "calls = []\ndef count():\n    calls.append(1)\n    return len(calls)"
+    assert (
+        await share(text, ["assert count() == 1", "assert count() == 1; assert count() == 2"]) == 1
+    )
+
+
+async def test_equal_programs_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = list[object]()
+    real = sandbox.run
+
+    async def counted(*args: Any, **settings: Any) -> Outcome:
+        runs.append(args)
+        return await real(*args, **settings)
+
+    monkeypatch.setattr(sandbox, "run", counted)
+    texts = [RIGHT, f"It is:\n```python\n{RIGHT}```", "def double(x): return 0", RIGHT]
+    problem = Problem("p", "", {"tests": TESTS})
+    judgement = await Code(**PATIENT).score(problem, [candidate(t) for t in texts])
+    assert [s.value for s in judgement.scores] == [1, 1, 0, 1]
+    assert judgement.usage == Code().estimate(problem, []) == Usage()
+    assert len(runs) == 2
+
+
+async def test_what_is_under_way_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    begun = [candidate(RIGHT, complete=False), candidate("```python\nx", complete=False)]
+    problem = Problem("p", "", {"tests": TESTS})
+    assert [s.value for s in (await Code(**PATIENT).score(problem, begun)).scores] == [0, 0]
+    assert await Code(**PATIENT).score(problem, []) == Judgement(())
+    with pytest.raises(ConfigError, match="bubblewrap"):
+        await Code(**PATIENT).score(problem, [candidate(RIGHT)])
+
+
+@pytest.mark.parametrize("meta", [{}, {"tests": []}, {"tests": [1]}])
+async def test_a_problem_without_tests(meta: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="needs unit tests, and problem 'p' has none"):
+        await Code(**PATIENT).score(Problem("p", "", meta), [candidate(RIGHT)])
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@given(factors=st.lists(st.integers(0, 3), max_size=4))
+async def test_batch_equals_single_and_order_is_kept(factors: list[int]) -> None:
+    candidates = [candidate(f"def double(x): return {f} * abs(x)") for f in factors]
+    problem = Problem("p", "", {"tests": TESTS})
+    batch = await Code(**PATIENT).score(problem, candidates)
+    assert [s.value for s in batch.scores] == [2 / 3 if f == 2 else 0 for f in factors]
+    single = [(await Code(**PATIENT).score(problem, [c])).scores[0] for c in candidates[:1]]
+    assert list(batch.scores[:1]) == single
+
+
+# -- what tests can do ----------------------------------------------------------------------------
+
+LIBRARY = '''
+    import functools, math
+    from collections import Counter, namedtuple
+    from dataclasses import dataclass
+
+    Pair = namedtuple("Pair", "a b")
+
+    class Stack:
+        size = 0
+        def __init__(self): self.items = []
+        def push(self, item): self.items.append(item); return self
+        def pop(self): return self.items.pop()
+        def __len__(self): return len(self.items)
+        def __iter__(self): return iter(self.items)
+        def __getitem__(self, i): return self.items[i]
+
+    @dataclass(order=True)
+    class Vector:
+        x: int
+        def __add__(self, other): return Vector(self.x + other.x)
+
+    def memo(function):
+        seen = {}
+        @functools.wraps(function)
+        def remembered(x):
+            if x not in seen: seen[x] = function(x)
+            return seen[x]
+        return remembered
+
+    def same(x): return x
+    def sort(x): x.sort()
+    def fill(x): x["a"] = [1]
+    def apply(f, *args, **named): return f(*args, **named)
+    def upto(n): yield from range(n)
+    def count(x): return Counter(x)
+    def fail(kind): raise kind("on purpose")
+    def pair(): return Pair(1, 2)
+    def sum(a, b): return a + b + 1000
+    '''  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for x in (None, True, 10**5000, -0.5, float('inf'), 'é\\n', b'\\0', 2j, range(3)): assert same(x) == x",
+        "x = [1, (2, {3: {4}}), frozenset('a'), [], {}]; assert same(x) == x and type(same(x)[1]) is tuple",
+        "assert same(float('nan')) != same(float('nan'))",
+        "x = [3, 1, 2]; sort(x); assert x == [1, 2, 3]",
+        "x = {}; fill(x); assert x == {'a': [1]}",
+        "assert apply(lambda x, y: x - y, 5, y=3) == 2",
+        "assert apply(sorted, [2, 1], reverse=True) == [2, 1]",
+        "calls = []\n@memo\ndef f(x): calls.append(x); return -x\nassert f(1) == f(1) == -1 and calls == [1]",
+        "assert list(upto(3)) == [0, 1, 2] and 2 in upto(3) and 3 not in upto(3)",
+        "assert list(apply(upto, 2)) == [0, 1] and apply(list, iter([1, 2])) == [1, 2]",
+        "assert count('aab') == {'a': 2, 'b': 1}",
+        "s = Stack().push(1).push([2]); assert len(s) == 2 and s and s[1] == [2] and list(s) == [1, [2]]",
+        "s = Stack(); s.items = [7]; s.size = 1; assert s.pop() == 7 and s.size == 1 and not s",
+        "assert Vector(1) + Vector(2) == Vector(3) and Vector(1) < Vector(2) != Vector(1)",
+        "assert str(Vector(1)) == repr(Vector(1)) == 'Vector(x=1)' and Vector(1).x == 1",
+        "assert pair() == (1, 2)",
+        "try: Stack().pop()\nexcept IndexError as e: assert str(e) == 'pop from empty list'\nelse: assert 0",
+        "try: apply(int, 'x')\nexcept ValueError: pass\nelse: assert 0",
+        "assert math.isclose(same(0.1) + 0.2, 0.3)",
+        "assert sum([1, 2]) == 3",
+        "print('0\\n1\\n2\\n3'); assert same(1) == 1",
+    ],
+)
+async def test_tests_work_as_usual(test: str) -> None:
+    assert await share(LIBRARY, [test]) == 1
+
+
+async def test_entry_point() -> None:
+    check = "def check(candidate):\n    assert candidate(1, 2) == 1003\n"
+    assert await share(LIBRARY, [check, "assert sum(1, 2) == 1003"], entry_point="sum") == 1
+    assert await share(LIBRARY, ["assert candidate(1, 2) == 1003"], entry_point="sum") == 1
+    assert await share(LIBRARY, [check, check.replace("1003", "3")], entry_point="sum") == 0.5
+    assert await share(LIBRARY, [check], entry_point="missing") == 0
+
+
+# -- in a search ----------------------------------------------------------------------------------
+
+
+async def test_a_search_finds_the_program_that_passes() -> None:
+    def write(prompt: Prompt, rng: Random) -> str:
+        return f"```python\ndef double(x): return {rng.randrange(6)} * x\n```{END}"
+
+    problem = Problem("p", "Double a number.", {"tests": TESTS})
+    backend = Scripted(reply=write, judge=None)
+    result = await solve(
+        problem, BestOfN(n=16), backend, Code(**PATIENT), sampling=Sampling(max_tokens=99)
+    )
+    assert result.candidate is not None
+    assert "return 2 * x" in result.candidate.text
+    assert result.verifier == Usage()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="programs never run as root without a sandbox")
+async def test_without_a_sandbox_by_name() -> None:
+    assert await share(RIGHT, sandbox="none") == 1
