@@ -1,0 +1,1 @@
+"""Reward models: what a candidate becomes for them, who computes them, what is remembered."""
