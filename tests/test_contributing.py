@@ -13,6 +13,7 @@ import pytest
 from reasoner import Backend, Budget, Reasoner, Strategy, Task, Verifier
 from reasoner.backends.scripted import Scripted
 from reasoner.testing import conformance
+from reasoner.verifier_testing import verifier_conformance
 
 GUIDE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
 
@@ -47,6 +48,7 @@ async def test_strategy(example: Strategy) -> None:
 
 
 TestStepwiseBest = conformance(defined("strategy"))
+TestBrevity = verifier_conformance(defined("verifier"))
 
 
 @under("verifier")

@@ -1,4 +1,4 @@
-"""Every strategy has its page, with a picture, and the index lists it."""
+"""Every strategy has its page, with a picture, and every verifier one; the indexes list them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from reasoner.registry import strategies
+from reasoner.registry import Registry, strategies, verifiers
 
 PAGES = Path(__file__).parent.parent / "docs" / "strategies"
 INDEX = (PAGES / "README.md").read_text()
-BUILT_IN = [n for n in strategies.names() if strategies.load(n).__module__.startswith("reasoner.")]
+VERIFIERS = PAGES.parent / "verifiers"
+LINKS = dict(
+    re.findall(r"\[([a-z0-9.-]+)\]\(([^)#]+)[^)]*\)", (VERIFIERS / "README.md").read_text())
+)
+
+
+def built_in(registry: Registry) -> list[str]:
+    """The names that no plugin brought."""
+    return [n for n in registry.names() if registry.load(n).__module__.startswith("reasoner.")]
+
+
+def told(page: str) -> set[str]:
+    """The settings that a page's tables explain."""
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    return {setting for row in rows for setting in re.findall(r"`(\w+)`", row)}
+
+
+BUILT_IN = built_in(strategies)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -27,14 +44,15 @@ def test_page(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_setting_is_explained(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text()
-    settings = {f.name for f in fields(strategies.load(name))}
-    told = {
-        s
-        for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
-        for s in re.findall(r"`(\w+)`", row)
-    }
-    assert settings <= told
+    assert {f.name for f in fields(strategies.load(name))} <= told(page)
 
 
 def test_the_index_lists_nothing_else() -> None:
     assert set(re.findall(r"^\| \[([a-z-]+)\]", INDEX, re.MULTILINE)) == set(BUILT_IN)
+
+
+@pytest.mark.parametrize("name", built_in(verifiers))
+def test_every_verifier_is_explained(name: str) -> None:
+    page = (VERIFIERS / LINKS[name]).read_text()
+    assert f"`{name}`" in page or page.startswith(f"# {name}\n")
+    assert {f.name for f in fields(verifiers.load(name))} <= told(page)

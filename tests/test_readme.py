@@ -55,4 +55,4 @@ def test_the_example_runs(tmp_path: Path) -> None:
 )
 def test_every_listed_name_is_registered(row: str, registry: object) -> None:
     [listed] = re.findall(rf"^\| {row} \| (.*) \|$", README, re.MULTILINE)
-    assert set(re.findall(r"`([a-z-]+)`", listed)) == set(registry.names())  # type: ignore[attr-defined]
+    assert set(re.findall(r"`([a-z0-9.-]+)`", listed)) == set(registry.names())  # type: ignore[attr-defined]
