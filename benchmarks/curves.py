@@ -80,7 +80,7 @@ def points(grid: Grid, out: Path) -> list[Point]:
 def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:
     """One outcome per strategy and size, strategies in the grid's order, coverage last."""
     pool = grid.pool(task)
-    samples = _records(grid, pool, out) if pool else []
+    samples = records(grid, pool, out) if pool else []
     for strategy in grid.strategies:
         if strategy in grid.pooled:
             yield from decide(samples, grid, task, strategy)
@@ -97,7 +97,7 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
     """What `strategy` would have answered with the first `k` of the pool, for every `k`."""
     if not pool:
         return
-    values = np.array([_decided(r, strategy, grid.ns, grid.seed) for r in pool])
+    values = np.array([decided(r, strategy, grid.ns, grid.seed) for r in pool])
     verified = strategy in (BEST, WEIGHTED)
     oracle = strategy == COVERAGE or (verified and pool[0].oracle)
     for column, k in enumerate(grid.ns):
@@ -147,18 +147,13 @@ def wilson(right: float, total: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _records(grid: Grid, spec: Spec, out: Path) -> list[Record]:
+def records(grid: Grid, spec: Spec, out: Path) -> list[Record]:
+    """What `out` holds of an experiment on the grid's problems, in their order."""
     return sorted((r for r in read(out, spec) if r.index < grid.problems), key=lambda r: r.index)
 
 
-def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:
-    for spec in specs:
-        if records := _records(grid, spec, out):
-            values = np.array([float(r.correct) for r in records])
-            yield Outcome(spec, values, [r.spend for r in records], records[0].oracle)
-
-
-def _decided(record: Record, strategy: str, ks: Sequence[int], seed: int) -> list[float]:
+def decided(record: Record, strategy: str, ks: Sequence[int], seed: int = 0) -> list[float]:
+    """How often `strategy` is right with `k` samples of a record's pool, for each of `ks`."""
     samples = record.samples
     if not samples:  # a failed problem counts as wrong
         return [0.0] * len(ks)
@@ -174,3 +169,10 @@ def _decided(record: Record, strategy: str, ks: Sequence[int], seed: int) -> lis
     # What never finished was not scored, and is chosen only where there is nothing else.
     scores = [-1.0 if s.score is None else s.score for s in samples]
     return [best_of_at_k(correct, scores, k) for k in sizes]
+
+
+def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:
+    for spec in specs:
+        if found := records(grid, spec, out):
+            values = np.array([float(r.correct) for r in found])
+            yield Outcome(spec, values, [r.spend for r in found], found[0].oracle)

@@ -26,6 +26,11 @@ def best_of_at_k(correct: Sequence[bool], scores: Sequence[float], k: int) -> fl
     return float(rank_means @ _top_weights(len(correct), k))
 
 
+def best_score_at_k(scores: Sequence[float], k: int) -> float:
+    """The mean, over all choices of `k` samples, of the best score among them."""
+    return float(np.sort(np.asarray(scores, float))[::-1] @ _top_weights(len(scores), k))
+
+
 def votes_at(
     answers: Sequence[str | None],
     correct: Sequence[bool],

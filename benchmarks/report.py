@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from reasoner.benchmarks import plot, summary, table
-from reasoner.benchmarks.curves import Point, points
-from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.curves import Point, points, records
+from reasoner.benchmarks.grid import BEST, Grid
+from reasoner.benchmarks.overoptimisation import over_optimisation
 from reasoner.benchmarks.spec import Header, Record
 from reasoner.benchmarks.store import read, read_header, store_path
 from reasoner.benchmarks.summary import save_json
@@ -20,11 +21,12 @@ from reasoner.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The points, where their files are, and which problems failed."""
+    """The points, where their files are, which problems failed, and where the verifier misleads."""
 
     points: list[Point]
     files: list[Path]
     failures: list[str]
+    warnings: list[str]
 
     def as_json(self) -> dict[str, Any]:
         """One document for programs."""
@@ -32,12 +34,15 @@ class Report:
             "summary": summary.as_json(self.points),
             "iso_accuracy": summary.headline(self.points),
             "failures": self.failures,
+            "warnings": self.warnings,
             "files": [str(f) for f in self.files],
         }
 
     def show(self, console: Console) -> None:
         """The table, the headline and the files, for people."""
         table.show(self.points, console)
+        for warning in self.warnings:
+            console.print(warning, markup=False, highlight=False, soft_wrap=True)
         if self.failures:
             console.print(
                 f"{len(self.failures)} attempts failed and count as wrong; the first:"
@@ -60,13 +65,22 @@ def report(grid: Grid, out: Path) -> Report:
         save_json({"seed": grid.seed, **about}, out / "environment.json"),
         *plot.draw(found, out, caption(grid, out)),
     ]
-    return Report(found, files, list(_failures(grid, out)))
+    return Report(found, files, list(_failures(grid, out)), list(_warnings(grid, out)))
 
 
 def _failures(grid: Grid, out: Path) -> Iterator[str]:
     for spec in grid.specs():
         failed: list[Record] = [r for r in read(out, spec) if r.error]
         yield from (f"{spec.label}, problem {r.problem}: {r.error}" for r in failed)
+
+
+def _warnings(grid: Grid, out: Path) -> Iterator[str]:
+    """A line for every task on which best-of-N's verifier is over-optimised."""
+    for task in grid.tasks if BEST in grid.strategies else ():
+        pool = grid.pool(task)
+        found = over_optimisation(records(grid, pool, out), grid.ns) if pool else None
+        if found and found.shows:
+            yield f"{task}: {grid.verifier!r} is over-optimised: {found}"
 
 
 def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
@@ -78,7 +92,11 @@ def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
 
 def caption(grid: Grid, out: Path) -> str:
     """The small print of a picture: how the results in `out` were made."""
-    about = _environment(grid, out)
+    return small_print(grid, _environment(grid, out))
+
+
+def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
+    """Model, verifier, machine, commit and date."""
     machine = about.get("hardware", {})
     parts = [
         "95 % intervals over problems",

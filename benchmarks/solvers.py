@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from reasoner.base import Backend, Example, Task, Verifier
+from reasoner.base import Backend, Example, Task, Verifier, release
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.spec import Spec
 from reasoner.budget import Budget
@@ -56,6 +56,10 @@ class Solvers:
             extract=task.answer,
             seed=spec.seed,
         )
+
+    async def aclose(self) -> None:
+        """Release what verifiers hold."""
+        await release(*(solver.verifier for solver in self._solvers.values()))
 
     def _build(self, spec: Spec) -> Solver:
         task = self.tasks[spec.task]

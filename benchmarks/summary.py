@@ -54,9 +54,12 @@ def iso_accuracy(points: Sequence[Point]) -> Iterator[IsoAccuracy]:
 
 
 def falls(points: Sequence[Point]) -> Iterator[str]:
-    """A line for every strategy that loses, from its best size to its largest, beyond its error."""
+    """A line for every strategy that loses, from its best size to its largest, beyond its error.
+
+    Of best-of-N its samples tell more: see overoptimisation.py.
+    """
     lines = dict.fromkeys((p.task, p.strategy) for p in points if p.budget is None)
-    for task, strategy in lines:
+    for task, strategy in (line for line in lines if line[1] != BEST):
         line = [p for p in points if (p.task, p.strategy, p.budget) == (task, strategy, None)]
         peak, last = max(line, key=lambda p: p.accuracy), max(line, key=lambda p: p.n)
         if last.accuracy < peak.ci_low:

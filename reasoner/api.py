@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from reasoner.base import Backend, Task, Verifier
+from reasoner.base import Backend, Task, Verifier, release
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Done, Event, Result
@@ -125,9 +125,8 @@ class Reasoner:
             await asyncio.gather(search, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Release the engine."""
-        for backend in filter(None, (self.backend, self.second)):
-            await backend.aclose()
+        """Release the engine, and what the verifier holds."""
+        await release(self.backend, self.second, self.verifier)
 
     async def __aenter__(self) -> Self:
         return self

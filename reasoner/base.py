@@ -129,6 +129,13 @@ def bound(verifier: Verifier, backend: Backend) -> Verifier:
     return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
 
 
+async def release(*held: object) -> None:
+    """Close each of `held` that can be closed: it has `aclose`."""
+    for each in held:
+        if close := getattr(each, "aclose", None):
+            await close()
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A problem and its reference answer; never leaves the benchmark layer."""

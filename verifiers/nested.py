@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import InstanceOf
 
-from reasoner.base import Backend, Generative, Verifier, asks, bound
+from reasoner.base import Backend, Generative, Verifier, asks, bound, release
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Problem, Usage
 
@@ -75,9 +75,7 @@ class Nested(ABC):
 
     async def aclose(self) -> None:
         """Release what members hold."""
-        for verifier in self.inner:
-            if close := getattr(verifier, "aclose", None):
-                await close()
+        await release(*self.inner)
 
 
 def ceiling(verifier: Verifier) -> float:

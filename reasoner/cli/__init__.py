@@ -1,4 +1,4 @@
-"""The command line: solve, bench, plot, compare, fit-auto, list, train."""
+"""The command line: solve, bench, plot, compare, eval-verifier, fit-auto, list, train."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from reasoner.cli.arguments import (
     Parser,
     bench_arguments,
     compare_arguments,
+    eval_arguments,
     fit_arguments,
     json_argument,
     solve_arguments,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from reasoner.api import Reasoner
     from reasoner.benchmarks.experiment import Tally
     from reasoner.benchmarks.grid import Grid
+    from reasoner.benchmarks.judged import Plan
     from reasoner.events import Result
 
 KINDS = ("strategies", "verifiers", "backends", "tasks")
@@ -125,6 +127,19 @@ def compare(args: argparse.Namespace) -> int:
     return 0
 
 
+def eval_verifier(args: argparse.Namespace) -> int:
+    """Measure what a verifier is worth: on steps, on solutions, and in choosing among them."""
+    from reasoner.benchmarks.diagnosis import diagnose
+    from reasoner.benchmarks.judged import Plan
+
+    plan = Plan.of(args.n, steps=args.steps, tuning=args.dev_problems, **_setting(args))
+    with stdout_for_json(args.json):
+        interruptible(_judge(args, plan))
+        found = diagnose(plan, args.out)
+    print_json(found.as_json()) if args.json else found.show(console())
+    return 0
+
+
 def fit_auto(args: argparse.Namespace) -> int:
     """Learn which search each difficulty gets, for strategy `auto`."""
     from reasoner.benchmarks.fitting import arm_grid, fit
@@ -188,6 +203,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 
 async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
     from reasoner.api import Reasoner
+    from reasoner.base import release
     from reasoner.benchmarks import environment, experiment
     from reasoner.benchmarks.solvers import Solvers
 
@@ -198,6 +214,23 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
             grid,
             args.out,
             solvers,
+            backend,
+            concurrency=args.concurrency,
+            environment=environment.describe(args.argv),
+        )
+    finally:
+        await release(backend, solvers)
+
+
+async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
+    from reasoner.api import Reasoner
+    from reasoner.benchmarks import environment, judging
+
+    backend = Reasoner(args.model, **_backend(args)).backend
+    try:
+        return await judging.run(
+            plan,
+            args.out,
             backend,
             concurrency=args.concurrency,
             environment=environment.describe(args.argv),
@@ -297,6 +330,13 @@ def _parser(argv: Sequence[str]) -> Parser:
     )
     bench_arguments(add("bench", bench, "reasoner bench --task dagmath --n 1,4,16 --out runs/mine"))
     compare_arguments(add("compare", compare, "reasoner compare runs/mine --n 4,16"))
+    eval_arguments(
+        add(
+            "eval-verifier",
+            eval_verifier,
+            "reasoner eval-verifier --verifier verdict --out runs/eval",
+        )
+    )
     fit_arguments(add("fit-auto", fit_auto, "reasoner fit-auto --problems 200 --out runs/fit-auto"))
     listing = add("list", list_, "reasoner list strategies")
     listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")

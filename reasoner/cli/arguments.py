@@ -68,6 +68,22 @@ def fit_arguments(parser: Parser) -> None:
     _grid_arguments(parser, "dev", 200, Path("runs/fit-auto"))
 
 
+def eval_arguments(parser: Parser) -> None:
+    """What `eval-verifier` takes."""
+    parser.add_argument(
+        "--n", type=_positive, default=64, help="solutions per problem (default: 64)"
+    )
+    parser.add_argument(
+        "--dev-problems", type=_positive, default=64,
+        help="dev problems per task, on which a threshold is chosen (default: 64)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--steps", choices=("prefixes", "whole"), default="prefixes",
+        help="score each step as the solution so far, or take a whole one's (default: prefixes)",
+    )  # fmt: skip
+    _grid_arguments(parser, "test", 64, Path("runs/eval-verifier"))
+
+
 def compare_arguments(parser: Parser) -> None:
     """What `compare` takes."""
     parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")

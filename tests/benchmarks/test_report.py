@@ -110,6 +110,8 @@ def test_a_curve_that_falls_is_met_at_its_peak_and_told_of() -> None:
     fall = [p.model_copy(update={"ci_low": p.accuracy - 0.1}) for p in fall]
     [iso] = iso_accuracy([*fall, point("beam", 4, 0.5, 200)])
     assert (iso.best_of, iso.target, iso.n) == (8, 0.8, None)
+    assert not list(falls(fall))  # best-of-N's warning needs its samples
+    fall = [p.model_copy(update={"strategy": "weighted"}) for p in fall]
     [line] = falls(fall)
     assert "from 80.0% (n=8) to 30.0% (n=64)" in line
     assert not list(falls(fall[:1]))

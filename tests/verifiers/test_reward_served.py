@@ -40,7 +40,13 @@ pytestmark = [
 ]
 
 BLOCK = 32
-SERVED = [k for k in FORMATS if k.build is not tiny.gpt2_token_classifier]
+SLOW = pytest.mark.slow
+"""Every format has an engine of its own; one stands for all unless `-m slow` asks for the others."""
+SERVED = [
+    pytest.param(k, marks=[SLOW] * (k is not FORMATS[0]), id=k.name)
+    for k in FORMATS
+    if k.build is not tiny.gpt2_token_classifier
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Running:
         return self.known.reference(self.model, self.tokenizer, problem, steps)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=SERVED, ids=lambda k: k.name)
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=SERVED)
 async def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Running]:
@@ -120,7 +126,7 @@ async def test_what_is_cached_but_not_known_is_read_anew(running: Running) -> No
     """Two verifiers that share a cache and no bank: the second asks twice, and is told the same."""
     one, other = running.fresh(), running.fresh()
     other.__dict__["_salt"] = one._salt
-    text = one.separator.join(SOLUTIONS[-1])
+    text = one.separator.join(reversed(SOLUTIONS[-1]))  # The first step ends in a full block.
     problem, batch = Problem("p", PROBLEMS[1]), [candidate(text)]
     first, second = await one.score(problem, batch), await other.score(problem, batch)
     assert second.scores[0].steps == pytest.approx(first.scores[0].steps, abs=1e-3)
@@ -147,6 +153,7 @@ async def test_cancelling_aborts_in_the_engine(running: Running) -> None:
     assert not engine.output_processor.has_unfinished_requests()
 
 
+@SLOW
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda o: o.build.__name__)
 async def test_outcome_rewards_equal_the_card(outcome: Outcome, tmp_path: Path) -> None:
     model, tokenizer = outcome.build(tmp_path)

@@ -1,0 +1,224 @@
+"""Draw solutions, ask a verifier about every prefix of them, and keep both.
+
+What is drawn is kept apart from what is judged: another verifier judges the same solutions, and not
+a token is generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Backend, Task, Verifier, bound, reads
+from reasoner.benchmarks.experiment import CONCURRENCY, Job, Tally, drain, record_of
+from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
+from reasoner.benchmarks.kept import Kept
+from reasoner.benchmarks.progress import Meter
+from reasoner.benchmarks.spec import Header, Record, Sample, Spec
+from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
+from reasoner.benchmarks.store import read, store_path
+from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.registry import called, tasks, verifiers
+from reasoner.solving import solve
+from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
+
+
+async def run(
+    plan: Plan,
+    out: Path,
+    backend: Backend,
+    *,
+    verifier: Verifier | None = None,
+    named: Mapping[str, Task] | None = None,
+    concurrency: int = CONCURRENCY,
+    environment: Mapping[str, Any] = {},
+    meter: Meter | None = None,
+) -> Tally:
+    """Draw and judge whatever `out` does not hold yet.
+
+    The verifier and the tasks are made from their names unless given. Where a task labels no steps, the
+    pool of an earlier `reasoner bench` in `out` is taken as it is.
+
+    Raises:
+        ConfigError: the verifier reads the reference, or would be tested where it is tuned.
+        StoreError: a results file is corrupt or in use.
+        BackendError: every problem fails.
+    """
+    judge = bound(verifier or _made(plan), backend)
+    known = named or {name: tasks.make(name) for name in plan.grid.tasks}
+    with ExitStack() as stack:
+        pools = {
+            pool.spec.key: pool
+            for task in known.values()
+            for split in _splits(plan, task)
+            for pool in [stack.enter_context(_opened(plan, out, task, split, judge, environment))]
+        }
+        jobs = [job for pool in pools.values() for job in pool.missing()]
+        meter = stack.enter_context(meter or Meter())
+        meter.start(len(jobs), sum(job.spec.n for job in jobs))
+
+        async def one(job: Job) -> str | None:
+            row = await pools[job.spec.key].attempt(job, backend)
+            meter.advance(job.spec, row.record)
+            return row.error
+
+        return await drain(jobs, one, concurrency)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The solutions of one task's problems, and a verifier's judgements of them, open for more."""
+
+    spec: Spec
+    task: Task
+    problems: int
+    verifier: Verifier
+    sampling: Sampling
+    whole: bool
+    drawn: Kept[Drawn]
+    judged: Kept[Judged]
+
+    def missing(self) -> Iterator[Job]:
+        """The problems that are not judged yet."""
+        for index, example in enumerate(self.task.examples(self.spec.split, self.problems)):
+            if self.judged.get(example.problem.id) is None:
+                yield Job(self.spec, self.task, index, example)
+
+    def adopt(self, records: Sequence[Record]) -> None:
+        """Take what `reasoner bench` drew and scored as judged."""
+        for record in records:
+            if record.samples and self.judged.get(record.problem) is None:
+                self.judged.append(judged(record))
+
+    async def attempt(self, job: Job, backend: Backend) -> Judged:
+        """Draw what is not drawn yet, judge it, and keep both; a failure is kept too."""
+        problem = job.example.problem.id
+        try:
+            found = self.drawn.get(problem) or await self._draw(job, backend)
+            row = await self._judge(job, found)
+        except ReasonerError as e:
+            row = judged(Record(problem=problem, index=job.index, correct=False, error=str(e)))
+        self.judged.append(row)
+        return row
+
+    async def _draw(self, job: Job, backend: Backend) -> Drawn:
+        strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
+        result = await solve(
+            job.example.problem, strategy, backend, self.verifier,
+            sampling=self.sampling, extract=self.task.answer, seed=self.spec.seed,
+        )  # fmt: skip
+        if result.error:
+            raise BackendError(result.error)
+        record = record_of(job, result, pooled=False, backend=backend)
+        solutions = tuple(drawn(result.trace))
+        row = Drawn(problem=record.problem, index=job.index, record=record, solutions=solutions)
+        self.drawn.append(row)
+        return row
+
+    async def _judge(self, job: Job, found: Drawn) -> Judged:
+        problem, solutions = job.example.problem, found.solutions
+        judgement = await self.verifier.score(problem, [c for c in solutions if c.complete])
+        steps, labels = await self._steps(problem, solutions, judgement.scores)
+        return judged(
+            _graded(job, found, judgement),
+            steps=steps,
+            labels=labels,
+            comparative=bool(getattr(self.verifier, "comparative", False)),
+            malformed=judgement.malformed,
+        )
+
+    async def _steps(
+        self, problem: Problem, solutions: Sequence[Candidate], scores: Sequence[Score]
+    ) -> tuple[list[list[float]], list[list[bool]]]:
+        """Step scores and labels of each solution; `scores` are those of the finished ones."""
+        if not isinstance(self.task, Labelled):
+            return [], []
+        if self.whole:
+            steps = told_scores(solutions, scores)
+        else:
+            steps = await prefix_scores(self.verifier, problem, solutions, scores)
+        # Where a solution has no step scores, its labels are of no use.
+        labels = [
+            _labels(self.task, problem, c) if row else []
+            for c, row in zip(solutions, steps, strict=True)
+        ]
+        return steps, labels
+
+
+def judged(record: Record, **found: Any) -> Judged:
+    """The judgements of the samples in `record`."""
+    row = {"problem": record.problem, "index": record.index, "error": record.error}
+    return Judged.model_validate({**row, "record": record, **found})
+
+
+@contextmanager
+def _opened(
+    plan: Plan,
+    out: Path,
+    task: Task,
+    split: str,
+    verifier: Verifier,
+    environment: Mapping[str, Any],
+) -> Generator[Pool]:
+    spec = plan.judged(task.name, split)
+    sampling = replace(task.sampling, **reads(verifier))
+    source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
+    with (
+        Kept(store_path(out, source), Drawn, _header(source, environment)) as solutions,
+        Kept(store_path(out, spec), Judged, _header(spec, environment)) as judgements,
+    ):
+        whole, problems = plan.steps == "whole", plan.problems(split)
+        pool = Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
+        if not isinstance(task, Labelled) and (earlier := plan.grid.pool(task.name)):
+            pool.adopt(read(out, earlier))
+        yield pool
+
+
+def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:
+    return Header(spec=spec, environment=dict(environment))
+
+
+def _splits(plan: Plan, task: Task) -> tuple[str, ...]:
+    """Where thresholds have to be chosen, the problems for that come too."""
+    if plan.grid.split == TUNING:
+        raise ConfigError(f"thresholds are chosen on split {TUNING!r}; diagnose on another")
+    return (plan.grid.split, TUNING) if isinstance(task, Labelled) else (plan.grid.split,)
+
+
+def _made(plan: Plan) -> Verifier:
+    name = plan.grid.verifier
+    if name is None or called(name)[0] == "oracle":
+        raise ConfigError(
+            f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
+        )
+    made: Verifier = verifiers.make(name)
+    return made
+
+
+def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
+    """The record of a best-of-N pool: every solution graded, the finished ones with their scores."""
+    given, used = iter(judgement.scores), judgement.usage
+    samples = tuple(
+        Sample(
+            answer=job.task.answer(c.text) if c.complete else None,
+            correct=c.complete and job.task.check(job.example, c.text),
+            score=next(given).value if c.complete else None,
+            tokens=c.tokens,
+        )
+        for c in found.solutions
+    )
+    spend = found.record.spend.model_copy(
+        update={
+            "verifier_tokens": used.fresh_tokens + used.completion_tokens,
+            "verifier_flops": used.flops,
+        }
+    )
+    return found.record.model_copy(update={"samples": samples, "spend": spend})
+
+
+def _labels(task: Labelled, problem: Problem, solution: Candidate) -> list[bool]:
+    """Whether each prefix is right: whether every step of it is."""
+    return [all(task.step_labels(problem, part.text)) for part in prefixes(solution)]
