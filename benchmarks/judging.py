@@ -7,12 +7,12 @@ a token is generated.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Task, Verifier, bound, reads
+from reasoner.base import Backend, Task, Verifier, bound, reads, release
 from reasoner.benchmarks.experiment import CONCURRENCY, Job, Tally, drain, record_of
 from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.kept import Kept
@@ -39,17 +39,20 @@ async def run(
 ) -> Tally:
     """Draw and judge whatever `out` does not hold yet.
 
-    The verifier and the tasks are made from their names unless given. Where a task labels no steps, the
-    pool of an earlier `reasoner bench` in `out` is taken as it is.
+    The verifier and the tasks are made from their names unless given; a verifier that was made is
+    released in the end. Where a task labels no steps, the pool of an earlier `reasoner bench` in
+    `out` is taken as it is.
 
     Raises:
         ConfigError: the verifier reads the reference, or would be tested where it is tuned.
         StoreError: a results file is corrupt or in use.
         BackendError: every problem fails.
     """
-    judge = bound(verifier or _made(plan), backend)
+    made = verifier or _made(plan)
+    judge = bound(made, backend)
     known = named or {name: tasks.make(name) for name in plan.grid.tasks}
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, None if verifier else made)
         pools = {
             pool.spec.key: pool
             for task in known.values()

@@ -9,20 +9,18 @@ from statistics import fmean
 from typing import Any, Protocol, cast
 from zlib import crc32
 
-import numpy as np
-
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
+from reasoner.benchmarks.judged import Labelled
+from reasoner.benchmarks.step_quality import auc
 from reasoner.train.journal import Row, keep
 from reasoner.train.loop import Report as Progress
-from reasoner.types import Completion, Problem, Prompt, Sampling
+from reasoner.types import Completion, Prompt, Sampling
 from reasoner.verifiers.verdict import doubts
 
 
-class Exact(Task, Protocol):
-    """A task that can label every line exactly."""
-
-    def step_labels(self, problem: Problem, solution: str) -> list[bool]: ...
+class Exact(Labelled, Protocol):
+    """A task that can tell whether a whole solution is exactly right, too."""
 
     def exact(self, example: Example, solution: str) -> bool: ...
 
@@ -55,20 +53,6 @@ class Report:
     steps: int
     step_auc: float | None
     step_auc_by_depth: list[float | None]
-
-
-def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """The chance that a right step outranks a wrong one, ties counted half (Mann-Whitney).
-
-    None where there are no right steps, or no wrong ones.
-    """
-    values, truth = np.asarray(scores), np.asarray(labels, bool)
-    right, wrong = int(truth.sum()), int((~truth).sum())
-    if not right or not wrong:
-        return None
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return float((ranks[truth].sum() - right * (right + 1) / 2) / (right * wrong))
 
 
 async def pool(

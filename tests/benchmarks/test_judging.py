@@ -15,6 +15,7 @@ from reasoner.benchmarks.kept import kept
 from reasoner.benchmarks.stepwise import prefixes
 from reasoner.benchmarks.store import store_path
 from reasoner.errors import BackendError, ConfigError, StoreError
+from reasoner.registry import verifiers
 from reasoner.types import Candidate, Completion, Finish, Sampling
 from reasoner.verifiers.verdict import Verdict
 from tests.benchmarks.conftest import Sums
@@ -190,6 +191,29 @@ async def test_where_steps_have_no_labels_the_pool_of_a_benchmark_will_do(
     rows = unlabelled.read(tmp_path, "sums")
     assert len(rows) == 6 and all(len(r.record.samples) == 4 and not r.steps for r in rows)
     assert all(s.score is not None for r in rows for s in r.record.samples)
+
+
+class Closing(Knowing):
+    """Holds an engine."""
+
+    closed = 0
+
+    async def aclose(self) -> None:
+        """Count."""
+        type(self).closed += 1
+
+
+async def test_a_verifier_is_released_by_whoever_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(_: str) -> Closing:
+        return Closing(ranked)
+
+    monkeypatch.setattr(verifiers, "make", make)
+    await judge(tmp_path, Scripted(), Closing(ranked), verifier="given")
+    assert Closing.closed == 0
+    await judge(tmp_path, Scripted(), verifier="made")
+    assert Closing.closed == 1
 
 
 @pytest.mark.parametrize("name", ["oracle", None])

@@ -17,7 +17,7 @@ from reasoner.benchmarks.countdown import Countdown
 from reasoner.errors import StoreError
 from reasoner.train import loop, verdict
 from reasoner.train import vocabulary as v
-from reasoner.train.evaluate import Sample, auc, summarise
+from reasoner.train.evaluate import Sample, summarise
 from reasoner.train.journal import Row, keep, read
 from reasoner.train.model import export, imported
 from reasoner.train.optimizer import schedule
@@ -191,13 +191,6 @@ def test_the_policy_is_kept_whichever_of_a_pair_it_wants() -> None:
     assert policy_loss(decided, logits).abs().max() < 1e-6
     decided[..., 9] += 1
     assert policy_loss(decided, logits).min() > 0
-
-
-def test_auc_is_the_chance_that_right_outranks_wrong() -> None:
-    assert auc([0.9, 0.8, 0.1], [True, True, False]) == 1.0
-    assert auc([0.5, 0.5], [True, False]) == 0.5
-    assert auc([0.1, 0.9, 0.5], [True, False, True]) == 0.0
-    assert auc([0.1, 0.9], [True, True]) is None
 
 
 def test_a_model_that_never_succeeds_has_a_report() -> None:
