@@ -110,14 +110,17 @@ def _start(
     given = memory(files, stdin)
     if sandbox == "none":
         bare = plain(_words(program, Path(sys.base_prefix), f"/dev/fd/{source}"), limits)
-        return started(files, bare, stdin=given, passed=[source], environment=BARE)
+        return started(files, bare, BARE, stdin=given, passed=[source])
     seccomp = memory(files, sandbox_seccomp.program())
     told, tell = os.pipe()
     files.callback(os.close, told)
     with os.fdopen(tell):
         words = _words(program, PREFIX, SOURCE)
         inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=tell)
-        return started(files, inside, stdin=given, passed=[source, seccomp, tell], status=told)
+        # BARE, since what LD_PRELOAD names (vLLM sets it) is not there for what runs inside.
+        return started(
+            files, inside, BARE, stdin=given, passed=[source, seccomp, tell], status=told
+        )
 
 
 def _words(program: str | Sequence[str], prefix: Path, source: str) -> Sequence[str]:

@@ -81,11 +81,11 @@ class Process:
 def started(
     files: ExitStack,
     command: Sequence[str],
+    environment: Mapping[str, str],
     *,
     stdin: int,
     passed: Sequence[int] = (),
     status: int | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> Process:
     """Start `command`, in which the descriptors `passed` stay open.
 

@@ -32,6 +32,13 @@ async def test_python_source() -> None:
 
 
 @bubblewrap
+async def test_nothing_of_the_callers_environment_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "/no/such/library.so")
+    outcome = await run("import os; print(sorted(os.environ))")
+    assert outcome.stderr == "" and "LD_PRELOAD" not in outcome.stdout
+
+
+@bubblewrap
 async def test_source_and_input_of_any_length() -> None:
     source = f"import sys\ntext = '{'x' * 2**20}'\nprint(len(text) + len(sys.stdin.read()))"
     assert (await run(source, stdin="y" * 2**20)).stdout == f"{2**21}\n"
