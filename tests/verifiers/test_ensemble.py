@@ -99,7 +99,8 @@ async def test_members_run_at_once() -> None:
     barrier = asyncio.Barrier(2)
     verifier = Ensemble((Meeting(barrier), Meeting(barrier)))
     async with asyncio.timeout(5):
-        await verifier.score(PROBLEM, [said("a")])
+        judgement = await verifier.score(PROBLEM, [said("a")])
+    assert [s.value for s in judgement.scores] == [0.5]
 
 
 class Failing(Given):
