@@ -170,13 +170,18 @@ def _spend(result: Result) -> Spend:
     )
 
 
+def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
+    """A solution as a sample of a pool."""
+    done, task = candidate.complete, job.task
+    return Sample(
+        answer=task.answer(candidate.text) if done else None,
+        correct=done and task.check(job.example, candidate.text),
+        score=score,
+        tokens=candidate.tokens,
+    )
+
+
 def _samples(job: Job, result: Result) -> Iterator[Sample]:
-    task, trace = job.task, result.trace
+    trace = result.trace
     for node in trace.children(trace.root):
-        candidate: Candidate = trace.candidate(node)
-        yield Sample(
-            answer=task.answer(candidate.text) if candidate.complete else None,
-            correct=candidate.complete and task.check(job.example, candidate.text),
-            score=node.score,
-            tokens=candidate.tokens,
-        )
+        yield graded(job, trace.candidate(node), node.score)

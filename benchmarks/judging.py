@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Task, Verifier, bound, reads, release
-from reasoner.benchmarks.experiment import CONCURRENCY, Job, Tally, drain, record_of
+from reasoner.benchmarks.experiment import CONCURRENCY, Job, Tally, drain, graded, record_of
 from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.kept import Kept
 from reasoner.benchmarks.progress import Meter
-from reasoner.benchmarks.spec import Header, Record, Sample, Spec
+from reasoner.benchmarks.spec import Header, Record, Spec
 from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
 from reasoner.benchmarks.store import read, store_path
 from reasoner.errors import BackendError, ConfigError, ReasonerError
@@ -205,13 +205,7 @@ def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
     """The record of a best-of-N pool: every solution graded, the finished ones with their scores."""
     given, used = iter(judgement.scores), judgement.usage
     samples = tuple(
-        Sample(
-            answer=job.task.answer(c.text) if c.complete else None,
-            correct=c.complete and job.task.check(job.example, c.text),
-            score=next(given).value if c.complete else None,
-            tokens=c.tokens,
-        )
-        for c in found.solutions
+        graded(job, c, next(given).value if c.complete else None) for c in found.solutions
     )
     spend = found.record.spend.model_copy(
         update={

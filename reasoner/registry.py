@@ -37,7 +37,7 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
 
 def listed(text: str) -> list[str]:
     """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
-    parts = re.findall(r"(?:[^,(]|\([^)]*\))+", text)
+    parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
     return [part.strip() for part in parts if part.strip()]
 
 

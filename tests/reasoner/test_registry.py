@@ -69,6 +69,7 @@ def test_settings_after_the_name_are_checked_as_well() -> None:
 def test_commas_in_brackets_part_nothing() -> None:
     text = "beam(branch=2, n=8),mcts, budget-forcing(wait='a,b'),"
     assert listed(text) == ["beam(branch=2, n=8)", "mcts", "budget-forcing(wait='a,b')"]
+    assert listed("mcts,beam(branch=2, n=8") == ["mcts", "beam(branch=2, n=8"]  # to be refused
 
 
 def test_a_component_that_does_not_import() -> None:
