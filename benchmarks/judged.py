@@ -9,8 +9,8 @@ from pydantic import Field
 
 from reasoner.base import Task
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.kept import Row, kept
-from reasoner.benchmarks.spec import Frozen, Record, Spec
+from reasoner.benchmarks.kept import kept
+from reasoner.benchmarks.spec import Frozen, Record, Row, Spec
 from reasoner.benchmarks.store import store_path
 from reasoner.types import Candidate, Problem
 

@@ -12,9 +12,10 @@ from rich.console import Console
 from reasoner.benchmarks import plot, summary, table
 from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.grid import BEST, Grid
+from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.overoptimisation import over_optimisation
 from reasoner.benchmarks.spec import Header, Record
-from reasoner.benchmarks.store import read, read_header, store_path
+from reasoner.benchmarks.store import read, store_path
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 

@@ -79,15 +79,20 @@ class Sample(Frozen):
     tokens: int
 
 
-class Record(Frozen):
-    """One problem, attempted once.
-
-    `index` is its place in the split; `prompt_tokens` and `prompt_flops` are what the bare problem
-    costs where nothing is cached.
-    """
+class Row(Frozen):
+    """What is kept of one problem; `index` is its place in the split."""
 
     problem: str
     index: int
+    error: str | None = None
+
+
+class Record(Row):
+    """One problem, attempted once.
+
+    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached.
+    """
+
     correct: bool
     answer: str | None = None
     score: float | None = None
@@ -96,7 +101,6 @@ class Record(Frozen):
     prompt_flops: float = 0
     stopped: str = ""
     oracle: bool = False
-    error: str | None = None
     samples: tuple[Sample, ...] = ()
 
 

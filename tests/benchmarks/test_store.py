@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.spec import Record, Sample, Spec
-from reasoner.benchmarks.store import Store, read, read_header, store_path
+from reasoner.benchmarks.store import Store, read, store_path
 from reasoner.errors import StoreError
 from reasoner.types import Sampling
 
