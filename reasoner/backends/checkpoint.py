@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.backends.verdicts import described, table
-from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.model_files import ModelFiles
 
 
 def fingerprint(model: Path) -> str:
@@ -25,39 +25,12 @@ def fingerprint(model: Path) -> str:
     return digest.hexdigest()
 
 
-class Checkpoint:
-    """A model folder, or a Hugging Face name.
+class Checkpoint(ModelFiles):
+    """The files of a model that generates.
 
-    `limit` shortens its context. A folder may hold `reasoner.json`, which names tokens by which the
-    model judges what it wrote (see `verdicts`).
-
-    Raises:
-        ConfigError: the folder is missing or holds no model.
+    A folder may hold `reasoner.json`, which names tokens by which the model judges what it wrote (see
+    `verdicts`).
     """
-
-    def __init__(self, path: str, limit: int | None = None) -> None:
-        self.path, self._limit = path, limit
-        folder = Path(path).expanduser()
-        if folder.is_dir():
-            if not (folder / "config.json").exists():
-                raise ConfigError(f"no model in {path!r}: it has no config.json")
-            self.path = str(folder)
-        elif path.startswith((".", "/", "~")) or path.count("/") != 1:
-            raise ConfigError(f"no model folder {path!r}; give a folder or a Hugging Face name")
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        """The model's Hugging Face tokenizer."""
-        from transformers import AutoTokenizer
-
-        return self._load(AutoTokenizer)
-
-    @cached_property
-    def config(self) -> Any:
-        """The model's Hugging Face configuration."""
-        from transformers import AutoConfig
-
-        return self._load(AutoConfig)
 
     @cached_property
     def verdicts(self) -> dict[int, float]:
@@ -81,21 +54,6 @@ class Checkpoint:
             return GenerationConfig.from_pretrained(self.path).eos_token_id
         except OSError:  # Base models often have no such file.
             return None
-
-    @cached_property
-    def info(self) -> ModelInfo:
-        """Name and size; the limit given shortens the context."""
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        config = self.config
-        with torch.device("meta"):
-            size = AutoModelForCausalLM.from_config(config).num_parameters()
-        longest = config.max_position_embeddings
-        context = min(longest, self._limit or longest)
-        return ModelInfo(
-            Path(self.path).name, context, size, config.num_hidden_layers, config.hidden_size
-        )
 
     def stops(self, strings: Sequence[str]) -> tuple[list[int], list[str]]:
         """Split stop strings into tokens and the rest, which need text; ends come along.
@@ -131,9 +89,3 @@ class Checkpoint:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids` without special tokens."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
-
-    def _load(self, auto: Any) -> Any:
-        try:
-            return auto.from_pretrained(self.path)
-        except (OSError, ValueError) as e:
-            raise ConfigError(f"cannot load {self.path!r}: {str(e).splitlines()[0]}") from e

@@ -1,0 +1,74 @@
+"""A model on disk, or under a name: what can be read of it before anything computes with it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from reasoner.base import ModelInfo
+from reasoner.errors import ConfigError
+
+
+class ModelFiles:
+    """A model folder, or a Hugging Face name; `limit` shortens its context.
+
+    Code that comes with weights is never run.
+
+    Raises:
+        ConfigError: the folder is missing or holds no model.
+    """
+
+    kind: ClassVar[str] = "model"
+    """What errors call it."""
+    sized_by: ClassVar[str] = "AutoModelForCausalLM"
+    """The Transformers class whose parameters are counted."""
+
+    def __init__(self, path: str, limit: int | None = None) -> None:
+        self.path, self._limit = path, limit
+        folder = Path(path).expanduser()
+        if folder.is_dir():
+            if not (folder / "config.json").exists():
+                raise ConfigError(f"no {self.kind} in {path!r}: it has no config.json")
+            self.path = str(folder)
+        elif path.startswith((".", "/", "~")) or path.count("/") != 1:
+            raise ConfigError(
+                f"no {self.kind} folder {path!r}; give a folder or a Hugging Face name"
+            )
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's Hugging Face tokenizer."""
+        from transformers import AutoTokenizer
+
+        return self._load(AutoTokenizer)
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's Hugging Face configuration."""
+        from transformers import AutoConfig
+
+        return self._load(AutoConfig)
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """Name and size; the limit given shortens the context."""
+        import torch
+        import transformers
+
+        config = self.config
+        with torch.device("meta"):
+            size = getattr(transformers, self.sized_by).from_config(config).num_parameters()
+        longest = config.max_position_embeddings
+        context = min(longest, self._limit or longest)
+        return ModelInfo(
+            Path(self.path).name, context, size, config.num_hidden_layers, config.hidden_size
+        )
+
+    def _load(self, auto: Any) -> Any:
+        try:
+            return auto.from_pretrained(self.path, trust_remote_code=False)
+        except (OSError, ValueError) as e:
+            raise ConfigError(
+                f"cannot load {self.kind} {self.path!r}: {str(e).splitlines()[0]}"
+            ) from e
