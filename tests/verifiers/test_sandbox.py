@@ -40,9 +40,9 @@ def alive(marker: str) -> list[Path]:
 def soon(holds: Callable[[], bool], seconds: float = 20) -> bool:
     """Whether something comes true in time."""
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.01)
-    return holds()
+    return held
 
 
 @pytest.fixture
@@ -241,11 +241,21 @@ def parent(marker: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a parent; returns when what it had begun to start is there to be seen, or killed too.
+
+    The shell that kills for it holds its standard output, and waits for what has not yet started.
+    """
+    assert process.stdout
+    process.kill()
+    process.stdout.read()
+
+
 @bubblewrap
 def test_killed_parent(marker: str) -> None:
     with parent(marker) as process:
         assert soon(lambda: len(alive(marker)) >= 4)
-        process.kill()
+        kill(process)
     assert soon(lambda: not alive(marker))
 
 
@@ -254,7 +264,7 @@ def test_killed_parent(marker: str) -> None:
 def test_parent_killed_while_it_starts(marker: str, delay: float) -> None:
     with parent(marker) as process:
         time.sleep(delay)
-        process.kill()
+        kill(process)
     assert soon(lambda: not alive(marker))
 
 
