@@ -78,6 +78,19 @@ class Watching(Protocol):
 
 
 @runtime_checkable
+class Spelling(Protocol):
+    """A backend that tells what its tokens say, so that a solution can be cut between two of them."""
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text that goes on from another."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens, ends left out."""
+        ...
+
+
+@runtime_checkable
 class Verifier(Protocol):
     """A judge of candidates that never sees the reference answer.
 

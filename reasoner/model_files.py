@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
 
+VALUE = ("<|value:good|>", "<|value:bad|>")
+"""The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
+
 
 class ModelFiles:
     """A model folder, or a Hugging Face name; `limit` shortens its context.

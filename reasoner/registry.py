@@ -177,6 +177,8 @@ verifiers = Registry(
         "tournament": "reasoner.verifiers.tournament:Tournament",
         "genrm": "reasoner.verifiers.genrm:GenRM",
         "critic": "reasoner.verifiers.critic:Critic",
+        "label-token": "reasoner.verifiers.label_token:LabelToken",
+        "value-head": "reasoner.verifiers.value_head:ValueHead",
         "math-shepherd": "reasoner.verifiers.reward.math_shepherd:MathShepherd",
         "rlhflow-deepseek": "reasoner.verifiers.reward.rlhflow_deepseek:RLHFlowDeepseek",
         "rlhflow-mistral": "reasoner.verifiers.reward.rlhflow_mistral:RLHFlowMistral",

@@ -163,4 +163,5 @@ def _completion(fields: dict[str, Any]) -> Completion:
         tuple(fields["confidences"]),
         tuple(fields.get("entropies", ())),
         tuple(fields.get("logprobs", ())),
+        tuple(fields.get("labels", ())),
     )

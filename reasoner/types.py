@@ -37,7 +37,8 @@ class Sampling:
     """How to draw completions for one prompt. A `stop` string is kept in the completion.
 
     Log-probabilities slow an engine down, so they come only where `logprobs` asks for them, and
-    confidences only where `confidences` tells against how many of the likeliest tokens.
+    confidences only where `confidences` tells against how many of the likeliest tokens. `labels` asks
+    how probable each of these tokens is at the first position, and then no confidences come.
     """
 
     n: int = 1
@@ -48,6 +49,7 @@ class Sampling:
     seed: int | None = None
     logprobs: bool = False
     confidences: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class Completion:
     `confidences` has, per token, the mean negative log-probability of the likeliest tokens there
     (Fu et al., 2025, DeepConf, equation 2): high where one token takes it all. `entropies` comes with
     it: the entropy, in nats, of the same tokens' probabilities, scaled to add up to 1. `logprobs` has
-    what adds up to `logprob`.
+    what adds up to `logprob`. `labels` has the log-probabilities of the labels asked for, in order, all
+    of them or none: a backend that cannot tell one of them tells none.
     """
 
     text: str
@@ -101,6 +104,7 @@ class Completion:
     confidences: tuple[float, ...] = ()
     entropies: tuple[float, ...] = ()
     logprobs: tuple[float, ...] = ()
+    labels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,7 +275,7 @@ class SlowToJudge(Scripted):
     problem = PROBLEM
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        self.delay = 0.0 if prompt.problem.prompt == self.problem.prompt else 30.0
+        self.delay = 30.0 * bool(sampling.labels or prompt.problem.prompt != self.problem.prompt)
         return await super().generate(prompt, sampling)
 
 

@@ -45,33 +45,14 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
-class Asking:
-    """A verifier that asks a language model.
-
-    `model` is the model asked; None stands for the policy's own, which the run lends. Every question
-    is asked for `votes` replies of at most `max_tokens`, drawn at `temperature` with a seed made of
-    `seed` and the question: the same question has the same replies, wherever it stands. A reply
-    without a verdict that can be read has no vote, and is counted (`Judgement.malformed`); so is
-    each vote on a question that does not fit the model's context. `default` is the score where no
-    vote is left. A model whose context the backend does not know refuses what is too long with a
-    `ConfigError`.
-    """
+class Borrowing:
+    """Asks a model: its own, or where it has none (None) the policy's, which the run lends."""
 
     model: Backend | None = None
-    votes: PositiveInt = 1
-    max_tokens: PositiveInt = 1024
-    temperature: NonNegativeFloat = 1.0
-    default: Unit = 0.0
-    seed: int = 0
 
     def on(self, backend: Backend) -> Self:
         """A copy that asks `backend`."""
         return replace(self, model=backend)
-
-    @property
-    def sampling(self) -> Sampling:
-        """How replies are drawn."""
-        return Sampling(n=self.votes, temperature=self.temperature, max_tokens=self.max_tokens)
 
     @property
     def asked(self) -> Backend:
@@ -86,6 +67,30 @@ class Asking:
                 " solve with it, which lends it the policy's"
             )
         return self.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking(Borrowing):
+    """A verifier that asks a language model for replies.
+
+    Every question is asked for `votes` replies of at most `max_tokens`, drawn at `temperature` with a
+    seed made of `seed` and the question: the same question has the same replies, wherever it stands.
+    A reply without a verdict that can be read has no vote, and is counted (`Judgement.malformed`);
+    so is each vote on a question that does not fit the model's context. `default` is the score where
+    no vote is left. A model whose context the backend does not know refuses what is too long with a
+    `ConfigError`.
+    """
+
+    votes: PositiveInt = 1
+    max_tokens: PositiveInt = 1024
+    temperature: NonNegativeFloat = 1.0
+    default: Unit = 0.0
+    seed: int = 0
+
+    @property
+    def sampling(self) -> Sampling:
+        """How replies are drawn."""
+        return Sampling(n=self.votes, temperature=self.temperature, max_tokens=self.max_tokens)
 
     def worst(self, problem: Problem, questions: Iterable[str]) -> Usage:
         """The most that asking `questions` may cost."""

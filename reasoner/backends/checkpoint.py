@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.verdicts import described, table
+from reasoner.backends.labels import Labels
+from reasoner.backends.verdicts import described, endings, table
 from reasoner.errors import ConfigError
-from reasoner.model_files import ModelFiles
+from reasoner.model_files import VALUE, ModelFiles
+
+NEVER = -100.0
+"""Added to a logit: no chance is left, at any temperature in use."""
 
 
 def fingerprint(model: Path) -> str:
@@ -54,6 +58,35 @@ class Checkpoint(ModelFiles):
             return GenerationConfig.from_pretrained(self.path).eos_token_id
         except OSError:  # Base models often have no such file.
             return None
+
+    @cached_property
+    def silent(self) -> dict[int, float]:
+        """A bias for each token that is read but never said (see `model_files.VALUE`)."""
+        added = self.tokenizer.get_added_vocab()
+        return {added[name]: NEVER for name in VALUE if name in added}
+
+    @cached_property
+    def labels(self) -> Callable[[tuple[str, ...]], Labels]:
+        """The tokens that labels are; a `ConfigError` tells of one that is not a single token."""
+
+        def tokens(texts: tuple[str, ...]) -> Labels:
+            return Labels([self._label(text) for text in texts], endings(Path(self.path)))
+
+        return lru_cache(64)(tokens)
+
+    def _label(self, text: str) -> int:
+        """The token of a label: as it is written, or else of that name."""
+        ids = list[int](self.tokenizer.encode(text, add_special_tokens=False))
+        if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
+            return ids[0]
+        named: int | None = self.tokenizer.get_vocab().get(text)
+        if named is None:
+            pieces = self.tokenizer.convert_ids_to_tokens(ids)
+            raise ConfigError(
+                f"label {text!r} is not one token of {self.info.name!r} but {len(ids)}"
+                f" ({', '.join(map(repr, pieces))}); choose a label that is one"
+            )
+        return named
 
     def stops(self, strings: Sequence[str]) -> tuple[list[int], list[str]]:
         """Split stop strings into tokens and the rest, which need text; ends come along.

@@ -12,7 +12,7 @@ import httpx
 
 from reasoner.backends.confidences import confidences, entropies
 from reasoner.backends.prompts import Shots, Template
-from reasoner.backends.streamed import Streamed, likeliest
+from reasoner.backends.streamed import Streamed, first, likeliest
 from reasoner.backends.verdicts import table, told
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
@@ -20,6 +20,9 @@ from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usa
 
 UNKNOWN = -1
 """Stands for a token whose id the server does not tell."""
+
+MOST, FEWEST = 20, 5
+"""Likeliest tokens that a server tells: chats and vLLM, and completions elsewhere."""
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
@@ -129,13 +132,14 @@ class OpenAI:
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        if sampling.logprobs or sampling.confidences:
-            top = sampling.confidences
+        if sampling.logprobs or sampling.confidences or sampling.labels:
+            most = MOST if self._chat or vllm else FEWEST
+            top = most if sampling.labels else sampling.confidences
             body |= {"logprobs": True, "top_logprobs": top} if self._chat else {"logprobs": top}
         if vllm:
             body |= {"include_stop_str_in_output": True, "return_token_ids": True}
-            # As text, tokens that look alike would fall together.
-            body["return_tokens_as_token_ids"] = True
+            # As text, tokens that look alike would fall together; but labels are known by theirs.
+            body["return_tokens_as_token_ids"] = not sampling.labels
         return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
 
     def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
@@ -169,7 +173,8 @@ class OpenAI:
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
         logprobs = choice.get("logprobs")
-        sampled, likely = _sampled(logprobs), list(likeliest(logprobs))
+        sampled, labels = _sampled(logprobs), _labels(logprobs, sampling)
+        likely = [] if sampling.labels else list(likeliest(logprobs))
         return Completion(
             text,
             tuple(ids),
@@ -179,6 +184,7 @@ class OpenAI:
             confidences=confidences(likely),
             entropies=entropies(likely),
             logprobs=sampled,
+            labels=labels,
         )
 
     def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
@@ -227,6 +233,14 @@ def _sampled(told: Any) -> tuple[float, ...]:
         return ()
     each = [t["logprob"] for t in told["content"]] if "content" in told else told["token_logprobs"]
     return tuple(map(float, each))
+
+
+def _labels(told: Any, sampling: Sampling) -> tuple[float, ...]:
+    """The log-probabilities of labels that are all among the likeliest tokens; else none."""
+    known = first(told)
+    if any(label not in known for label in sampling.labels):
+        return ()
+    return tuple(known[label] for label in sampling.labels)
 
 
 def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from reasoner.types import Problem
 
@@ -22,6 +23,15 @@ class Template:
         parts = [f"{self.system}\n\n"] if self.system else []
         parts += [f"{question}{_gap(question)}{answer}\n\n" for question, answer in self.shots]
         return "".join(parts) + problem.prompt
+
+    def ids(self, tokenizer: Any, problem: Problem, chat: bool | None = None) -> list[int]:
+        """The tokens of `problem`, in the tokenizer's chat template if `chat`, or if there is one."""
+        if not (bool(tokenizer.chat_template) if chat is None else chat):
+            return list(tokenizer.encode(self.text(problem)))
+        text = tokenizer.apply_chat_template(
+            self.messages(problem), tokenize=False, add_generation_prompt=True
+        )
+        return list(tokenizer.encode(text, add_special_tokens=False))
 
     def messages(self, problem: Problem, written: str = "") -> list[dict[str, str]]:
         """For a chat model: the shots are turns of the conversation; `written` is continued."""

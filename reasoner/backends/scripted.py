@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable
-from math import log
+from collections.abc import Callable, Sequence
+from math import inf, log
 
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 END = "\0"
+DRAWS = 16
+"""Replies that tell how probable a label is."""
 
 Reply = Callable[[Prompt, random.Random], str]
 """What follows a prompt, to the end of the solution."""
@@ -51,8 +53,9 @@ def undecided(_: Prompt, __: str) -> float:
 class Scripted:
     """Ask `reply(prompt, rng)` for each sample; a character is a token.
 
-    It keeps its own account (`usage`), so that a ledger can be checked against it. Every
-    `fail_every`-th request fails, every request takes `delay` seconds.
+    A label is as probable as it is often that a reply starts with it. The model keeps its own account
+    (`usage`), so that a ledger can be checked against it. Every `fail_every`-th request fails, every
+    request takes `delay` seconds.
     """
 
     def __init__(
@@ -82,6 +85,9 @@ class Scripted:
 
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(map(ord, text))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(map(chr, ids)).replace(END, "")
 
     async def start(self) -> None:
         """There is nothing to start."""
@@ -147,7 +153,17 @@ class Scripted:
         confidences = self._confidences(prompt, text, len(ids)) if sampling.confidences else ()
         entropies = tuple((20 - c) / 20 * log(sampling.confidences) for c in confidences)
         logprobs = (-0.1,) * len(ids) if sampling.logprobs else ()
-        return Completion(text, ids, finish, logprob, verdicts, confidences, entropies, logprobs)
+        labels = self._labels(prompt, sampling.labels)
+        return Completion(
+            text, ids, finish, logprob, verdicts, confidences, entropies, logprobs, labels
+        )
+
+    def _labels(self, prompt: Prompt, labels: Sequence[str]) -> tuple[float, ...]:
+        """Log-probabilities by a number of replies; none where no label is ever said."""
+        rng = random.Random(prompt.problem.prompt + prompt.text)
+        replies = [self.reply(prompt, rng) for _ in range(DRAWS if labels else 0)]
+        said = [sum(r.startswith(label) for r in replies) for label in labels]
+        return tuple(log(n / DRAWS) if n else -inf for n in said) if any(said) else ()
 
     def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:
         if self.judge is None:

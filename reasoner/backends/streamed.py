@@ -81,6 +81,17 @@ def likeliest(logprobs: Any) -> Iterator[Sequence[float]]:
         yield from (list(p.values()) for p in logprobs.get("top_logprobs") or [] if p)
 
 
+def first(logprobs: Any) -> dict[str, float]:
+    """The likeliest tokens at the first position by their text, in either form."""
+    if not logprobs:
+        return {}
+    if "content" in logprobs:
+        tops = [t for p in logprobs["content"][:1] for t in p["top_logprobs"]]
+        return {t["token"]: t["logprob"] for t in tops}
+    tops = logprobs.get("top_logprobs") or [None]
+    return tops[0] or {}
+
+
 def _event(data: str) -> dict[str, Any]:
     try:
         event = json.loads(data)

@@ -16,6 +16,7 @@ from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.confidences import confidences
 from reasoner.backends.outputs import Output
 from reasoner.backends.prompts import Shots, Template
+from reasoner.backends.turns import Turns
 from reasoner.backends.verdicts import told
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
@@ -60,6 +61,7 @@ class VLLM:
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine: Any = None
         self._starting = asyncio.Lock()
+        self._turns = Turns()
         self._ids = count()
         self._prompts = dict[str, list[int]]()
 
@@ -76,6 +78,10 @@ class VLLM:
         """The tokens of a text that goes on from another."""
         return tuple(self.checkpoint.encode(text))
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens, ends left out."""
+        return self.checkpoint.decode(ids)
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
 
@@ -86,10 +92,11 @@ class VLLM:
         engine = await self.start()
         ids = self._prompt_ids(prompt)
         self._check_length(len(ids))
-        calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
-        outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
+        async with self._turns.take(_kind(sampling)):
+            calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
+            outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
         usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
-        return Generation(tuple(self._completion(o) for o in outputs), usage)
+        return Generation(tuple(self._completion(o, sampling) for o in outputs), usage)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         """One sample, aborted in the engine as soon as `halt` says so.
@@ -104,14 +111,17 @@ class VLLM:
         [params] = self._params(replace(sampling, n=1))
         params.output_kind = RequestOutputKind.DELTA
         output, seen = Output(), 0
-        async with aclosing(self._parts(engine, ids, params)) as parts:
+        async with (
+            self._turns.take(_kind(sampling)),
+            aclosing(self._parts(engine, ids, params)) as parts,
+        ):
             async for part in parts:
                 output.add(part)
                 if halt(confidences(output.likeliest[seen:])) and output.finish_reason is None:
                     break
                 seen = len(output.likeliest)
         usage = self._usage(len(ids), output) + Usage(requests=1)
-        return Generation((self._completion(output),), usage)
+        return Generation((self._completion(output, sampling),), usage)
 
     async def start(self) -> Any:
         """The running engine, started by the first caller."""
@@ -166,24 +176,18 @@ class VLLM:
         if text not in self._prompts:
             if len(self._prompts) > 10_000:
                 self._prompts.clear()
-            self._prompts[text] = self._render(prompt)
+            tokenizer = self.checkpoint.tokenizer
+            self._prompts[text] = self._template.ids(tokenizer, prompt.problem, self._chat)
         return self._prompts[text]
-
-    def _render(self, prompt: Prompt) -> list[int]:
-        tokenizer = self.checkpoint.tokenizer
-        chat = self._chat if self._chat is not None else bool(tokenizer.chat_template)
-        if not chat:
-            return list(tokenizer.encode(self._template.text(prompt.problem)))
-        messages = self._template.messages(prompt.problem)
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(tokenizer.encode(text, add_special_tokens=False))
 
     def _params(self, sampling: Sampling) -> list[Any]:
         """Engine settings of each sample; the same request seed gives the same samples."""
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         tokens, strings = self.checkpoint.stops(sampling.stop)
-        likeliest = sampling.confidences or (0 if sampling.logprobs else None)
+        labels = self.checkpoint.labels(sampling.labels).asked
+        likeliest = None if labels else sampling.confidences or (0 if sampling.logprobs else None)
+        silent = {t: bias for t, bias in self.checkpoint.silent.items() if t not in labels}
         return [
             SamplingParams(
                 temperature=sampling.temperature,
@@ -195,15 +199,17 @@ class VLLM:
                 include_stop_str_in_output=True,
                 detokenize=bool(strings),
                 logprobs=likeliest,
-                flat_logprobs=likeliest is not None,
+                logprob_token_ids=labels or None,
+                flat_logprobs=bool(labels) or likeliest is not None,
+                logit_bias=silent or None,
                 skip_special_tokens=True,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             for i in range(sampling.n)
         ]
 
-    def _completion(self, output: Output) -> Completion:
-        ids = tuple(output.token_ids)
+    def _completion(self, output: Output, sampling: Sampling) -> Completion:
+        ids, labels = tuple(output.token_ids), self._labels(output, sampling)
         return Completion(
             text=self.checkpoint.decode(ids),
             token_ids=ids,
@@ -213,7 +219,15 @@ class VLLM:
             confidences=output.confidences,
             entropies=output.entropies,
             logprobs=output.logprobs,
+            labels=labels,
         )
+
+    def _labels(self, output: Output, sampling: Sampling) -> tuple[float, ...]:
+        """What vLLM tells of tokens asked for by name, in the place of the likeliest."""
+        if not sampling.labels:
+            return ()
+        first, output.likeliest = output.likeliest[0], []
+        return self.checkpoint.labels(sampling.labels).told(first)
 
     def _finish(self, output: Output) -> Finish:
         if output.finish_reason == "length":
@@ -272,6 +286,15 @@ def _launch(arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"vLLM cannot serve {arguments['model']!r}: {e}") from e
     except Exception as e:
         raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
+
+
+def _kind(sampling: Sampling) -> str:
+    """Calls that ask for labels, calls that ask for confidences, and others.
+
+    vLLM 0.32 has no likeliest tokens for a request that is in a batch with one that asks for named
+    tokens (`Sampler.forward` of its first model runner).
+    """
+    return "labels" if sampling.labels else "confidences" if sampling.confidences else ""
 
 
 def _in_the_engine_process() -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from reasoner.backends.scripted import END
 from reasoner.base import Verifier
+from reasoner.model_files import VALUE
 from reasoner.types import (
     Candidate,
     Completion,
@@ -32,8 +35,10 @@ from reasoner.verifier_testing import (
 from reasoner.verifiers.critic import Critic
 from reasoner.verifiers.genrm import GenRM
 from reasoner.verifiers.judge import Judge
+from reasoner.verifiers.label_token import LabelToken
 from reasoner.verifiers.oracle import Oracle
 from reasoner.verifiers.tournament import Tournament
+from reasoner.verifiers.value_head import ValueHead
 
 
 def oracle() -> Oracle:
@@ -56,6 +61,19 @@ def first_error() -> Critic:
     return Critic(asks="first-error", aggregate="prod", votes=2)
 
 
+def label_token() -> LabelToken:
+    return LabelToken(good="Yes", bad="No", separator="\n", aggregate="prod")
+
+
+def value_head() -> ValueHead:
+    return ValueHead(separator="#")
+
+
+def valued(_: Prompt, rng: random.Random) -> str:
+    """One of the tokens of a value head, mostly."""
+    return rng.choice([*VALUE, *VALUE, "Hm."]) + END
+
+
 GENERATIVE: list[Callable[[], Verifier]] = [
     Judge,
     verdict_judge,
@@ -69,6 +87,8 @@ GENERATIVE: list[Callable[[], Verifier]] = [
 
 TestFree = verifier_conformance("verdict", "confidence", oracle)
 TestGenerative = verifier_conformance(*GENERATIVE)
+TestLabelToken = verifier_conformance(label_token)
+TestValueHead = verifier_conformance(value_head, reply=valued)
 
 
 @dataclass(frozen=True)
@@ -220,7 +240,7 @@ def test_every_built_in_verifier_can_read_the_replies_of_the_suite(make: Any) ->
     assert len(set(told.scores)) > 2
 
 
-@pytest.mark.parametrize("make", [*GENERATIVE, Length])
+@pytest.mark.parametrize("make", [*GENERATIVE, label_token, Length])
 def test_a_verifier_that_asks_a_model_is_known_by_it(make: Any) -> None:
     assert isinstance(make(), Verifier)
     assert subject(make).asks == (make is not Length)

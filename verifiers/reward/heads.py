@@ -100,10 +100,19 @@ def load(weights: Weights, labels: Sequence[str]) -> Headed:
     model.to("cuda" if gpu else "cpu")
     if labels:
         return Headed(model.base_model, _of_labels(model, weights.tokenizer, labels))
+    return Headed(model.base_model, head_of(model))
+
+
+def head_of(model: Any) -> Any:
+    """The module that makes logits of a classifier's hidden states.
+
+    Raises:
+        ConfigError: it is not where classifiers have it.
+    """
     head = getattr(model, "score", None) or getattr(model, "classifier", None)
     if head is None:
-        raise ConfigError(f"{weights.architecture} has no head called score or classifier")
-    return Headed(model.base_model, head)
+        raise ConfigError(f"{type(model).__name__} has no head called score or classifier")
+    return head
 
 
 def _kind(architecture: str) -> Any:
