@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from reasoner.cli.arguments import (
     Parser,
     bench_arguments,
     compare_arguments,
+    engine,
     eval_arguments,
     fit_arguments,
     json_argument,
@@ -32,6 +31,7 @@ from reasoner.cli.output import (
     stdout_for_json,
     step,
 )
+from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # As a program of its own, a polite kill is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        args = _parser(arguments).parse_args(arguments)
+        args = _parser().parse_args(arguments)
         args.argv = arguments
         code: int = args.run(args)
     except SystemExit as e:  # argparse's own endings
@@ -83,7 +83,7 @@ def solve(args: argparse.Namespace) -> int:
             verifier=_verifier(args),
             task=args.task,
             seed=args.seed,
-            **_backend(args),
+            **engine(args),
         )
         text = sys.stdin.read().strip() if args.problem == "-" else args.problem
         result = interruptible(_follow(reasoner, text, args))
@@ -173,11 +173,6 @@ def list_(args: argparse.Namespace) -> int:
     return 0
 
 
-def train(args: argparse.Namespace) -> int:
-    """Train the embedded GPT from scratch."""
-    return int(_training().run(args))
-
-
 # -- what they do -------------------------------------------------------------------------------
 
 
@@ -208,7 +203,7 @@ async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
     from reasoner.benchmarks.solvers import Solvers
 
     solvers = Solvers(grid)
-    backend = Reasoner(args.model, **_backend(args)).backend
+    backend = Reasoner(args.model, **engine(args)).backend
     try:
         return await experiment.run(
             grid,
@@ -226,7 +221,7 @@ async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
     from reasoner.api import Reasoner
     from reasoner.benchmarks import environment, judging
 
-    backend = Reasoner(args.model, **_backend(args)).backend
+    backend = Reasoner(args.model, **engine(args)).backend
     try:
         return await judging.run(
             plan,
@@ -273,22 +268,11 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
         "problems": args.problems,
         "model": args.model,
         "weights": "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser()),
-        "backend": args.backend or _default_backend(args),
+        "backend": engine(args)["backend"],
         "verifier": args.verifier,
         "seed": args.seed,
     }
     return {k: v for k, v in chosen.items() if v is not None}
-
-
-def _backend(args: argparse.Namespace) -> dict[str, Any]:
-    url = {"base_url": args.base_url} if args.base_url else {}
-    return {"backend": args.backend or _default_backend(args), **url}
-
-
-def _default_backend(args: argparse.Namespace) -> str:
-    if args.base_url:
-        return "openai"
-    return "scripted" if args.model == "scripted" else "vllm"
 
 
 def _verifier(args: argparse.Namespace) -> str | None:
@@ -300,19 +284,10 @@ def _verifier(args: argparse.Namespace) -> str | None:
     return args.verifier if verified(strategies.load(args.strategy)) else None
 
 
-def _training() -> Any:
-    if find_spec("reasoner.train") is None or find_spec("reasoner.train.cli") is None:
-        raise ConfigError("this installation holds no training code; install from the repository")
-    try:
-        return import_module("reasoner.train.cli")
-    except ImportError as e:
-        raise ConfigError(f"training needs {e.name}; install reasoner[cpu] or [gpu]") from e
-
-
 # -- the parser ---------------------------------------------------------------------------------
 
 
-def _parser(argv: Sequence[str]) -> Parser:
+def _parser() -> Parser:
     parser = Parser(prog="reasoner", description="Spend more inference compute on a GPT.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
@@ -344,7 +319,5 @@ def _parser(argv: Sequence[str]) -> Parser:
     plotting.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
     for each in (listing, plotting):
         json_argument(each)
-    training = add("train", train, "reasoner train --out runs/train")
-    if argv[:1] == ["train"]:
-        _training().configure(training)
+    train_arguments(add("train", train, "reasoner train prm --data runs/labels.jsonl"))
     return parser

@@ -6,8 +6,9 @@ import argparse
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+STAGES = ("policy", "rollouts", "verdict", "evaluate")
 ARMS = ("best-of-n:16", "best-of-n:64", "adaptive-best-of-n:64", "beam:8", "particle:16", "mcts:16")
 
 
@@ -94,6 +95,87 @@ def compare_arguments(parser: Parser) -> None:
     json_argument(parser)
 
 
+def gpt_arguments(parser: Parser) -> None:
+    """What `train gpt` takes."""
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
+    add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
+    add("--steps", type=int, default=1600, help="pre-training steps")
+    add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
+    add("--verdict-layers", type=int, default=2, help="layers that learn to judge, the upper ones")
+    add(
+        "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
+        help="problems to roll out",
+    )  # fmt: skip
+    add("--rollouts", type=int, default=4, help="rollouts a problem")
+    add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
+    add("--model", type=Path, help="a finished model: to evaluate, or to train further")
+    add("--eager", action="store_true", help="compile nothing: for short runs")
+    add("--seed", type=int, default=0)
+    json_argument(parser)
+
+
+def labels_arguments(parser: Parser) -> None:
+    """What `train labels` takes."""
+    add = parser.add_argument
+    add("--task", required=True, help="whose problems to solve; `reasoner list tasks` names them")
+    add("--split", default="train", help="default: train")
+    add("--problems", type=_positive, default=1000, help="default: 1000")
+    add("--solutions", type=_positive, default=8, help="solutions per problem (default: 8)")
+    add(
+        "--method", choices=("monte-carlo", "omega", "exact"), default="monte-carlo",
+        help="continue every step, or search for the first error, or ask the task",
+    )  # fmt: skip
+    add("--k", type=_positive, default=8, help="continuations of a step (default: 8)")
+    add("--out", type=Path, default=Path("runs/labels.jsonl"), metavar="FILE.jsonl")
+    _model_arguments(parser)
+
+
+def prm_arguments(parser: Parser) -> None:
+    """What `train prm` takes."""
+    parser.add_argument(
+        "--target", choices=("soft", "hard"), default="soft",
+        help="learn a step's value, or its label (default: soft)",
+    )  # fmt: skip
+    _reward_arguments(parser, "runs/prm")
+
+
+def orm_arguments(parser: Parser) -> None:
+    """What `train orm` takes."""
+    _reward_arguments(parser, "runs/orm")
+
+
+def _reward_arguments(parser: Parser, out: str) -> None:
+    add = parser.add_argument
+    _data_arguments(parser, out)
+    add(
+        "--test", type=Path, metavar="FILE.jsonl",
+        help="what to measure on (default: the solutions of a tenth of the problems, held out)",
+    )  # fmt: skip
+    add("--epochs", type=_positive, default=3, help="default: 3")
+    add("--batch", type=_positive, default=32, help="solutions per step (default: 32)")
+    add("--rate", type=_rate, help="default: 1e-5, or 5e-4 for less than 100M parameters")
+    add(
+        "--init", choices=("pretrained", "random"), default="pretrained",
+        help="begin with the model's weights, or with none (default: pretrained)",
+    )  # fmt: skip
+    add("--seed", type=int, default=0)
+    json_argument(parser)
+
+
+def value_head_arguments(parser: Parser) -> None:
+    """What `train value-head` takes."""
+    _data_arguments(parser, "runs/value-head")
+    json_argument(parser)
+
+
+def _data_arguments(parser: Parser, out: str) -> None:
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="FILE.jsonl", help="what `train labels` wrote")
+    add("--model", help="a folder or name (default: the embedded GPT)")
+    add("--out", type=Path, default=Path(out), metavar="DIR", help=f"default: {out}")
+
+
 def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> None:
     parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
     parser.add_argument(
@@ -109,6 +191,10 @@ def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> Non
 
 def _common_arguments(parser: Parser) -> None:
     parser.add_argument("--verifier", help="default: verdict")
+    _model_arguments(parser)
+
+
+def _model_arguments(parser: Parser) -> None:
     parser.add_argument("--model", help="a folder or name (default: the embedded GPT)")
     parser.add_argument("--backend", help="default: vllm, or openai with --base-url")
     parser.add_argument("--base-url", help="an OpenAI-compatible server")
@@ -119,6 +205,18 @@ def _common_arguments(parser: Parser) -> None:
 def json_argument(parser: Parser) -> None:
     """What every command takes."""
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def engine(args: argparse.Namespace) -> dict[str, Any]:
+    """What `Reasoner` is to be told of the backend."""
+    url = {"base_url": args.base_url} if args.base_url else {}
+    return {"backend": args.backend or _default_backend(args), **url}
+
+
+def _default_backend(args: argparse.Namespace) -> str:
+    if args.base_url:
+        return "openai"
+    return "scripted" if args.model == "scripted" else "vllm"
 
 
 def _positive(text: str) -> int:
@@ -135,6 +233,16 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
     return share
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate such as 1e-5")
+    return rate
 
 
 def _sizes(text: str) -> list[int]:

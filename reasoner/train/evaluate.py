@@ -14,7 +14,7 @@ from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
 from reasoner.benchmarks.judged import Labelled
 from reasoner.benchmarks.step_quality import auc
 from reasoner.train.journal import Row, keep
-from reasoner.train.loop import Report as Progress
+from reasoner.train.progress import Report as Progress
 from reasoner.types import Completion, Prompt, Sampling
 from reasoner.verifiers.verdict import doubts
 

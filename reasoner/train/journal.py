@@ -11,7 +11,7 @@ from typing import Any
 from reasoner.base import Example
 from reasoner.benchmarks.lines import Lines, whole_lines
 from reasoner.errors import StoreError
-from reasoner.train.loop import Report
+from reasoner.train.progress import Report
 
 Row = dict[str, Any]
 
@@ -28,30 +28,31 @@ def read(path: Path) -> Iterator[Row]:
 async def keep(
     path: Path,
     examples: Sequence[Example],
-    work: Callable[[Example], Awaitable[Row]],
+    work: Callable[[Example], Awaitable[Row | None]],
     report: Report = print,
     live: int = 128,
 ) -> list[Row]:
     """The row that `work` makes of each example, in order; rows that `path` has are not made again.
 
-    At most `live` examples are worked on at once.
+    At most `live` examples are worked on at once. One that `work` makes nothing of has no row.
     """
     gate = asyncio.Semaphore(live)
 
-    async def one(example: Example) -> Row:
+    async def one(example: Example) -> Row | None:
         async with gate:
-            return {"prompt": example.problem.prompt, **await work(example)}
+            made = await work(example)
+            return made and {"prompt": example.problem.prompt, **made}
 
     with Lines(path) as file:
         rows = {row["prompt"]: row for row in _rows(path, file.found)}
         missing = [e for e in examples if e.problem.prompt not in rows]
         for done, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
-            row = await finished
-            file.append(json.dumps(row))
-            rows[row["prompt"]] = row
+            if row := await finished:
+                file.append(json.dumps(row))
+                rows[row["prompt"]] = row
             if done % 100 == 0:
                 report(f"{path.name}: {done}/{len(missing)} problems")
-    return [rows[e.problem.prompt] for e in examples]
+    return [rows[e.problem.prompt] for e in examples if e.problem.prompt in rows]
 
 
 def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[Row]:

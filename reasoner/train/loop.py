@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from reasoner.train.optimizer import schedule
+from reasoner.train.progress import Report
 
-Report = Callable[[str], None]
 Model = TypeVar("Model", bound=nn.Module)
 
 

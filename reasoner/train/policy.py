@@ -15,9 +15,10 @@ from transformers import Qwen3ForCausalLM
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.train import vocabulary as v
-from reasoner.train.loop import Report, device, fit, restored
+from reasoner.train.loop import device, fit, restored
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
+from reasoner.train.progress import Report
 
 ROW = {"dagmath": 170, "countdown": 122}
 """Tokens of a row: the longest problem with its solution and its end."""

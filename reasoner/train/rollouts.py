@@ -15,7 +15,7 @@ from zlib import crc32
 
 from reasoner.base import Backend, Example, Task
 from reasoner.train.journal import Row, keep
-from reasoner.train.loop import Report
+from reasoner.train.progress import Report
 from reasoner.types import Prompt
 
 

@@ -31,10 +31,11 @@ from transformers import Qwen3ForCausalLM
 
 from reasoner.train import journal
 from reasoner.train import vocabulary as v
-from reasoner.train.loop import Report, device, fit, restored
+from reasoner.train.loop import device, fit, restored
 from reasoner.train.model import build
 from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import merged
+from reasoner.train.progress import Report
 from reasoner.train.rollouts import prefix_values
 
 LAYERS = 2

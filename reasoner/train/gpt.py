@@ -1,55 +1,26 @@
-"""`reasoner train`: the embedded GPT from nothing to shipped weights, in resumable stages."""
+"""`reasoner train gpt`: the embedded GPT from nothing to shipped weights, in resumable stages."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
+from reasoner.train.progress import say
 
-EXAMPLE = """example:
-  reasoner train --out runs/train                 every stage, continuing where it was stopped
-  reasoner train --out runs/train --stage policy  pre-training alone
-  reasoner train --out runs/check --stage evaluate --model reasoner/gpt
-                                                  measure what ships
-  reasoner train --out runs/on --stage policy --model reasoner/gpt --steps 200
-                                                  let it imitate further, when a task has changed
-  reasoner train --out runs/on --stage rollouts --model runs/on/policy
-  reasoner train --out runs/on --stage verdict --model runs/on/policy
-                                                  let it learn from more of its own solutions
-"""
 T = TypeVar("T")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to `parser`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EXAMPLE
-    add = parser.add_argument
-    add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
-    add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
-    add("--steps", type=int, default=1600, help="pre-training steps")
-    add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
-    add("--verdict-layers", type=int, default=2, help="layers that learn to judge, the upper ones")
-    add(
-        "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
-        help="problems to roll out",
-    )  # fmt: skip
-    add("--rollouts", type=int, default=4, help="rollouts a problem")
-    add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
-    add("--model", type=Path, help="a finished model: to evaluate, or to train further")
-    add("--eager", action="store_true", help="compile nothing: for short runs")
-    add("--seed", type=int, default=0)
-    add("--json", action="store_true", help="one JSON document on standard output")
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Run the stages asked for; what they tell.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Run the stages asked for; returns the exit code."""
+    Raises:
+        ConfigError: the options contradict each other, or an earlier stage is missing.
+    """
     counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts]
     if min(*counts, args.test_problems, *args.problems) < 1:
         raise ConfigError("steps, layers, problems and rollouts must be positive")
@@ -58,13 +29,7 @@ def run(args: argparse.Namespace) -> int:
     result: dict[str, object] = {"out": str(args.out)}
     for stage in [args.stage] if args.stage else STAGES:
         result |= STAGES[stage](args) or {}
-    print(json.dumps(result, indent=1) if args.json else f"written to {args.out}")
-    return 0
-
-
-def say(line: str) -> None:
-    """Progress goes to standard error."""
-    print(line, file=sys.stderr, flush=True)
+    return result
 
 
 def policy(args: argparse.Namespace) -> None:
@@ -175,6 +140,6 @@ def _given(model: Path) -> Path:
 
 def _need(path: Path) -> Path:
     if not path.exists():
-        again = f"reasoner train --out {path.parent}"
+        again = f"reasoner train gpt --out {path.parent}"
         raise ConfigError(f"{path} is not there; run the earlier stages first: {again}")
     return path

@@ -1,0 +1,48 @@
+"""A document beside every result: with which settings it is made, and in the end how it went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reasoner.benchmarks.summary import save_json
+from reasoner.errors import ConfigError, StoreError
+
+
+def claim(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What `path` tells of the work with these settings; work that is new is entered there.
+
+    Raises:
+        ConfigError: `path` is of work with other settings.
+        StoreError: it cannot be read or written.
+    """
+    wanted = json.loads(json.dumps(settings))
+    if not path.exists():
+        _folder(path.parent)
+        save_json({"settings": wanted}, path)
+    found = _read(path)
+    had = found.get("settings", {})
+    if changed := [name for name in wanted if had.get(name) != wanted[name]]:
+        name = changed[0]
+        raise ConfigError(
+            f"{path} is of work with {name} {had.get(name)!r}, and {wanted[name]!r} is asked for;"
+            " choose another --out"
+        )
+    return found
+
+
+def _folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise StoreError(f"cannot write {path}: {e.strerror}") from e
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as e:
+        raise StoreError(f"cannot read {path}: {e}; delete it or choose another --out") from e
+    return found if isinstance(found, dict) else {}
