@@ -23,9 +23,11 @@ from typing import Any
 
 from reasoner.api import EMBEDDED
 from reasoner.backends.scripted import END, Reply, Scripted
+from reasoner.benchmarks.environment import describe
 from reasoner.search.beam import Beam
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Usage
+from reasoner.verifiers.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
 
 DEPTH = 6
@@ -57,7 +59,7 @@ class Cost:
 class Reread:
     """`inner`, with an account of what it would compute without a bank and without a cache."""
 
-    def __init__(self, inner: TokenClassifier) -> None:
+    def __init__(self, inner: PRM) -> None:
         self.inner, self.tokens = inner, 0
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
@@ -83,19 +85,18 @@ def lines(size: int) -> Reply:
     return reply
 
 
-async def search(verifier: TokenClassifier, size: int, problems: int, n: int) -> Cost:
+async def search(verifier: PRM, size: int, problems: int, n: int) -> Cost:
     """What beam search costs on `problems`, with steps of `size` tokens."""
-    read, total = Reread(verifier), [0, 0]
+    read, new, computed = Reread(verifier), 0, 0
     for number in range(problems):
         problem = Problem(str(number), f"dg:{size}+{number}+b=a+5,a=7,c=a*b?c\n")
         result = await solve(
             problem, Beam(n=n), Scripted(reply=lines(size)), read, seed=number,
             sampling=Sampling(stop=("\n",), max_tokens=DEPTH * size + 1),
         )  # fmt: skip
-        spent = result.by_role
-        total[0] += spent["generator"].completion_tokens
-        total[1] += spent["verifier"].fresh_tokens
-    return Cost(size, *total, read.tokens)
+        new += result.generator.completion_tokens
+        computed += result.verifier.fresh_tokens
+    return Cost(size, new, computed, read.tokens)
 
 
 async def measure(model: str, sizes: Sequence[int], problems: int, n: int) -> list[Cost]:
@@ -133,9 +134,7 @@ def main() -> None:
         costs = asyncio.run(measure(model, sizes, args.problems, args.n))
     if args.json:
         told = [asdict(c) | {"factor": c.factor, "saved": c.saved} for c in costs]
-        print(
-            json.dumps({"model": args.model, "n": args.n, "problems": args.problems, "costs": told})
-        )
+        print(json.dumps({**describe(), **vars(args), "costs": told}, indent=1))
         return
     print("tokens a step   computed per new token   anew: times as many")
     for c in costs:

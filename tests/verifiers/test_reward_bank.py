@@ -22,6 +22,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.backends.scripted import END, Scripted
 from reasoner.base import ModelInfo
+from reasoner.benchmarks.incremental import DEPTH, search
 from reasoner.budget import Budget
 from reasoner.errors import BackendError, ConfigError
 from reasoner.events import Result, Stopped
@@ -206,6 +207,15 @@ async def test_a_flops_budget_holds_with_it(share: float) -> None:
     budget = Budget(flops=share * free.usage.flops)
     tight = await beam(toy()[0], Scripted(reply=prose), budget)
     assert tight.usage.flops <= (budget.flops or 0)
+
+
+async def test_the_benchmark_counts_what_the_engine_computes() -> None:
+    verifier, engine = toy(StandIn(16))
+    cost = await search(verifier, size=40, problems=2, n=8)
+    assert cost.new == 2 * 8 * DEPTH * 40
+    assert cost.computed == engine.fresh
+    problem = len("dg:40+0+b=a+5,a=7,c=a*b?c\n") + 1
+    assert cost.anew == 2 * 8 * sum(problem + 40 * depth for depth in range(1, DEPTH + 1))
 
 
 # -- asking -----------------------------------------------------------------------------------------
