@@ -15,6 +15,8 @@ import argparse
 import asyncio
 import json
 import random
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -134,7 +136,9 @@ def main() -> None:
         costs = asyncio.run(measure(model, sizes, args.problems, args.n))
     if args.json:
         told = [asdict(c) | {"factor": c.factor, "saved": c.saved} for c in costs]
-        print(json.dumps({**describe(), **vars(args), "costs": told}, indent=1))
+        command = shlex.join(["python", "-m", "reasoner.benchmarks.incremental", *sys.argv[1:]])
+        about = {**describe(), **vars(args), "command": command}
+        print(json.dumps({**about, "costs": told}, indent=1))
         return
     print("tokens a step   computed per new token   anew: times as many")
     for c in costs:
