@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from reasoner.benchmarks.store import Store, read, store_path
 from reasoner.errors import StoreError
 from reasoner.types import Sampling
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SPEC = Spec(task="sums", backend="scripted", strategy="greedy", n=1)
 
 
@@ -125,6 +127,19 @@ def test_equal_specs_share_a_key_and_others_do_not() -> None:
         {"verifier": "verdict"},
     ]
     assert len({SPEC.model_copy(update=c).key for c in changes} | {SPEC.key}) == 5
+
+
+@pytest.mark.parametrize("results", ["comparison", "dagmath-500"])
+def test_records_that_are_kept_are_found_again(results: str) -> None:
+    """A run that goes on from them looks for them by the key."""
+    with tarfile.open(RESULTS / results / "records.tar.xz") as archive:
+        names = [n for n in archive.getnames() if n.endswith(".jsonl")]
+        assert len(names) > 10
+        for name in names:
+            file = archive.extractfile(name)
+            assert file
+            spec = Spec.model_validate(json.loads(file.readline())["spec"])
+            assert store_path(Path(), spec).name == Path(name).name
 
 
 WRITER = """
