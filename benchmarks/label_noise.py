@@ -97,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             help=f"default: {default}",
         )  # fmt: skip
     args = vars(parser.parse_args(given))
+    if low := [n for n, v in args.items() if isinstance(v, int) and v < (n != "seed")]:
+        parser.error(f"{low[0]} must be positive")
     out, backend = args.pop("out"), args.pop("backend")
     command = shlex.join(["python", "-m", "reasoner.benchmarks.label_noise", *given])
     about = {**describe(), "command": command, **args}
@@ -243,8 +245,8 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
 
 def _line(axes: Axes, points: Sequence[Point], along: str, name: str, colour: str) -> None:
     """AUC with its band, over powers of two."""
-    shown = sorted((getattr(p, along), p.auc) for p in points if p.auc)
-    x, aucs = [at for at, _ in shown], [auc for _, auc in shown]
+    shown = sorted((p for p in points if p.auc), key=lambda p: getattr(p, along))
+    x, aucs = [getattr(p, along) for p in shown], [p.auc for p in shown if p.auc]
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])
     axes.minorticks_off()

@@ -60,7 +60,7 @@ def train_arguments(parser: Parser) -> None:
     labels_arguments(add(labels, f"{EXAMPLE}labels --task dagmath --out {LABELS}", _labels_told))
     prm_arguments(add(prm, f"{EXAMPLE}prm {data}/prm", _reward_told))
     orm_arguments(add(orm, f"{EXAMPLE}orm {data}/orm", _reward_told))
-    value_head_arguments(add(value_head, f"{EXAMPLE}value-head {data}/value-head"))
+    value_head_arguments(add(value_head, f"{EXAMPLE}value-head {data}/value-head", _reward_told))
 
 
 def train(args: argparse.Namespace) -> int:

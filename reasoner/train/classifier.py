@@ -83,11 +83,12 @@ def train(
     learned, tested = _solutions(recipe)
     separator = _separator([*learned, *tested])
     verifier: RewardModel = verifiers.make(kind.spelled(recipe.model, separator))
-    settings = _settings(kind, recipe, verifier)
+    if recipe.out.resolve() == Path(verifier.weights.path).resolve():
+        raise ConfigError(f"{str(recipe.out)!r} is the model itself; train into another folder")
+    rows, settings = examples(kind, verifier, learned), _settings(kind, recipe, verifier)
     record = recipe.out / "training.json"
     if "held_out" in (found := claim(record, settings)):
         return found
-    rows = examples(kind, verifier, learned)
     model = build(kind, recipe, verifier)
     fit(
         model, rows, recipe.out, epochs=recipe.epochs, batch=recipe.batch, rate=settings["rate"],

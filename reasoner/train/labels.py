@@ -96,6 +96,7 @@ async def make(
     """
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} is for JSON lines; call it {out.name}.jsonl")
+    examples = list(plan.task.examples(plan.split, plan.problems))
     settings = {**plan.settings, **policy}
     claim(out.with_suffix(".json"), settings)
     tally, errors = Tally(), list[str]()
@@ -111,7 +112,6 @@ async def make(
         tally.count(None)
         return {"rows": rows}
 
-    examples = list(plan.task.examples(plan.split, plan.problems))
     kept = await keep(out.with_suffix(".journal"), examples, work, report, LIVE)
     if errors and not kept:
         raise BackendError(errors[-1])

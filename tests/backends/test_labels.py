@@ -30,8 +30,7 @@ PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n")
 def test_a_label_is_asked_for_by_itself() -> None:
     labels = Labels([7, 5], [PAIR])
     assert labels.asked == [7, 5]
-    first, second = labels.told([-2.0, -inf])
-    assert (first, second) == (pytest.approx(-2.0), -inf)
+    assert list(labels.told([-2.0, -inf])) == pytest.approx([-2.0, -inf])
 
 
 def test_a_token_whose_odds_are_a_verdict_is_asked_for_by_its_levels() -> None:
@@ -101,7 +100,7 @@ async def test_the_labels_of_a_steps_end_tell_its_verdict(embedded: Any) -> None
     grown = [(*s, c) for s, told in zip(starts, nexts, strict=True) for c in told.completions]
     ended = [pieces for pieces in [*starts, *grown] if pieces[-1].finish is Finish.STOP]
     verdicts = [pieces[-1].verdicts[-1] for pieces in ended]
-    assert len(ended) > 6 and min(verdicts) < 0.4 and max(verdicts) > 0.6
+    assert len(ended) > 6 and max(verdicts) - min(verdicts) > 0.4
 
     verifier = LabelToken(good="\n", bad="<step?>", suffix="").on(embedded)
     unended = [Candidate((*p[:-1], before_its_end(p[-1])), complete=False) for p in ended]
@@ -114,7 +113,7 @@ async def test_the_labels_of_a_steps_end_tell_its_verdict(embedded: Any) -> None
 async def test_the_prefix_that_was_sampled_is_found_in_the_cache(embedded: Any) -> None:
     drawn = Sampling(max_tokens=200, seed=3)
     [solution] = (await embedded.generate(Prompt(PROBLEM), drawn)).completions
-    verifier = LabelToken(good="1", bad="2", suffix="#", separator="\n").on(embedded)
+    verifier = LabelToken(good="1", bad="2", suffix="?", separator="\n").on(embedded)
     candidate = Candidate((solution,), complete=True)
     worst = verifier.estimate(PROBLEM, [candidate])
     told = await verifier.score(PROBLEM, [candidate])

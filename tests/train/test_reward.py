@@ -62,6 +62,10 @@ def quiet(_: str) -> None:
     """Report nothing."""
 
 
+def right(solution: LabelledSolution) -> Sequence[bool]:
+    return solution.labels
+
+
 Train = Callable[[Recipe], dict[str, Any]]
 
 
@@ -209,12 +213,15 @@ def test_a_step_without_a_value_is_learned_from_its_label(
 
 
 def test_random_weights_are_the_seeds(recipe: Recipe) -> None:
+    verifier = verifiers.make(prm.spelled(recipe.model, "\n"))
+    kind = classifier.Kind(prm.spelled, "AutoModelForTokenClassification", 2, prm.soft, right, {})
     made = list[torch.Tensor]()
-    for i, seed in enumerate((0, 0, 1)):
-        out = recipe.out / f"{i}"
-        train_prm(replace(recipe, init="random", seed=seed, out=out))
-        made.append(weights(out)["model.embed_tokens.weight"])
+    for seed in (0, 0, 1):
+        chosen = replace(recipe, init="random", seed=seed)
+        made.append(classifier.build(kind, chosen, verifier).base_model.embed_tokens.weight)
+    given = classifier.build(kind, recipe, verifier).base_model.embed_tokens.weight
     assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
+    assert torch.equal(given.bfloat16(), weights(Path(recipe.model))["model.embed_tokens.weight"])
 
 
 def test_what_cannot_be_learned_from_is_refused(
@@ -232,6 +239,8 @@ def test_what_cannot_be_learned_from_is_refused(
     refused("end their steps in different ways", two)
     within = first.model_copy(update={"completions": ("a\nb", *first.completions[1:])})
     refused("none may contain the separator", [within, solutions[9]])
+    refused("is the model itself", solutions, out=Path(recipe.model))
+    assert not recipe.out.exists()
     long = [s.model_copy(update={"prompt": s.prompt + "a" * 600}) for s in solutions]
     refused("no solution has a step within", long, out=tmp_path / "long")
 
@@ -242,7 +251,7 @@ def test_steps_beyond_the_context_are_not_learned_from(
     longest = next(s for s in solutions if len(s.completions) == 4)
     room = longest.model_copy(update={"prompt": "a" * (512 - 9)})
     verifier = verifiers.make(prm.spelled(recipe.model, "\n"))
-    kind = classifier.Kind(prm.spelled, "", 2, prm.hard, lambda s: s.labels, {})
+    kind = classifier.Kind(prm.spelled, "AutoModelForTokenClassification", 2, prm.hard, right, {})
     [kept] = classifier.examples(kind, verifier, [room])
     assert kept["reads"] == (506, 510) and len(kept["targets"]) == 2
     assert len(kept["input_ids"]) == 511

@@ -72,6 +72,7 @@ def test_bad_input_is_one_clear_line(
     assert captured.out == ""
     assert captured.err.startswith("reasoner: ") and captured.err.count("\n") == 1
     assert hint in captured.err
+    assert {p.suffix for p in tmp_path.rglob("*")} <= {".jsonl"}
 
 
 def test_labels_of_any_task_and_backend(
@@ -124,10 +125,17 @@ def test_a_value_head_is_fitted(
 
     def fit(data: Path, model: str, out: Path) -> dict[str, object]:
         asked.extend((data, model, out))
-        return {"auc": 1.0}
+        return found
 
+    found: dict[str, object] = {
+        "verifier": "value-head",
+        "held_out": {"problems": 3, "scores": 9, "auc": None},
+    }
     monkeypatch.setattr(value_head, "fit", fit)
-    command = ["train", "value-head", "--data", str(data), "--model", "m", "--out", "h", "--json"]
+    command = ["train", "value-head", "--data", str(data), "--model", "m", "--out", "h"]
     assert main(command) == 0
     assert asked == [data, "m", Path("h")]
-    assert json.loads(capsys.readouterr().out) == {"auc": 1.0}
+    told = "AUC unknown over 9 scores on 3 problems held out\n--verifier value-head\nwritten to h\n"
+    assert capsys.readouterr().out == told
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
