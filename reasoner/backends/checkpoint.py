@@ -81,10 +81,11 @@ class Checkpoint(ModelFiles):
             return ids[0]
         named: int | None = self.tokenizer.get_vocab().get(text)
         if named is None:
-            pieces = self.tokenizer.convert_ids_to_tokens(ids)
+            pieces = ", ".join(map(repr, self.tokenizer.convert_ids_to_tokens(ids)))
+            train = "it has no value head, so train one (reasoner train value-head)"
             raise ConfigError(
-                f"label {text!r} is not one token of {self.info.name!r} but {len(ids)}"
-                f" ({', '.join(map(repr, pieces))}); choose a label that is one"
+                f"label {text!r} is not one token of {self.info.name!r} but {len(ids)} ({pieces});"
+                f" {train if text in VALUE else 'choose a label that is one'}"
             )
         return named
 

@@ -17,6 +17,7 @@ from reasoner.backends.labels import Labels
 from reasoner.backends.verdicts import Ending
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.model_files import VALUE
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.label_token import LabelToken
 from tests import models
@@ -54,6 +55,12 @@ def test_a_label_of_several_tokens_is_refused(tmp_path: Path, label: str, count:
     told = rf"label '{label}' is not one token of '{tmp_path.name}' but {count} \('"
     with pytest.raises(ConfigError, match=told):
         checkpoint.labels((label, "+"))
+
+
+def test_a_model_without_a_value_head_is_told_how_to_get_one(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(models.gpt2(tmp_path)))
+    with pytest.raises(ConfigError, match=r"no value head.*reasoner train value-head"):
+        checkpoint.labels(VALUE)
 
 
 # -- the embedded GPT, whose engine writes verdicts into tokens -------------------------------------

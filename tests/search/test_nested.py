@@ -169,8 +169,13 @@ def test_members_share_n() -> None:
 
 async def test_members_run_at_once() -> None:
     backend = Told(delay=0.001)
+    await run(Ensemble(n=8, members=("best-of-n", "majority")), backend)
+    assert backend.most == len(backend.drawn) == 2
+
+
+async def test_members_search_each_in_its_way() -> None:
+    backend = Told()
     await run(Ensemble(n=8), backend)
-    assert backend.most == 2
     assert backend.wholes == 4 and backend.steps
 
 
