@@ -179,7 +179,8 @@ def logistic(solutions: Sequence[Seen], penalty: float, biased: bool) -> Head:
         C=1 / (penalty * len(targets)), fit_intercept=biased, max_iter=1000
     )
     regression.fit((states / size)[kept % len(targets)], well, weights[kept])
-    return Head((regression.coef_[0] / size).astype(np.float32), float(regression.intercept_[0]))
+    weight = (regression.coef_[0] / size).astype(np.float32)
+    return Head(weight, float(np.ravel(regression.intercept_)[0]))
 
 
 def loss(head: Head, solutions: Sequence[Seen]) -> float:

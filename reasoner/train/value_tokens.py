@@ -2,7 +2,7 @@
 
 Their rows of the output layer are w/2 and -w/2: the difference of their logits is w·h. All else of the
 model stays as it is. The tokens are read, never said, and backends see to that (`model_files.VALUE`).
-Cobbe et al. (2021, arXiv 2110.14168, appendix) read a value from the logit of one special token so.
+Cobbe et al. (2021, arXiv 2110.14168) read a value from the logit of one special token so.
 """
 
 from __future__ import annotations
