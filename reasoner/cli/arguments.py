@@ -153,8 +153,8 @@ def _reward_arguments(parser: Parser, out: str) -> None:
         help="what to measure on (default: the solutions of a tenth of the problems, held out)",
     )  # fmt: skip
     add("--epochs", type=_positive, default=3, help="default: 3")
-    add("--batch", type=_positive, default=32, help="solutions per step (default: 32)")
-    add("--rate", type=_rate, help="default: 1e-5, or 5e-4 for less than 100M parameters")
+    add("--batch", type=_positive, default=16, help="solutions per step (default: 16)")
+    add("--rate", type=_rate, help="default: 1e-5, or 1e-3 for less than 100M parameters")
     add(
         "--init", choices=("pretrained", "random"), default="pretrained",
         help="begin with the model's weights, or with none (default: pretrained)",

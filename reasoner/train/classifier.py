@@ -36,7 +36,7 @@ class Recipe:
     """Everything that decides the weights, the kind of reward model aside.
 
     Where `test` names no solutions, those of a tenth of the problems in `data` are held out. A step
-    takes `batch` solutions; without a `rate`, it is 1e-5, or 5e-4 for less than `LARGE` parameters.
+    takes `batch` solutions; without a `rate`, it is 1e-5, or 1e-3 for less than `LARGE` parameters.
     """
 
     data: Path
@@ -44,7 +44,7 @@ class Recipe:
     out: Path
     test: Path | None = None
     epochs: int = 3
-    batch: int = 32
+    batch: int = 16
     rate: float | None = None
     init: Literal["pretrained", "random"] = "pretrained"
     seed: int = 0
@@ -211,7 +211,7 @@ def _separator(rows: Sequence[LabelledSolution]) -> str:
 def _settings(kind: Kind, recipe: Recipe, verifier: RewardModel) -> dict[str, Any]:
     """The recipe, with files told by what is in them."""
     weights = fingerprint(Path(verifier.weights.path))
-    chosen = 1e-5 if verifier.weights.info.parameters >= LARGE else 5e-4
+    chosen = 1e-5 if verifier.weights.info.parameters >= LARGE else 1e-3
     return {
         **{k: v for k, v in asdict(recipe).items() if k != "out"},
         **kind.settings,

@@ -110,7 +110,7 @@ def test_a_reward_model_is_named_as_the_verifier_it_is(
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert told == json.loads((tmp_path / "out" / "training.json").read_text())
-    assert told["settings"]["seed"] == 0 and "step 1/1  loss" in captured.err
+    assert told["settings"]["seed"] == 0 and "step 2/2  loss" in captured.err
     assert {"commit", "packages", "hardware", "command", "accelerate"} <= told.keys()
     assert main(asked) == 0
     lines = capsys.readouterr().out.splitlines()
