@@ -47,11 +47,11 @@ class Study:
     """What to vary, and how far; `epochs` are those of the largest set."""
 
     task: str = "dagmath"
-    problems: int = 400
-    solutions: int = 4
+    problems: int = 256
+    solutions: int = 2
     test_problems: int = 200
     k: int = 16
-    epochs: int = 2
+    epochs: int = 4
     seed: int = 0
 
     def configs(self) -> list[Config]:
