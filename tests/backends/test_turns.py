@@ -51,8 +51,11 @@ async def test_other_calls_never_wait() -> None:
     await asyncio.sleep(0)
     waiting = asyncio.create_task(engine.call("b"))
     await asyncio.wait_for(engine.call(""), 1)
+    assert engine.order == ["a", ""]
+    assert not held.done() and not waiting.done()
     held.cancel()
     await asyncio.wait_for(waiting, 1)
+    assert engine.order == ["a", "", "b"]
 
 
 async def test_a_cancelled_wait_leaves_the_door_open() -> None:
