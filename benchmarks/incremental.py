@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import json
 import random
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -136,8 +135,10 @@ def main() -> None:
         costs = asyncio.run(measure(model, sizes, args.problems, args.n))
     if args.json:
         told = [asdict(c) | {"factor": c.factor, "saved": c.saved} for c in costs]
-        command = shlex.join(["python", "-m", "reasoner.benchmarks.incremental", *sys.argv[1:]])
-        about = {**describe(), **vars(args), "command": command}
+        about = {
+            **describe(sys.argv[1:], "python -m reasoner.benchmarks.incremental"),
+            **vars(args),
+        }
         print(json.dumps({**about, "costs": told}, indent=1))
         return
     print("tokens a step   computed per new token   anew: times as many")

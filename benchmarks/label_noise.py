@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import shutil
 import subprocess
 import sys
@@ -100,8 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if low := [n for n, v in args.items() if isinstance(v, int) and v < (n != "seed")]:
         parser.error(f"{low[0]} must be positive")
     out, backend = args.pop("out"), args.pop("backend")
-    command = shlex.join(["python", "-m", "reasoner.benchmarks.label_noise", *given])
-    about = {**describe(), "command": command, **args}
+    about = {**describe(given, "python -m reasoner.benchmarks.label_noise"), **args}
     study = Study(**args)
     labelled, tested = label(study, out, backend)
     points = list(train(study, out, labelled, tested))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,9 +45,8 @@ class Spec(Frozen):
     def key(self) -> str:
         """A short name that equal specs share."""
         told = self.model_dump()
-        if told["sampling"]:
-            # Tasks ask for no labels, and there are records from before one could.
-            del told["sampling"]["labels"]
+        if self.sampling:
+            told["sampling"] = recorded(self.sampling)
         blob = json.dumps(told, sort_keys=True).encode()
         return hashlib.sha256(blob).hexdigest()[:12]
 
@@ -55,6 +55,12 @@ class Spec(Frozen):
         """What a person calls this experiment."""
         size = " ".join(f"{k}={v:g}" for k, v in (self.budget or {}).items()) or f"n={self.n}"
         return f"{self.task} {self.strategy} {size}"
+
+
+def recorded(sampling: Sampling) -> dict[str, Any]:
+    """`sampling` as records have it: there are some from before labels could be asked for."""
+    told = asdict(sampling)
+    return told if sampling.labels else {k: v for k, v in told.items() if k != "labels"}
 
 
 class Spend(Frozen):

@@ -49,6 +49,28 @@ class Steps:
         )
 
 
+class Ranking(Frozen):
+    """How well scores rank right steps over wrong ones; `right` is the share of right ones."""
+
+    problems: int
+    solutions: int
+    scores: int
+    right: float | None
+    auc: Estimate | None
+
+    @classmethod
+    def of(cls, pools: Sequence[Sequence[Solution]]) -> Ranking:
+        """The ranking of the steps of every problem's solutions."""
+        steps = Steps.of(pools)
+        return cls(
+            problems=len(pools),
+            solutions=sum(map(len, pools)),
+            scores=len(steps.score),
+            right=float(steps.right.mean()) if len(steps.right) else None,
+            auc=auc_estimate(steps),
+        )
+
+
 class Depth(Frozen):
     """The steps at one depth; `right` is the share of right ones."""
 

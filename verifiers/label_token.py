@@ -14,7 +14,7 @@ from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Score, Usage
 from reasoner.verifiers.asking import Borrowing
-from reasoner.verifiers.reward.bank import Bank
+from reasoner.verifiers.reward.bank import Bank, banks
 from reasoner.verifiers.reward.encoded import Encoded
 from reasoner.verifiers.reward.logits import sigmoid
 from reasoner.verifiers.steps import spelling, stepped
@@ -47,7 +47,7 @@ class LabelToken(Borrowing):
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """A token after each step that is not known yet, and nothing cached."""
-        asked = [self._prompt(problem, step) for step in self._unknown(problem, candidates)]
+        asked = [Prompt(problem, *self._asking(s)) for s in self._unknown(problem, candidates)]
         lengths = [self.asked.prompt_length(prompt) for prompt in asked]
         worst = (worst_case(self._sampling, length, self.asked.model) for length in lengths)
         return sum(worst, Usage())
@@ -76,15 +76,9 @@ class LabelToken(Borrowing):
         missing = self._bank(problem.prompt).unknown([self._steps(c) for c in candidates])
         return [each.upto([read]) for each in missing for read in each.reads]
 
-    def _prompt(self, problem: Problem, step: Encoded) -> Prompt:
-        text = spelling(self.asked).decode(step.ids) + self.suffix
-        if isinstance(self.asked, Spelling):
-            return Prompt(problem, text, (*step.ids, *self.asked.encode(self.suffix)))
-        return Prompt(problem, text, self.asked.encode(text))
-
     async def _read(self, problem: Problem, step: Encoded) -> tuple[float, Usage]:
         """The value of a step, nan where it cannot be told, and what that cost."""
-        prompt = self._prompt(problem, step)
+        prompt = Prompt(problem, *self._asking(step))
         try:
             told = await self.asked.generate(prompt, self._sampling)
         except ConfigError:
@@ -112,13 +106,21 @@ class LabelToken(Borrowing):
         return lru_cache(4096)(steps)
 
     @cached_property
+    def _asking(self) -> Callable[[Encoded], tuple[str, tuple[int, ...]]]:
+        """The text and the tokens that ask about a step, remembering the latest as well."""
+
+        def asking(step: Encoded) -> tuple[str, tuple[int, ...]]:
+            text = spelling(self.asked).decode(step.ids) + self.suffix
+            if isinstance(self.asked, Spelling):
+                return text, (*step.ids, *self.asked.encode(self.suffix))
+            return text, self.asked.encode(text)
+
+        return lru_cache(4096)(asking)
+
+    @cached_property
     def _bank(self) -> Callable[[str], Bank]:
-        """The bank of a problem; the problem least recently scored is forgotten first."""
-
-        def bank(problem: str) -> Bank:
-            return Bank()
-
-        return lru_cache(256)(bank)
+        """The bank of a problem."""
+        return banks()
 
 
 def probability(labels: Sequence[float]) -> float:

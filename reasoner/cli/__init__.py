@@ -19,6 +19,7 @@ from reasoner.cli.arguments import (
     eval_arguments,
     fit_arguments,
     json_argument,
+    policy,
     solve_arguments,
 )
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
@@ -256,8 +257,6 @@ def _grid(args: argparse.Namespace) -> Grid:
 
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
     """What every experiment of a grid has in common, defaults left out."""
-    from reasoner.api import EMBEDDED
-    from reasoner.backends.checkpoint import fingerprint
     from reasoner.benchmarks.grid import Grid
     from reasoner.registry import tasks
 
@@ -266,9 +265,7 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
         "tasks": names,
         "sampling": {name: tasks.make(name).sampling for name in names},
         "problems": args.problems,
-        "model": args.model,
-        "weights": "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser()),
-        "backend": engine(args)["backend"],
+        **policy(args),
         "verifier": args.verifier,
         "seed": args.seed,
     }

@@ -213,6 +213,19 @@ def engine(args: argparse.Namespace) -> dict[str, Any]:
     return {"backend": args.backend or _default_backend(args), **url}
 
 
+def policy(args: argparse.Namespace) -> dict[str, str]:
+    """What tells the model apart from others in records."""
+    from reasoner.api import EMBEDDED
+    from reasoner.backends.checkpoint import fingerprint
+
+    weights = "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser())
+    return {
+        "model": args.model or "embedded",
+        "weights": weights,
+        "backend": engine(args)["backend"],
+    }
+
+
 def _default_backend(args: argparse.Namespace) -> str:
     if args.base_url:
         return "openai"

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from reasoner.cli.arguments import (
@@ -16,6 +15,7 @@ from reasoner.cli.arguments import (
     gpt_arguments,
     labels_arguments,
     orm_arguments,
+    policy,
     prm_arguments,
     value_head_arguments,
 )
@@ -60,7 +60,7 @@ def train_arguments(parser: Parser) -> None:
     labels_arguments(add(labels, f"{EXAMPLE}labels --task dagmath --out {LABELS}", _labels_told))
     prm_arguments(add(prm, f"{EXAMPLE}prm {data}/prm", _reward_told))
     orm_arguments(add(orm, f"{EXAMPLE}orm {data}/orm", _reward_told))
-    value_head_arguments(add(value_head, f"{EXAMPLE}value-head {data}/value-head", _reward_told))
+    value_head_arguments(add(value_head, f"{EXAMPLE}value-head {data}/value-head", _head_told))
 
 
 def train(args: argparse.Namespace) -> int:
@@ -82,8 +82,7 @@ def gpt(args: argparse.Namespace) -> Found:
 
 def labels(args: argparse.Namespace) -> Found:
     """Solve problems, and tell which steps of the solutions are right."""
-    from reasoner.api import EMBEDDED, Reasoner
-    from reasoner.backends.checkpoint import fingerprint
+    from reasoner.api import Reasoner
     from reasoner.benchmarks.environment import describe
     from reasoner.registry import tasks
     from reasoner.train.progress import say
@@ -94,18 +93,12 @@ def labels(args: argparse.Namespace) -> Found:
         args.task, tasks.make(args.task), args.problems, args.solutions, args.method, k,
         args.split, args.seed,
     )  # fmt: skip
-    chosen = engine(args)
-    policy = {
-        "model": args.model or "embedded",
-        "weights": "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser()),
-        "backend": chosen["backend"],
-    }
-    backend = Reasoner(args.model, **chosen).backend
+    backend = Reasoner(args.model, **engine(args)).backend
 
     async def make() -> Found:
         try:
             found: Found = await work.make(
-                plan, backend, args.out, policy, describe(args.argv), say
+                plan, backend, args.out, policy(args), describe(args.argv), say
             )
             return found
         finally:
@@ -126,7 +119,11 @@ def orm(args: argparse.Namespace) -> Found:
 
 def value_head(args: argparse.Namespace) -> Found:
     """Train a value head on the policy's own states."""
-    found: Found = _work("value_head").fit(args.data, _model(args), args.out)
+    from reasoner.benchmarks.environment import describe
+
+    found: Found = _work("value_head").fit(
+        args.data, _model(args), args.out, environment=describe(args.argv)
+    )
     return found
 
 
@@ -171,6 +168,11 @@ def _reward_told(found: Found) -> list[str]:
         f"AUC {told} over {held['scores']} scores on {held['problems']} problems held out",
         f"--verifier {shlex.quote(found['verifier'])}",
     ]
+
+
+def _head_told(found: Found) -> list[str]:
+    *told, verifier = _reward_told(found)
+    return [*told, f"--model {shlex.quote(found['policy'])} {verifier}"]
 
 
 def _labels_told(found: Found) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+from reasoner.backends.checkpoint import fingerprint
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError, StoreError
 
@@ -31,6 +33,25 @@ def claim(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
             " choose another --out"
         )
     return found
+
+
+def told_apart(model: str, path: str) -> dict[str, str]:
+    """A model's name, and where its weights lie in the folder `path`, what tells them from others."""
+    weights = fingerprint(Path(path))
+    return {"model": Path(model).name if weights else model, "weights": weights}
+
+
+def digest(path: Path) -> str:
+    """What tells the contents of a file from others.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as e:
+        raise StoreError(f"cannot read {path}: {e.strerror}") from e
 
 
 def _folder(path: Path) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +17,11 @@ import accelerate
 import torch
 import transformers
 
-from reasoner.backends.checkpoint import fingerprint
-from reasoner.benchmarks.step_quality import Solution, Steps, auc_estimate
+from reasoner.benchmarks.step_quality import Ranking, Solution
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError
 from reasoner.registry import verifiers
-from reasoner.train.claim import claim
+from reasoner.train.claim import claim, digest, told_apart
 from reasoner.train.dataset import LabelledSolution, held_out, read
 from reasoner.train.progress import Report
 from reasoner.train.trainer import LARGE, checkpoints, fit
@@ -170,15 +168,7 @@ async def measure(
         # Of a solution longer than the context, the steps beyond it have no score.
         pools.append([(t, kind.right(s)[: len(t)]) for s, t in zip(pool, told, strict=True)])
     await verifier.aclose()
-    steps = Steps.of(pools)
-    auc = auc_estimate(steps)
-    return {
-        "problems": len(pools),
-        "solutions": sum(map(len, pools)),
-        "scores": len(steps.score),
-        "right": float(steps.right.mean()) if len(steps.right) else None,
-        "auc": auc and auc.model_dump(),
-    }
+    return Ranking.of(pools).model_dump()
 
 
 def _candidate(solution: LabelledSolution) -> Candidate:
@@ -210,19 +200,12 @@ def _separator(rows: Sequence[LabelledSolution]) -> str:
 
 def _settings(kind: Kind, recipe: Recipe, verifier: RewardModel) -> dict[str, Any]:
     """The recipe, with files told by what is in them."""
-    weights = fingerprint(Path(verifier.weights.path))
     chosen = 1e-5 if verifier.weights.info.parameters >= LARGE else 1e-3
     return {
         **{k: v for k, v in asdict(recipe).items() if k != "out"},
         **kind.settings,
-        "data": _digest(recipe.data),
-        "test": recipe.test and _digest(recipe.test),
-        "model": Path(recipe.model).name if weights else recipe.model,
-        "weights": weights,
+        "data": digest(recipe.data),
+        "test": recipe.test and digest(recipe.test),
+        **told_apart(recipe.model, verifier.weights.path),
         "rate": chosen if recipe.rate is None else recipe.rate,
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()[:12]

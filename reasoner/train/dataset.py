@@ -49,6 +49,12 @@ class LabelledSolution(Frozen, extra="ignore"):
         return self
 
     @property
+    def targets(self) -> list[float]:
+        """How likely each step is to end well: its value, or where that is unknown its label."""
+        pairs = zip(self.values, self.labels, strict=True)
+        return [float(label if value is None else value) for value, label in pairs]
+
+    @property
     def solution(self) -> str:
         """The text, as a verifier is given it."""
         return self.separator.join(self.completions)

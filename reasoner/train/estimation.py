@@ -14,6 +14,7 @@ from typing import Self
 from reasoner.benchmarks.judged import Labelled
 from reasoner.types import Completion, Problem, Prompt
 from reasoner.verifiers.reward.encoded import cut
+from reasoner.verifiers.steps import ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Solution:
         """The solution sampled as `pieces`; a prefix has exactly the tokens that were sampled."""
         so_far = [*accumulate(pieces, Prompt.extend, initial=Prompt(problem))]
         steps = cut(so_far[-1].text, separator)
-        ends = accumulate(len(step) + len(separator) for step in steps[:-1])
-        prefixes = [next(p for p in so_far if len(p.text) >= end) for end in ends]
+        marks = ends(so_far[-1].text, separator)[:-1]
+        prefixes = [next(p for p in so_far if len(p.text) >= mark) for mark in marks]
         return cls(steps, prefixes, correct, len(so_far[-1].token_ids))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,6 +13,7 @@ from zlib import crc32
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.experiment import Tally
 from reasoner.benchmarks.judged import Labelled
+from reasoner.benchmarks.spec import recorded
 from reasoner.benchmarks.stepwise import Stepwise
 from reasoner.benchmarks.summary import save_json
 from reasoner.concurrency import gather
@@ -67,7 +68,7 @@ class Plan:
         """What decides the labels of a problem."""
         named = ("method", "k", "solutions", "split", "seed")
         settings = {name: getattr(self, name) for name in named}
-        return {"task": self.named, "sampling": asdict(self.task.sampling), **settings}
+        return {"task": self.named, "sampling": recorded(self.task.sampling), **settings}
 
     def way(self, problem: Problem) -> Way:
         """How steps of solutions of `problem` are told right from wrong."""

@@ -40,8 +40,7 @@ def spelled(model: str, separator: str) -> str:
 
 def soft(solution: LabelledSolution) -> list[float]:
     """The value of each step, or its label."""
-    pairs = zip(solution.values, solution.labels, strict=True)
-    return [float(label if value is None else value) for value, label in pairs]
+    return solution.targets
 
 
 def hard(solution: LabelledSolution) -> list[float]:

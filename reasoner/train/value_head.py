@@ -6,9 +6,8 @@ hidden state where a step ends. `value_tokens` writes it into the policy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,17 @@ from transformers import AutoModelForCausalLM
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.prompts import Shots, Template
-from reasoner.benchmarks.step_quality import Steps, auc_estimate
+from reasoner.benchmarks.step_quality import Ranking
+from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError
+from reasoner.train.claim import digest, told_apart
 from reasoner.train.dataset import LabelledSolution, held_out, read
 from reasoner.train.loop import device
 from reasoner.train.value_tokens import Head, Numbers, export, extend, verify
 from reasoner.types import Problem
 from reasoner.verifiers.reward.encoded import Encoded, marked
 from reasoner.verifiers.reward.heads import Headed
+from reasoner.verifiers.steps import ends
 
 BATCH = 16
 """Solutions computed at once, of about the same length."""
@@ -47,9 +49,8 @@ class Seen:
 
     @property
     def targets(self) -> list[float]:
-        """How likely each step is to lead to a right answer: its value, or else its label."""
-        known = zip(self.row.values, self.row.labels, strict=True)
-        return [float(b if v is None else v) for v, b in known][: len(self.states)]
+        """How likely each step is to end well."""
+        return self.row.targets[: len(self.states)]
 
     @property
     def right(self) -> tuple[bool, ...]:
@@ -65,6 +66,7 @@ def fit(
     chat: bool | None = None,
     system: str = "",
     shots: Shots = (),
+    environment: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train a head on the labelled solutions in `data`; write `model` with it to the folder `out`.
 
@@ -73,13 +75,14 @@ def fit(
     is written has learned from all.
 
     Returns:
-        How many `rows` and `steps` there were, the `penalty`, the `verifier` as the registry has it,
-        and of the steps `held_out` their AUC: how well the head ranks right over wrong.
+        What training.json in `out` tells, after `environment`: how many `rows` and `steps` there were,
+        the `penalty`, the `policy` to serve, the `verifier` as the registry has it, and of the steps
+        `held_out` their AUC: how well the head ranks right over wrong.
 
     Raises:
         ConfigError: there are too few problems, all steps are alike, or the model's logits are more
             than its output layer makes of hidden states.
-        StoreError: `data` cannot be read.
+        StoreError: a file cannot be read or written.
     """
     checkpoint, template = Checkpoint(model), Template(system, shots)
     if out.resolve() == Path(checkpoint.path).resolve():
@@ -97,13 +100,25 @@ def fit(
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
     export(policy, checkpoint, out)
-    return {
+    origin = told_apart(model, checkpoint.path)
+    found = {
+        "settings": {
+            "data": digest(data),
+            **origin,
+            "chat": chat,
+            "system": system,
+            "shots": shots,
+        },
+        **(environment or {}),
         "rows": len(everything),
         "steps": sum(len(solution.states) for solution in everything),
         "penalty": penalty,
+        "policy": str(out),
         "verifier": spelled(learned[0].separator),
         "held_out": measure(heads[penalty], seen[2]),
     }
+    save_json(found, out / "training.json")
+    return found
 
 
 def parts(rows: list[LabelledSolution]) -> tuple[list[LabelledSolution], ...]:
@@ -127,9 +142,7 @@ def encoded(
 ) -> Encoded:
     """The tokens of problem and solution; of each step the last one, its separator included."""
     problem = template.ids(checkpoint.tokenizer, Problem(row.id, row.prompt), chat)
-    sizes = accumulate(len(step) + len(row.separator) for step in row.completions)
-    marks = [min(size, len(row.solution)) for size in sizes]
-    written = marked(checkpoint.tokenizer, row.solution, marks)
+    written = marked(checkpoint.tokenizer, row.solution, ends(row.solution, row.separator))
     reads = tuple(len(problem) + read for read in written.reads)
     return Encoded((*problem, *written.ids), reads).within(checkpoint.info.context)
 
@@ -197,14 +210,7 @@ def measure(head: Head, solutions: Sequence[Seen]) -> dict[str, Any]:
         [(head.logits(s.states).tolist(), s.right) for s in solutions if s.row.prompt == problem]
         for problem in problems
     ]
-    steps = Steps.of(pools)
-    auc = auc_estimate(steps)
-    return {
-        "problems": len(pools),
-        "solutions": len(solutions),
-        "scores": len(steps.score),
-        "auc": auc and auc.model_dump(),
-    }
+    return Ranking.of(pools).model_dump()
 
 
 def spelled(separator: str) -> str:

@@ -13,7 +13,7 @@ pytest.importorskip("accelerate")
 
 from reasoner.backends.scripted import Scripted
 from reasoner.cli import main
-from reasoner.train import labels, value_head
+from reasoner.train import labels
 from reasoner.train.labels import Plan
 from tests import models
 from tests.benchmarks.synthetic import LabelledSums
@@ -116,26 +116,3 @@ def test_a_reward_model_is_named_as_the_verifier_it_is(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"AUC {told['held_out']['auc']['value']:.3f} (")
     assert shlex.split(lines[1]) == ["--verifier", f'{verifier}(model="{out}")']
-
-
-def test_a_value_head_is_fitted(
-    data: Path, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = list[object]()
-
-    def fit(data: Path, model: str, out: Path) -> dict[str, object]:
-        asked.extend((data, model, out))
-        return found
-
-    found: dict[str, object] = {
-        "verifier": "value-head",
-        "held_out": {"problems": 3, "scores": 9, "auc": None},
-    }
-    monkeypatch.setattr(value_head, "fit", fit)
-    command = ["train", "value-head", "--data", str(data), "--model", "m", "--out", "h"]
-    assert main(command) == 0
-    assert asked == [data, "m", Path("h")]
-    told = "AUC unknown over 9 scores on 3 problems held out\n--verifier value-head\nwritten to h\n"
-    assert capsys.readouterr().out == told
-    assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from transformers import (
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.prompts import Template
 from reasoner.backends.vllm import VLLM
+from reasoner.cli import main
 from reasoner.errors import ConfigError
 from reasoner.model_files import VALUE
 from reasoner.train import vocabulary as v
@@ -147,6 +150,23 @@ def test_a_head_learns_and_is_the_difference_of_two_logits(build: Build, tmp_pat
     assert np.allclose(after[:, good], -after[:, bad], atol=1e-2)
     odds = after[:, good] - after[:, bad]
     assert odds[3] > 0 > odds[6] and odds[8] > 0
+
+
+def test_the_command_tells_what_to_serve(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = digits(tmp_path / "labels.jsonl"), tmp_path / "out"
+    command = ["train", "value-head", "--data", str(data), "--model", str(phi(tmp_path / "policy"))]
+    assert main([*command, "--out", str(out)]) == 0
+    ranked, serve, where = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"AUC 0\.\d+ \(.*\) over 9 scores on 3 problems held out|AUC 1\.000 .*", ranked
+    )
+    assert shlex.split(serve) == ["--model", str(out), "--verifier", "value-head"]
+    assert where == f"written to {out}"
+    kept = json.loads((out / "training.json").read_text())
+    assert kept["command"].startswith("reasoner train value-head --data ")
+    assert kept["settings"]["model"] == "policy" and kept["packages"]["torch"]
 
 
 def test_weights_are_saved_as_they_were_stored(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from reasoner.verifiers.reward.encoded import Encoded
@@ -39,6 +40,15 @@ class Bank:
     def recall(self, candidate: Encoded) -> tuple[float, ...]:
         """The values of all reads of `candidate`, every one of which is known."""
         return tuple(self._values[k] for k in _keys(candidate))
+
+
+def banks(most: int = 256) -> Callable[[str], Bank]:
+    """The bank of each problem; beyond `most`, the one asked for the longest ago is forgotten."""
+
+    def bank(problem: str) -> Bank:
+        return Bank()
+
+    return lru_cache(most)(bank)
 
 
 def _keys(candidate: Encoded) -> list[bytes]:

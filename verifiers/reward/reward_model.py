@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers.reward.bank import Bank
+from reasoner.verifiers.reward.bank import Bank, banks
 from reasoner.verifiers.reward.encoded import Encoded
 from reasoner.verifiers.reward.reader import Engine, Reader, reader
 from reasoner.verifiers.reward.weights import Weights, weights
@@ -103,12 +103,8 @@ class RewardModel(ABC):
 
     @cached_property
     def _bank(self) -> Callable[[str], Bank]:
-        """The bank of a problem; the problem least recently scored is forgotten first."""
-
-        def bank(problem: str) -> Bank:
-            return Bank()
-
-        return lru_cache(256)(bank)
+        """The bank of a problem."""
+        return banks()
 
     @cached_property
     def _salt(self) -> str:
