@@ -22,7 +22,8 @@ bench: setup
 	$(BIN)/reasoner bench --out $(OUT) $(BENCH)
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
+	$(BIN)/python -m pytest -m alone
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

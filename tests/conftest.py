@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
 import pytest
+
+# Threads that wait for others spin, and test processes beside each other would starve. Torch reads it
+# when it is imported, and so do the engines that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

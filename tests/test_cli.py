@@ -129,6 +129,7 @@ def test_help_has_an_example(command: str, capsys: Captured) -> None:
     assert f"example:\n  reasoner {command}" in capsys.readouterr().out
 
 
+@pytest.mark.alone
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reasoner", "bench", *SCRIPTED, "--problems", "3000"]
     with subprocess.Popen(

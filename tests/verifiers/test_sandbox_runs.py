@@ -69,6 +69,7 @@ with tempfile.TemporaryFile() as f, ThreadPoolExecutor(2) as pool, multiprocessi
 
 
 @bubblewrap
+@pytest.mark.alone
 async def test_waiting_for_a_turn_is_not_timed() -> None:
     start = time.monotonic()
     outcomes = await asyncio.gather(
@@ -90,6 +91,7 @@ def test_one_event_loop_after_another() -> None:
 
 
 @bubblewrap
+@pytest.mark.alone
 async def test_ten_runs_a_second_on_each_core() -> None:
     if os.getloadavg()[0] > CORES / 2:
         pytest.skip("this machine is busy")
