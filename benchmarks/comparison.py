@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reasoner.benchmarks import forest
-from reasoner.benchmarks.equal_cost import COSTS, SIZES, Row, compare
+from reasoner.benchmarks.equal_cost import SIZES, Row, compare
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.report import caption
 from reasoner.benchmarks.summary import save_json
@@ -59,7 +59,7 @@ def comparison(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> Compariso
 
 def _tables(rows: Sequence[Row]) -> Iterator[Table]:
     for task in dict.fromkeys(r.task for r in rows):
-        for cost in COSTS:
+        for cost in dict.fromkeys(r.cost for r in rows):
             yield _table(task, [r for r in rows if (r.task, r.cost) == (task, cost)])
 
 

@@ -19,7 +19,7 @@ Z95 = 1.959964
 
 
 class Point(Frozen):
-    """One strategy at one size on one task; costs are means per problem."""
+    """One strategy at one size on one task; costs are means per problem, seconds their tail as well."""
 
     task: str
     strategy: str
@@ -36,6 +36,8 @@ class Point(Frozen):
     verifier_tokens: float
     flops: float
     seconds: float
+    seconds_median: float
+    seconds_p95: float
     oracle: bool = False
 
 
@@ -56,6 +58,7 @@ class Outcome:
         costs: dict[str, Any] = {
             f: float(np.mean([getattr(s, f) for s in self.spends])) for f in fields
         }
+        median, tail = np.quantile([s.seconds for s in self.spends], (0.5, 0.95))
         spec = self.spec
         return Point(
             task=spec.task,
@@ -68,6 +71,8 @@ class Outcome:
             ci_low=low,
             ci_high=high,
             oracle=self.oracle,
+            seconds_median=float(median),
+            seconds_p95=float(tail),
             **costs,
         )
 

@@ -81,10 +81,15 @@ class Share:
 def compare(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> list[Row]:
     """Every strategy of `grid` against best-of-N, at the costs of best-of-N at `sizes`.
 
+    A cost that the results do not tell, as recorded ones may not, is left out.
+
     Raises:
-        ConfigError: there is no best-of-N to compare with.
+        ConfigError: there is no best-of-N to compare with, or no cost at all is told.
     """
-    return [row for task in grid.tasks for row in _task(grid, task, out, sizes)]
+    found = [row for task in grid.tasks for row in _task(grid, task, out, sizes)]
+    if found and not any(row.budget for row in found):
+        raise ConfigError(f"{out} tells neither tokens nor FLOPs, so that no costs can be equal")
+    return [row for row in found if row.budget]
 
 
 def paired(values: Floats, reference: Floats, seed: int = 0) -> tuple[float, float, float]:

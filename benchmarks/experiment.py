@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.grid import Grid
@@ -19,6 +19,7 @@ from reasoner.errors import BackendError, ReasonerError
 from reasoner.events import Result
 from reasoner.types import Candidate, Prompt
 
+J = TypeVar("J")
 CONCURRENCY = 128
 HOPELESS = 8
 
@@ -90,7 +91,7 @@ async def run(
 
 
 async def drain(
-    jobs: list[Job], one: Callable[[Job], Awaitable[str | None]], concurrency: int
+    jobs: list[J], one: Callable[[J], Awaitable[str | None]], concurrency: int
 ) -> Tally:
     """Keep `concurrency` jobs in flight until none is left."""
     queue, tally, last = iter(jobs), Tally(), ""
@@ -138,6 +139,8 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
         oracle=result.oracle,
         error=result.error,
         samples=tuple(_samples(job, result)) if pooled else (),
+        question=example.problem.prompt if pooled else "",
+        reference=example.answer if pooled else "",
     )
 
 
@@ -178,6 +181,8 @@ def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
         correct=done and task.check(job.example, candidate.text),
         score=score,
         tokens=candidate.tokens,
+        text=candidate.text,
+        complete=done,
     )
 
 

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reasoner.benchmarks.equal_cost import COSTS, Row
+from reasoner.benchmarks.equal_cost import Row
 from reasoner.benchmarks.grid import BEST
 from reasoner.benchmarks.plot import STYLE, save
 
@@ -23,13 +23,14 @@ ROW = 0.33
 def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]:
     """Write comparison.png and comparison.svg to `out`."""
     tasks, names = list(dict.fromkeys(r.task for r in rows)), _ranked(rows)
+    costs = list(dict.fromkeys(r.cost for r in rows))
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            len(tasks), len(COSTS), sharey=True, squeeze=False,
-            figsize=(11.5, len(tasks) * (ROW * len(names) + 1.4) + 0.4),
+            len(tasks), len(costs), sharey=True, squeeze=False,
+            figsize=(2 + 4.75 * len(costs), len(tasks) * (ROW * len(names) + 1.4) + 0.4),
         )  # fmt: skip
         for task, panels in zip(tasks, grid, strict=True):
-            for axes, cost in zip(panels, COSTS, strict=True):
+            for axes, cost in zip(panels, costs, strict=True):
                 chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
                 _panel(axes, chosen, names, f"{task}: equal {NAMES[cost]}")
         if caption:

@@ -55,9 +55,11 @@ async def run(
         stack.push_async_callback(release, None if verifier else made)
         pools = {
             pool.spec.key: pool
-            for task in known.values()
+            for name, task in known.items()
             for split in _splits(plan, task)
-            for pool in [stack.enter_context(_opened(plan, out, task, split, judge, environment))]
+            for pool in [
+                stack.enter_context(_opened(plan, out, name, task, split, judge, environment))
+            ]
         }
         jobs = [job for pool in pools.values() for job in pool.missing()]
         meter = stack.enter_context(meter or Meter())
@@ -161,12 +163,13 @@ def judged(record: Record, **found: Any) -> Judged:
 def _opened(
     plan: Plan,
     out: Path,
+    name: str,
     task: Task,
     split: str,
     verifier: Verifier,
     environment: Mapping[str, Any],
 ) -> Generator[Pool]:
-    spec = plan.judged(task.name, split)
+    spec = plan.judged(name, split)
     sampling = replace(task.sampling, **reads(verifier))
     source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
     with (
@@ -175,7 +178,7 @@ def _opened(
     ):
         whole, problems = plan.steps == "whole", plan.problems(split)
         pool = Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
-        if not isinstance(task, Labelled) and (earlier := plan.grid.pool(task.name)):
+        if not isinstance(task, Labelled) and (earlier := plan.grid.pool(name)):
             pool.adopt(read(out, earlier))
         yield pool
 

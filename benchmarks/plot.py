@@ -1,4 +1,4 @@
-"""The picture: accuracy against generated tokens and against total FLOPs, one row per task."""
+"""The picture: accuracy against what it cost, a row for each task and a column for each cost."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
+from reasoner.benchmarks.costs import Axis, chosen
 from reasoner.benchmarks.curves import Point
 from reasoner.benchmarks.grid import COVERAGE
 from reasoner.errors import StoreError
@@ -32,10 +33,7 @@ COLOURS = {
     COVERAGE: "#8A8A8A",
 }
 SPARE = ("#A6761D", "#F0E442")
-AXES = {
-    "generated_tokens": "generated tokens per problem",
-    "flops": "FLOPs per problem, verifier included",
-}
+FORMATS = ("png", "svg")
 GAP = 0.058
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
@@ -50,15 +48,25 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw(points: Sequence[Point], out: Path, caption: str = "") -> tuple[Path, Path]:
-    """Write curve.png and curve.svg to `out`."""
+def draw(
+    points: Sequence[Point],
+    out: Path,
+    caption: str = "",
+    costs: Sequence[Axis] = (),
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Write the curves to `out`, by default as curve.png and curve.svg against the usual costs."""
     tasks = list(dict.fromkeys(p.task for p in points))
+    costs = costs or chosen((), None, points)
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            len(tasks), 2, figsize=(11.5, 3.9 * len(tasks) + 0.4), squeeze=False
+            len(tasks),
+            len(costs),
+            squeeze=False,
+            figsize=(5.75 * len(costs), 3.9 * len(tasks) + 0.4),
         )
         for task, row in zip(tasks, grid, strict=True):
-            for axes, cost in zip(row, AXES, strict=True):
+            for axes, cost in zip(row, costs, strict=True):
                 _panel(axes, [p for p in points if p.task == task], cost)
             row[0].set_title(
                 f"{task}  ({row_size(points, task)} problems)", loc="left", weight="bold"
@@ -66,7 +74,7 @@ def draw(points: Sequence[Point], out: Path, caption: str = "") -> tuple[Path, P
         if caption:
             figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
-        paths = out / "curve.png", out / "curve.svg"
+        paths = [out / f"curve.{ending}" for ending in formats]
         save(figure, paths)
         plt.close(figure)
     return paths
@@ -100,15 +108,17 @@ def save(figure: Figure, paths: Iterable[Path]) -> None:
             raise StoreError(f"cannot write {path}: {e.strerror}") from e
 
 
-def _panel(axes: Axes, points: Sequence[Point], cost: str) -> None:
+def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel(AXES[cost])
+    axes.set_xlabel(cost.label)
     axes.set_ylabel("accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    if len(at := {cost.of(p) for p in points}) == 1:  # one place has no width
+        axes.set_xlim(min(at) / 2 or 0.5, 2 * min(at) or 2)
     ends = list[End]()
     for name, line in _series(points, cost).items():
         end = _line(axes, name, line, cost)
@@ -119,21 +129,21 @@ def _panel(axes: Axes, points: Sequence[Point], cost: str) -> None:
     _label(axes, ends)
 
 
-def _series(points: Sequence[Point], cost: str) -> dict[str, list[Point]]:
+def _series(points: Sequence[Point], cost: Axis) -> dict[str, list[Point]]:
     series: dict[str, list[Point]] = {}
     for p in points:
         name = f"{p.strategy} (budget)" if p.budget else p.strategy
-        if getattr(p, cost) > 0:  # a server that hides its size has no place on this axis
+        if cost.of(p) > 0:  # a server that hides its size has no place on this axis
             series.setdefault(name, []).append(p)
-    return {name: sorted(line, key=lambda p: getattr(p, cost)) for name, line in series.items()}
+    return {name: sorted(line, key=cost.of) for name, line in series.items()}
 
 
 End = tuple[str, str, float, float]
 
 
-def _line(axes: Axes, name: str, line: Sequence[Point], cost: str) -> End:
+def _line(axes: Axes, name: str, line: Sequence[Point], cost: Axis) -> End:
     colour, coverage = _colour(line[0].strategy), line[0].strategy == COVERAGE
-    x, y = [getattr(p, cost) for p in line], [p.accuracy for p in line]
+    x, y = [cost.of(p) for p in line], [p.accuracy for p in line]
     dashed = "--" if coverage else ":" if line[0].budget else "-"
     axes.plot(
         x, y, dashed, color=colour, lw=1.2 if coverage else 1.7,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from reasoner.benchmarks import plot, summary, table
+from reasoner.benchmarks.costs import Price, chosen
 from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.kept import read_header
@@ -55,16 +56,25 @@ class Report:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
 
-def report(grid: Grid, out: Path) -> Report:
-    """Write summary.json, environment.json, curve.png and curve.svg from the results in `out`."""
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How curves are drawn: against which costs, at what price of a million tokens, to which files."""
+
+    against: Sequence[str] = ()
+    price: Price | None = None
+    formats: Sequence[str] = plot.FORMATS
+
+
+def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
+    """Write summary.json, environment.json and the curves from the results in `out`."""
     found = points(grid, out)
     if not found:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    about = _environment(grid, out)
+    about, costs = _environment(grid, out), chosen(drawing.against, drawing.price, found)
     files = [
         summary.save(found, out),
         save_json({"seed": grid.seed, **about}, out / "environment.json"),
-        *plot.draw(found, out, caption(grid, out)),
+        *plot.draw(found, out, caption(grid, out), costs, drawing.formats),
     ]
     return Report(found, files, list(_failures(grid, out)), list(_warnings(grid, out)))
 

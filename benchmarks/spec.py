@@ -81,12 +81,19 @@ class Spend(Frozen):
 
 
 class Sample(Frozen):
-    """One finished solution of a pool."""
+    """One solution of a pool; `steps` are scores of its steps, where they came with it.
+
+    A solution that was cut off is not `complete`, and has no answer. Records from before the text was
+    kept have none.
+    """
 
     answer: str | None
     correct: bool
     score: float | None
     tokens: int
+    text: str = ""
+    steps: tuple[float, ...] = ()
+    complete: bool = True
 
 
 class Row(Frozen):
@@ -100,7 +107,8 @@ class Row(Frozen):
 class Record(Row):
     """One problem, attempted once.
 
-    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached.
+    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached. Where
+    there are `samples`, `question` and `reference` are what they are graded against.
     """
 
     correct: bool
@@ -112,6 +120,8 @@ class Record(Row):
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()
+    question: str = ""
+    reference: str = ""
 
 
 class Header(Frozen):

@@ -26,7 +26,8 @@ class Store(Kept[Record]):
 
 def store_path(root: Path, spec: Spec) -> Path:
     """Where the results of `spec` live under `root`."""
-    return root / f"{spec.task}-{called(spec.strategy)[0]}-{spec.key}.jsonl"
+    task, strategy = (called(name)[0] for name in (spec.task, spec.strategy))
+    return root / f"{task}-{strategy}-{spec.key}.jsonl"
 
 
 def read(root: Path, spec: Spec) -> list[Record]:

@@ -35,6 +35,13 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
         ) from None
 
 
+def spelled(text: str, settings: Mapping[str, Any]) -> str:
+    """A name with further settings, as `called` reads it; the later of the same name holds."""
+    name, had = called(text)
+    told = ", ".join(f"{key}={value!r}" for key, value in {**had, **settings}.items())
+    return f"{name}({told})" if told else name
+
+
 def listed(text: str) -> list[str]:
     """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
     parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)

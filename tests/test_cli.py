@@ -76,6 +76,7 @@ def test_fit_auto_resumes_and_writes_a_table_for_auto(tmp_path: Path, capsys: Ca
     assert Auto(table=f"{out}/auto.json")
 
 
+COMMANDS = ["solve", "bench", "list", "plot", "fit-auto", "import-pool", "export-pool", "rerank"]
 BAD = {
     "strategy": (["solve", "1+2", *SCRIPTED, "--strategy", "beem"], "did you mean beam"),
     "verifier": (["solve", "1+2", *SCRIPTED, "--verifier", "verdikt"], "did you mean verdict"),
@@ -94,6 +95,13 @@ BAD = {
     "tolerance": (["fit-auto", "--tolerance", "2"], "not a share from 0 to 1"),
     "a file for a folder": (["fit-auto", *SCRIPTED, "--out", "auto.json"], "is a folder"),
     "no results": (["plot", "nowhere"], "cannot read nowhere/grid.json"),
+    "price": (["plot", "nowhere", "--price", "generatd=1"], "known: prompt, generated"),
+    "negative price": (["plot", "nowhere", "--price", "prompt=-1"], "no price"),
+    "format": (["plot", "nowhere", "--format", "bmp"], "png, svg or pdf, not 'bmp'"),
+    "no pool": (["import-pool", "nowhere", "--task", "countdown"], "cannot read nowhere"),
+    "grader": (["import-pool", "nowhere", "--task", "countdwn"], "did you mean countdown"),
+    "nothing to rank": (["rerank", "nowhere", "--verifier", "verdict"], "cannot read nowhere"),
+    "nothing to export": (["export-pool", "nowhere", "--out", "x"], "cannot read nowhere"),
 }
 
 
@@ -123,7 +131,7 @@ def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captur
         assert error.count("\n") == 1 and "is corrupt" in error
 
 
-@pytest.mark.parametrize("command", ["solve", "bench", "list", "plot", "fit-auto"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command: str, capsys: Captured) -> None:
     assert main([command, "--help"]) == 0
     assert f"example:\n  reasoner {command}" in capsys.readouterr().out

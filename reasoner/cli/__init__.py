@@ -1,4 +1,4 @@
-"""The command line: solve, bench, plot, compare, eval-verifier, fit-auto, list, train."""
+"""The command line: solve, bench, plot, compare, import-pool, rerank, and so on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reasoner.cli.arguments import (
@@ -19,8 +18,10 @@ from reasoner.cli.arguments import (
     eval_arguments,
     fit_arguments,
     json_argument,
+    plot_arguments,
     policy,
     solve_arguments,
+    tasks,
 )
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
@@ -31,6 +32,14 @@ from reasoner.cli.output import (
     result_json,
     stdout_for_json,
     step,
+)
+from reasoner.cli.pools import (
+    export_arguments,
+    export_pool,
+    import_arguments,
+    import_pool,
+    rerank,
+    rerank_arguments,
 )
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
@@ -110,10 +119,14 @@ def bench(args: argparse.Namespace) -> int:
 
 def plot(args: argparse.Namespace) -> int:
     """Draw the curves of an earlier benchmark again."""
+    from reasoner.benchmarks.costs import Price
     from reasoner.benchmarks.grid import Grid
-    from reasoner.benchmarks.report import report
+    from reasoner.benchmarks.plot import FORMATS
+    from reasoner.benchmarks.report import Drawing, report
 
-    found = report(Grid.load(args.dir), args.dir)
+    price = Price(**args.price) if args.price else None
+    drawing = Drawing(args.against or (), price, args.format or FORMATS)
+    found = report(Grid.load(args.dir), args.dir, drawing)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
@@ -257,13 +270,13 @@ def _grid(args: argparse.Namespace) -> Grid:
 
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
     """What every experiment of a grid has in common, defaults left out."""
+    from reasoner import registry
     from reasoner.benchmarks.grid import Grid
-    from reasoner.registry import tasks
 
-    names = args.task or Grid().tasks
+    names = tasks(args.task or [*Grid().tasks], args)
     chosen: dict[str, Any] = {
         "tasks": names,
-        "sampling": {name: tasks.make(name).sampling for name in names},
+        "sampling": {name: registry.tasks.make(name).sampling for name in names},
         "problems": args.problems,
         **policy(args),
         "verifier": args.verifier,
@@ -312,9 +325,20 @@ def _parser() -> Parser:
     fit_arguments(add("fit-auto", fit_auto, "reasoner fit-auto --problems 200 --out runs/fit-auto"))
     listing = add("list", list_, "reasoner list strategies")
     listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
-    plotting = add("plot", plot, "reasoner plot runs/mine")
-    plotting.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
-    for each in (listing, plotting):
-        json_argument(each)
+    json_argument(listing)
+    plot_arguments(add("plot", plot, "reasoner plot runs/mine --against seconds --format pdf"))
+    import_arguments(
+        add("import-pool", import_pool, "reasoner import-pool solutions.jsonl --task gsm8k")
+    )
+    export_arguments(
+        add(
+            "export-pool",
+            export_pool,
+            "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
+        )
+    )
+    rerank_arguments(
+        add("rerank", rerank, "reasoner rerank runs/mine --verifier agreement --out runs/again")
+    )
     train_arguments(add("train", train, "reasoner train prm --data runs/labels.jsonl"))
     return parser

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
+
+from reasoner.cli.values import (
+    budget,
+    formats,
+    named_sizes,
+    names,
+    positive,
+    price,
+    rate,
+    share,
+    sizes,
+)
+from reasoner.errors import ConfigError
+from reasoner.registry import spelled
 
 STAGES = ("policy", "rollouts", "verdict", "evaluate")
 ARMS = ("best-of-n:16", "best-of-n:64", "adaptive-best-of-n:64", "beam:8", "particle:16", "mcts:16")
@@ -25,26 +37,26 @@ def solve_arguments(parser: Parser) -> None:
     parser.add_argument("problem", help="its text, or - to read it from standard input")
     parser.add_argument("--task", help="how solutions are written (default: one step per line)")
     parser.add_argument("--strategy", default="best-of-n")
-    parser.add_argument("--n", type=_positive, help="the strategy's size")
-    parser.add_argument("--budget", type=_budget, metavar="tokens=2000[,seconds=5]")
+    parser.add_argument("--n", type=positive, help="the strategy's size")
+    parser.add_argument("--budget", type=budget, metavar="tokens=2000[,seconds=5]")
     _common_arguments(parser)
 
 
 def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
     parser.add_argument(
-        "--strategy", type=_names, action="extend",
+        "--strategy", type=names, action="extend",
         help="such as mcts,beam(branch=4) (default: best-of-n and its kin, beam, particle, mcts)",
     )  # fmt: skip
     parser.add_argument(
-        "--n", type=_sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
+        "--n", type=sizes, action="extend", help="default: 1,2,4,...,64, and 4,8,16 for searches"
     )
     parser.add_argument(
-        "--search-n", type=_named_sizes, action="append", metavar="[STRATEGY=]4,8,16",
+        "--search-n", type=named_sizes, action="append", metavar="[STRATEGY=]4,8,16",
         help="sizes of searches, or of one (default: those of --n; without, 4,8,16); repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--budget", type=_budget, action="append", metavar="tokens=2000",
+        "--budget", type=budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip
     _grid_arguments(parser, "test", 64, Path("runs/bench"))
@@ -53,17 +65,15 @@ def bench_arguments(parser: Parser) -> None:
 def fit_arguments(parser: Parser) -> None:
     """What `fit-auto` takes."""
     parser.add_argument(
-        "--arms", type=_names, action="extend", metavar="NAME:N,...",
+        "--arms", type=names, action="extend", metavar="NAME:N,...",
         help=f"what a problem may get after the probe (default: {','.join(ARMS)})",
     )  # fmt: skip
     parser.add_argument(
-        "--probe", type=_positive, default=4, help="samples that tell the difficulty (default: 4)"
+        "--probe", type=positive, default=4, help="samples that tell the difficulty (default: 4)"
     )
+    parser.add_argument("--bins", type=positive, default=5, help="kinds of difficulty (default: 5)")
     parser.add_argument(
-        "--bins", type=_positive, default=5, help="kinds of difficulty (default: 5)"
-    )
-    parser.add_argument(
-        "--tolerance", type=_share, default=0.01,
+        "--tolerance", type=share, default=0.01,
         help="accuracy a cheaper arm may lose (default: 0.01)",
     )  # fmt: skip
     _grid_arguments(parser, "dev", 200, Path("runs/fit-auto"))
@@ -72,10 +82,10 @@ def fit_arguments(parser: Parser) -> None:
 def eval_arguments(parser: Parser) -> None:
     """What `eval-verifier` takes."""
     parser.add_argument(
-        "--n", type=_positive, default=64, help="solutions per problem (default: 64)"
+        "--n", type=positive, default=64, help="solutions per problem (default: 64)"
     )
     parser.add_argument(
-        "--dev-problems", type=_positive, default=64,
+        "--dev-problems", type=positive, default=64,
         help="dev problems per task, on which a threshold is chosen (default: 64)",
     )  # fmt: skip
     parser.add_argument(
@@ -89,9 +99,26 @@ def compare_arguments(parser: Parser) -> None:
     """What `compare` takes."""
     parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
     parser.add_argument(
-        "--n", type=_sizes, action="extend",
+        "--n", type=sizes, action="extend",
         help="compare at what best-of-N costs at these sizes (default: 4,16,64)",
     )  # fmt: skip
+    json_argument(parser)
+
+
+def plot_arguments(parser: Parser) -> None:
+    """What `plot` takes."""
+    parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument(
+        "--against", type=names, action="extend", metavar="tokens,flops,seconds,samples,price",
+        help="costs to draw against (default: tokens and FLOPs, and the price if there is one)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--price", type=price, metavar="prompt=0.15,generated=0.6",
+        help="of a million tokens; also cached= and verifier=",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", type=formats, action="extend", help="png,svg,pdf (default: png,svg)"
+    )
     json_argument(parser)
 
 
@@ -119,16 +146,17 @@ def labels_arguments(parser: Parser) -> None:
     """What `train labels` takes."""
     add = parser.add_argument
     add("--task", required=True, help="whose problems to solve; `reasoner list tasks` names them")
+    _source_arguments(parser)
     add("--split", default="train", help="default: train")
-    add("--problems", type=_positive, default=1000, help="default: 1000")
-    add("--solutions", type=_positive, default=8, help="solutions per problem (default: 8)")
+    add("--problems", type=positive, default=1000, help="default: 1000")
+    add("--solutions", type=positive, default=8, help="solutions per problem (default: 8)")
     add(
         "--method", choices=("monte-carlo", "omega", "exact"), default="monte-carlo",
         help="continue every step, or search for the first error, or ask the task",
     )  # fmt: skip
-    add("--k", type=_positive, default=8, help="continuations of a step (default: 8)")
+    add("--k", type=positive, default=8, help="continuations of a step (default: 8)")
     add("--out", type=Path, default=Path("runs/labels.jsonl"), metavar="FILE.jsonl")
-    _model_arguments(parser)
+    model_arguments(parser)
 
 
 def prm_arguments(parser: Parser) -> None:
@@ -152,9 +180,9 @@ def _reward_arguments(parser: Parser, out: str) -> None:
         "--test", type=Path, metavar="FILE.jsonl",
         help="what to measure on (default: the solutions of a tenth of the problems, held out)",
     )  # fmt: skip
-    add("--epochs", type=_positive, default=3, help="default: 3")
-    add("--batch", type=_positive, default=16, help="solutions per step (default: 16)")
-    add("--rate", type=_rate, help="default: 1e-5, or 1e-3 for less than 100M parameters")
+    add("--epochs", type=positive, default=3, help="default: 3")
+    add("--batch", type=positive, default=16, help="solutions per step (default: 16)")
+    add("--rate", type=rate, help="default: 1e-5, or 1e-3 for less than 100M parameters")
     add(
         "--init", choices=("pretrained", "random"), default="pretrained",
         help="begin with the model's weights, or with none (default: pretrained)",
@@ -177,24 +205,52 @@ def _data_arguments(parser: Parser, out: str) -> None:
 
 
 def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> None:
-    parser.add_argument("--task", type=_names, action="extend", help="default: countdown,dagmath")
+    parser.add_argument("--task", type=names, action="extend", help="default: countdown,dagmath")
+    _source_arguments(parser)
     parser.add_argument(
-        "--problems", type=_positive, default=problems,
+        "--problems", type=positive, default=problems,
         help=f"{split} problems per task (default: {problems})",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=out, metavar="DIR")
     parser.add_argument(
-        "--concurrency", type=_positive, default=128, help="problems in flight (default: 128)"
+        "--concurrency", type=positive, default=128, help="problems in flight (default: 128)"
     )
     _common_arguments(parser)
 
 
+def _source_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--data", help="where the task's problems are: a file, a folder, a data set"
+    )
+    for part in ("question", "answer"):
+        parser.add_argument(
+            f"--{part}-field", metavar="NAME", help=f"what the data calls its {part}s"
+        )
+
+
+def tasks(named: list[str], args: argparse.Namespace) -> list[str]:
+    """The tasks asked for, with what the other options say of their data.
+
+    Raises:
+        ConfigError: it is said of several tasks at once.
+    """
+    parts = ("data", "question_field", "answer_field")
+    told = {part: value for part in parts if (value := getattr(args, part)) is not None}
+    if told and len(named) != 1:
+        option = next(iter(told)).replace("_", "-")
+        raise ConfigError(
+            f"--{option} is for one task, and there are {', '.join(named)}; use --task"
+        )
+    return [spelled(name, told) for name in named] if told else named
+
+
 def _common_arguments(parser: Parser) -> None:
     parser.add_argument("--verifier", help="default: verdict")
-    _model_arguments(parser)
+    model_arguments(parser)
 
 
-def _model_arguments(parser: Parser) -> None:
+def model_arguments(parser: Parser) -> None:
+    """What every command with a model takes."""
     parser.add_argument("--model", help="a folder or name (default: the embedded GPT)")
     parser.add_argument("--backend", help="default: vllm, or openai with --base-url")
     parser.add_argument("--base-url", help="an OpenAI-compatible server")
@@ -230,66 +286,3 @@ def _default_backend(args: argparse.Namespace) -> str:
     if args.base_url:
         return "openai"
     return "scripted" if args.model == "scripted" else "vllm"
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
-    return share
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate such as 1e-5")
-    return rate
-
-
-def _sizes(text: str) -> list[int]:
-    return [_positive(part) for part in text.split(",")]
-
-
-def _named_sizes(text: str) -> tuple[str, list[int]]:
-    name, _, sizes = text.rpartition("=")
-    return name, _sizes(sizes)
-
-
-def _names(text: str) -> list[str]:
-    from reasoner.registry import listed
-
-    return listed(text)
-
-
-def _budget(text: str) -> dict[str, float]:
-    return dict(_ceiling(part) for part in text.split(","))
-
-
-def _ceiling(text: str) -> tuple[str, float]:
-    from reasoner.budget import Budget
-
-    name, _, value = text.partition("=")
-    known = [f.name for f in fields(Budget)]
-    if name not in known:
-        near = get_close_matches(name, known)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        raise argparse.ArgumentTypeError(f"no budget named {name!r}; {hint}")
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: a budget is a positive number")
-    return name, int(number) if name in ("tokens", "requests") else number

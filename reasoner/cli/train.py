@@ -17,6 +17,7 @@ from reasoner.cli.arguments import (
     orm_arguments,
     policy,
     prm_arguments,
+    tasks,
     value_head_arguments,
 )
 from reasoner.cli.interrupt import interruptible
@@ -84,13 +85,14 @@ def labels(args: argparse.Namespace) -> Found:
     """Solve problems, and tell which steps of the solutions are right."""
     from reasoner.api import Reasoner
     from reasoner.benchmarks.environment import describe
-    from reasoner.registry import tasks
+    from reasoner.registry import tasks as known
     from reasoner.train.progress import say
 
     work = _work("labels")
+    [task] = tasks([args.task], args)
     k = 0 if args.method == "exact" else args.k
     plan = work.Plan(
-        args.task, tasks.make(args.task), args.problems, args.solutions, args.method, k,
+        task, known.make(task), args.problems, args.solutions, args.method, k,
         args.split, args.seed,
     )  # fmt: skip
     backend = Reasoner(args.model, **engine(args)).backend

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from reasoner.benchmarks.costs import Price
 from reasoner.benchmarks.curves import Point, interval, wilson
 from reasoner.benchmarks.plot import spread
-from reasoner.benchmarks.report import report
+from reasoner.benchmarks.report import Drawing, report
 from reasoner.benchmarks.store import store_path
 from reasoner.benchmarks.summary import falls, iso_accuracy
-from reasoner.errors import StoreError
+from reasoner.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Bench
@@ -29,7 +30,7 @@ else:
 KEYS = {
     "task", "strategy", "verifier", "n", "budget", "problems", "accuracy", "ci_low", "ci_high",
     "generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached", "verifier_tokens", "flops",
-    "seconds", "oracle",
+    "seconds", "seconds_median", "seconds_p95", "oracle",
 }  # fmt: skip
 
 
@@ -39,6 +40,8 @@ def point(strategy: str, n: int, accuracy: float, tokens: float) -> Point:
         "prompt_tokens_cached": 0,
         "verifier_tokens": 0,
         "seconds": 1,
+        "seconds_median": 1,
+        "seconds_p95": 1,
     }
     return Point.model_validate(
         {"task": "t", "strategy": strategy, "verifier": None, "n": n, "budget": None}
@@ -80,6 +83,28 @@ async def test_the_verifier_helps_and_all_curves_start_together(
     )
     assert found["best-of-n", 8] > found["best-of-n", 1]
     assert found["pass@k", 8] >= found["best-of-n", 8]
+
+
+async def test_curves_against_anything_they_cost(tmp_path: Path, bench_type: type[Bench]) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n", "beam"], problems=3)
+    await bench.run()
+    price = Price(prompt=1, generated=4)
+    against = ("price", "seconds", "samples")
+    found = report(bench.grid, tmp_path, Drawing(against, price, ("svg", "pdf")))
+    svg, pdf = (tmp_path / f"curve.{ending}" for ending in ("svg", "pdf"))
+    assert {svg, pdf} < set(found.files) and pdf.read_bytes().startswith(b"%PDF")
+    drawn = svg.read_text()
+    labels = ("price per problem", "seconds per problem", "samples per problem")
+    assert all(label in drawn for label in labels) and "FLOPs" not in drawn
+    with pytest.raises(ConfigError, match="give it with --price"):
+        report(bench.grid, tmp_path, Drawing(("price",)))
+
+
+def test_a_price_counts_every_kind_of_token() -> None:
+    spent = {"prompt_tokens_fresh": 1e6, "prompt_tokens_cached": 2e6, "verifier_tokens": 3e6}
+    made = point("beam", 4, 0.5, 4e6).model_copy(update=spent)
+    assert Price(prompt=1, generated=10, cached=0.5, verifier=2).of(made) == 1 + 1 + 40 + 6
+    assert Price(prompt=1).of(made) == 3
 
 
 def test_nothing_to_plot_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:

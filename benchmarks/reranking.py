@@ -1,0 +1,127 @@
+"""Another verifier's choice among solutions that there are: not a token of them is sampled again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Backend, Verifier, bound, reads, release
+from reasoner.benchmarks.experiment import CONCURRENCY, drain
+from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.recorded import pool_of
+from reasoner.benchmarks.spec import Record, Sample, Spec
+from reasoner.benchmarks.store import Store
+from reasoner.errors import ConfigError, ReasonerError
+from reasoner.registry import called, verifiers
+from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
+
+Job = tuple[Store, Record]
+"""A problem whose solutions are to be scored, and where the record goes."""
+
+
+async def rerank(
+    source: Path,
+    verifier: str,
+    out: Path,
+    backend: Backend,
+    *,
+    concurrency: int = CONCURRENCY,
+    environment: Mapping[str, Any] = {},
+) -> Grid:
+    """Score the pools of the run `source` with `verifier` into the run `out`; return its grid.
+
+    The verifier sees the text of the solutions and nothing else. They cost what they did, and scoring
+    them what the verifier says. `backend` is lent to a verifier that asks a model and has none.
+
+    Raises:
+        ConfigError: the verifier reads the reference, or more than text.
+        StoreError: there is no pool, or `out` cannot be written or is in use.
+        BackendError: every problem fails.
+    """
+    had = Grid.load(source)
+    strategies = (MAJORITY, BEST, WEIGHTED)
+    grid = had.model_copy(update={"strategies": strategies, "verifier": verifier, "budgets": ()})
+    pools = {task: pool_of(had, source, task) for task in grid.tasks}
+    made = _made(verifier)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, made)
+        judge, jobs = bound(made, backend), list[Job]()
+        for task, pool in pools.items():
+            store = stack.enter_context(Store(out, _spec(grid, task), environment))
+            jobs += _missing(store, pool)
+        grid.save(out)
+
+        async def one(job: Job) -> str | None:
+            store, record = job
+            row = await _attempt(judge, record)
+            store.append(row)
+            return row.error
+
+        await drain(jobs, one, concurrency)
+    return grid
+
+
+def _made(name: str) -> Verifier:
+    if called(name)[0] == "oracle":
+        raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
+    made: Verifier = verifiers.make(name)
+    if any(reads(made).values()):
+        raise ConfigError(
+            f"verifier {name!r} reads log-probabilities, which recorded solutions do not have;"
+            " rerank by one that reads text"
+        )
+    return made
+
+
+def _spec(grid: Grid, task: str) -> Spec:
+    spec = grid.pool(task)
+    assert spec is not None, "the grid's strategies are those of a pool"
+    return spec
+
+
+def _missing(store: Store, pool: Sequence[Record]) -> Iterator[Job]:
+    """What is not scored yet; problems that failed have nothing to score, and stay failed."""
+    done, seen = store.done(), {record.problem for record in store}
+    for record in pool:
+        if record.samples and record.problem not in done:
+            yield store, record
+        elif record.problem not in seen:
+            store.append(record)
+
+
+async def _attempt(verifier: Verifier, record: Record) -> Record:
+    candidates = [_candidate(sample) for sample in record.samples if sample.complete]
+    try:
+        judgement = await verifier.score(Problem(record.problem, record.question), candidates)
+    except ReasonerError as e:
+        return record.model_copy(update={"error": str(e), "samples": (), "correct": False})
+    return _scored(record, judgement)
+
+
+def _scored(record: Record, judgement: Judgement) -> Record:
+    given, used = iter(judgement.scores), judgement.usage
+    samples = tuple(_rescored(s, next(given) if s.complete else None) for s in record.samples)
+    best = max((s for s in samples if s.score is not None), key=_merit, default=samples[0])
+    spend = record.spend.model_copy(
+        update={
+            "verifier_tokens": used.fresh_tokens + used.completion_tokens,
+            "verifier_flops": used.flops,
+        }
+    )
+    chosen = {"correct": best.correct, "answer": best.answer, "score": best.score}
+    return record.model_copy(update={"samples": samples, "spend": spend, **chosen})
+
+
+def _rescored(sample: Sample, score: Score | None) -> Sample:
+    value, steps = (score.value, score.steps) if score else (None, ())
+    return sample.model_copy(update={"score": value, "steps": steps})
+
+
+def _candidate(sample: Sample) -> Candidate:
+    return Candidate((Completion(sample.text, (), Finish.EOS),), complete=True)
+
+
+def _merit(sample: Sample) -> float:
+    return sample.score or 0.0
