@@ -16,6 +16,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +44,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What to vary, and how far; `epochs` are those of the largest set."""
+    """What to vary, and how far; `epochs` are those of the largest set.
+
+    Every configuration is trained `seeds` times, on labels thinned anew: what a seed does is told
+    from what is varied.
+    """
 
     task: str = "dagmath"
     problems: int = 256
@@ -52,26 +57,28 @@ class Study:
     k: int = 16
     epochs: int = 4
     seed: int = 0
+    seeds: int = 2
 
-    def configs(self) -> list[Config]:
+    def configs(self, seed: int) -> list[Config]:
         """Every model to train, once: along each axis at the least noise, and at the most."""
         halvings = range(self.k.bit_length())
         sizes = [max(2, self.problems >> i) for i in range(4)]
         depths = sorted({max(1, layers() * i // 4) for i in (1, 2, 3, 4)})
-        whole = [Config(self.k >> i, self.problems, layers()) for i in halvings]
+        whole = [Config(self.k >> i, self.problems, layers(), seed) for i in halvings]
         noisy = (whole[0].k, whole[-1].k)
-        fewer = [Config(k, size, layers()) for k in noisy for size in sizes]
-        lower = [Config(k, self.problems, depth) for k in noisy for depth in depths]
+        fewer = [Config(k, size, layers(), seed) for k in noisy for size in sizes]
+        lower = [Config(k, self.problems, depth, seed) for k in noisy for depth in depths]
         return list(dict.fromkeys([*whole, *fewer, *lower]))
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A model to train: continuations a step, problems, layers."""
+    """A model to train: continuations a step, problems, layers, seed."""
 
     k: int
     problems: int
     layers: int
+    seed: int
 
 
 class Point(Frozen):
@@ -80,6 +87,7 @@ class Point(Frozen):
     k: int
     problems: int
     layers: int
+    seed: int
     wrong: float
     auc: Estimate | None
 
@@ -130,11 +138,10 @@ def label(study: Study, out: Path, backend: str) -> tuple[list[Row], Path]:
 
 
 def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Iterator[Point]:
-    """The point of every configuration."""
-    for config in study.configs():
-        rows = [thinned(row, config.k, study.seed) for row in first(labelled, config.problems)]
-        name = f"k{config.k}-problems{config.problems}-layers{config.layers}"
-        folder = out / name
+    """The point of every configuration, seed by seed."""
+    for config in (c for i in range(study.seeds) for c in study.configs(study.seed + i)):
+        rows = [thinned(row, config.k, config.seed) for row in first(labelled, config.problems)]
+        folder = out / "-".join(f"{name}{value}" for name, value in asdict(config).items())
         folder.mkdir(parents=True, exist_ok=True)
         data = folder / "labels.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -142,7 +149,7 @@ def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Ite
         reasoner(
             "train", "prm", "--data", str(data), "--test", str(tested),
             "--model", str(truncated(out, config.layers)), "--epochs", str(epochs),
-            "--seed", str(study.seed), "--out", str(folder / "prm"),
+            "--seed", str(config.seed), "--out", str(folder / "prm"),
         )  # fmt: skip
         told = json.loads((folder / "prm" / "training.json").read_text())
         wrong = noise(study.task, rows)
@@ -206,7 +213,7 @@ def small_print(about: dict[str, Any]) -> str:
     """What was trained on what, machine, commit and date."""
     machine = about["hardware"]
     parts = [
-        "95 % intervals over problems",
+        f"means and each of {about['seeds']} seeds",
         f"{about['test_problems']} test problems × {about['solutions']} solutions, exact labels",
         machine["gpu"] or f"{machine['cores']} cores, {machine['cpu']}",
         f"commit {about['commit']}",
@@ -227,7 +234,8 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
             _line(fewer, [p for p in part if p.layers == layers()], "problems", f"K = {k}", colour)
             level = [p for p in part if p.problems == study.problems]
             _line(lower, level, "layers", f"K = {k}", colour)
-        shares = {p.k: f"{p.k}\n{p.wrong:.1%}" for p in whole}
+        wrong = {k: fmean(p.wrong for p in whole if p.k == k) for k in {p.k for p in whole}}
+        shares = {k: f"{k}\n{share:.1%}" for k, share in wrong.items()}
         noisy.set_xticks(list(shares), list(shares.values()))
         noisy.set(xlabel="K, continuations a step; below, labels that are wrong", ylabel="step AUC")
         fewer.set_xlabel(f"problems to learn from, {study.solutions} solutions of each")
@@ -242,15 +250,18 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
 
 
 def _line(axes: Axes, points: Sequence[Point], along: str, name: str, colour: str) -> None:
-    """AUC with its band, over powers of two."""
-    shown = sorted((p for p in points if p.auc), key=lambda p: getattr(p, along))
-    x, aucs = [getattr(p, along) for p in shown], [p.auc for p in shown if p.auc]
+    """The mean AUC over powers of two, and a dot for each model."""
+    found = defaultdict[int, list[float]](list)
+    for point in points:
+        if point.auc:
+            found[getattr(point, along)].append(point.auc.value)
+    x = sorted(found)
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])
     axes.minorticks_off()
-    axes.plot(x, [a.value for a in aucs], "o-", color=colour, lw=1.7, ms=3.6, label=name)
-    low, high = [a.low for a in aucs], [a.high for a in aucs]
-    axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+    axes.plot(x, [fmean(found[at]) for at in x], "-", color=colour, lw=1.7, label=name)
+    dots = [(at, value) for at in x for value in found[at]]
+    axes.plot(*zip(*dots, strict=True), "o", color=colour, ms=3.6, alpha=0.75)
 
 
 if __name__ == "__main__":

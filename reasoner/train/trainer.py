@@ -85,6 +85,7 @@ def fit(
         num_train_epochs=epochs,
         per_device_train_batch_size=batch,
         learning_rate=rate,
+        adam_beta2=0.95,  # At 0.999 some small models never leave the plateau they begin on.
         warmup_steps=0.05,
         seed=seed,
         save_steps=0.1,

@@ -56,12 +56,12 @@ def test_solutions_that_begin_alike_are_thinned_alike() -> None:
 
 
 def test_every_model_is_trained_once() -> None:
-    configs = Study(problems=400, k=16).configs()
+    configs = Study(problems=400, k=16).configs(3)
     assert len(configs) == len(set(configs)) == 5 + 2 * 3 + 2 * 3
     assert [c.k for c in configs if (c.problems, c.layers) == (400, 8)] == [16, 8, 4, 2, 1]
     assert {c.problems for c in configs if c.k == 1} == {50, 100, 200, 400}
     assert {c.layers for c in configs if c.k == 16} == {2, 4, 6, 8}
-    assert Config(4, 200, 8) not in configs
+    assert Config(4, 200, 8, 3) not in configs and {c.seed for c in configs} == {3}
 
 
 def test_a_lower_model_is_the_first_layers(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def demonstrator(prompt: Prompt, rng: Random) -> str:
     return "\n".join(lines) + END
 
 
-STUDY = Study(problems=4, solutions=3, test_problems=3, k=2, epochs=1)
+STUDY = Study(problems=4, solutions=3, test_problems=3, k=2, epochs=1, seeds=1)
 
 
 async def drawn(out: Path) -> None:
