@@ -15,6 +15,7 @@ from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
+from reasoner.benchmarks.trees import Trees, tree_of
 from reasoner.errors import BackendError, ReasonerError
 from reasoner.events import Result
 from reasoner.types import Candidate, Prompt
@@ -74,6 +75,8 @@ async def run(
     specs = list(grid.specs())
     with ExitStack() as stack:
         stores = {s.key: stack.enter_context(Store(out, s, environment)) for s in specs}
+        pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
+        grown = {s.key: stack.enter_context(Trees(out, s)) for s in specs if s.key not in pools}
         grid.save(out)
         jobs = [job for s in specs for job in _missing(s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
@@ -82,8 +85,11 @@ async def run(
         meter.start(len(jobs), sum(j.spec.n for j in jobs))
 
         async def one(job: Job) -> str | None:
-            record = await _attempt(grid, job, solvers, backend)
-            stores[job.spec.key].append(record)
+            key, pooled = job.spec.key, job.spec.key in pools
+            record, result = await _attempt(job, solvers, backend, pooled)
+            if result and not pooled:
+                grown[key].append(tree_of(result, job.task, job.example))
+            stores[key].append(record)
             meter.advance(job.spec, record)
             return record.error
 
@@ -144,13 +150,16 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     )
 
 
-async def _attempt(grid: Grid, job: Job, solvers: Solvers, backend: Backend) -> Record:
+async def _attempt(
+    job: Job, solvers: Solvers, backend: Backend, pooled: bool
+) -> tuple[Record, Result | None]:
     try:
         result = await solvers.attempt(backend, job.spec, job.example)
     except ReasonerError as e:
         id, told = job.example.problem.id, str(e)
-        return Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
-    return record_of(job, result, job.spec == grid.pool(job.spec.task), backend)
+        failed = Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
+        return failed, None
+    return record_of(job, result, pooled, backend), result
 
 
 def _missing(spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:

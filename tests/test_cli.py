@@ -76,7 +76,17 @@ def test_fit_auto_resumes_and_writes_a_table_for_auto(tmp_path: Path, capsys: Ca
     assert Auto(table=f"{out}/auto.json")
 
 
-COMMANDS = ["solve", "bench", "list", "plot", "fit-auto", "import-pool", "export-pool", "rerank"]
+COMMANDS = [
+    "solve",
+    "bench",
+    "list",
+    "plot",
+    "fit-auto",
+    "import-pool",
+    "export-pool",
+    "rerank",
+    "inspect",
+]
 BAD = {
     "strategy": (["solve", "1+2", *SCRIPTED, "--strategy", "beem"], "did you mean beam"),
     "verifier": (["solve", "1+2", *SCRIPTED, "--verifier", "verdikt"], "did you mean verdict"),

@@ -38,6 +38,8 @@ from reasoner.cli.pools import (
     export_pool,
     import_arguments,
     import_pool,
+    inspect,
+    inspect_arguments,
     rerank,
     rerank_arguments,
 )
@@ -336,6 +338,9 @@ def _parser() -> Parser:
             export_pool,
             "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
         )
+    )
+    inspect_arguments(
+        add("inspect", inspect, "reasoner inspect runs/mine 7 --task countdown --strategy beam")
     )
     rerank_arguments(
         add("rerank", rerank, "reasoner rerank runs/mine --verifier agreement --out runs/again")

@@ -1,4 +1,4 @@
-"""`reasoner import-pool`, `export-pool` and `rerank`: solutions that there are, decided anew."""
+"""`reasoner import-pool`, `export-pool`, `rerank` and `inspect`: what there is, looked at anew."""
 
 from __future__ import annotations
 
@@ -51,6 +51,17 @@ def rerank_arguments(parser: Parser) -> None:
     model_arguments(parser)
 
 
+def inspect_arguments(parser: Parser) -> None:
+    """What `inspect` takes."""
+    add = parser.add_argument
+    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    add("problem", metavar="PROBLEM", help="its id, or its number in the split, from 0")
+    add("--task", default="", help="whose problem, if the run has several tasks")
+    add("--strategy", default="", help="whose tree or samples to show (default: list all attempts)")
+    add("--n", type=positive, help="in which size (default: the largest)")
+    json_argument(parser)
+
+
 def import_pool(args: argparse.Namespace) -> int:
     """Grade recorded solutions, and tell what they say of every number of samples."""
     from reasoner.benchmarks import recorded
@@ -99,5 +110,16 @@ def rerank(args: argparse.Namespace) -> int:
             concurrency=args.concurrency, environment=describe(args.argv),
         )  # fmt: skip
         found = report(interruptible(scoring), out)
+    print_json(found.as_json()) if args.json else found.show(console())
+    return 0
+
+
+def inspect(args: argparse.Namespace) -> int:
+    """Show what became of one problem: every attempt, or the tree of one."""
+    from reasoner.benchmarks import inspection
+
+    found = inspection.inspect(
+        args.dir, args.problem, task=args.task, strategy=args.strategy, n=args.n
+    )
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
