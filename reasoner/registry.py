@@ -213,5 +213,15 @@ tasks = Registry(
     {
         "countdown": "reasoner.benchmarks.countdown:Countdown",
         "dagmath": "reasoner.benchmarks.dagmath:DagMath",
+        "gsm8k": "reasoner.benchmarks.gsm8k:GSM8K",
+        "math": "reasoner.benchmarks.hendrycks_math:HendrycksMath",
+        "math500": "reasoner.benchmarks.math500:Math500",
+        "aime24": "reasoner.benchmarks.aime24:AIME24",
+        "aime25": "reasoner.benchmarks.aime25:AIME25",
+        "amc23": "reasoner.benchmarks.amc23:AMC23",
+        "gpqa": "reasoner.benchmarks.gpqa:GPQA",
+        "game24": "reasoner.benchmarks.game24:Game24",
+        "humaneval": "reasoner.benchmarks.humaneval:HumanEval",
+        "jsonl": "reasoner.benchmarks.jsonl:JSONL",
     },
 )

@@ -52,6 +52,13 @@ PATIENCE = 60.0
         ("The final answer is: $x + 1$.", "$x + 1$"),
         ("So there are 17", None),
         ("The answer isn't 3.", None),
+        ("A: 18", "18"),
+        ("She sells 9.\n**A:** $18 a day. Good!", "$18 a day"),
+        ("A: She sells 9. The answer is 18.", "18"),
+        ("Final Answer: The final answer is $24$. I hope it is correct.", "$24$"),
+        ("The answer is 5. Is that what the answer is?", "?"),
+        ("A: 2\nB: 16", None),
+        ("USA: 18", None),
     ],
 )
 def test_the_answer_that_a_solution_states(solution: str, answer: str | None) -> None:
@@ -91,7 +98,7 @@ def test_exact(answer: str, reference: str, right: bool) -> None:
         ("2 million", "2", False), ("5 horses", "5", True), ("(1,234)", "1234", False),
         ("1, 234", "1234", False), (r"25\%", r"0.25\%", False), ("2.5e3", "2500", True),
         ("1,2", "12", False), ("", "0", False), ("1e999999999", "1", False),
-        ("9" * 5000, "1", False),
+        ("9" * 5000, "1", False), ("18 dollars a day", "18", True), ("60 miles/hour", "60", True), ("5 a", "5", False),
     ],
 )  # fmt: skip
 def test_numeric(answer: str, reference: str, right: bool) -> None:
@@ -113,6 +120,7 @@ def test_numeric(answer: str, reference: str, right: bool) -> None:
         r"\frac{1}{",
         "#### ",
         "answer is ",
+        "A: ",
         "A) (",
     ],
 )
@@ -158,6 +166,7 @@ def test_votes_for_equal_numbers_are_for_one_answer() -> None:
         ("The answer is (A).", "A"), ("Answer: B) Paris", "B"), ("The answer is Option C: no", "C"),
         ("It must be (E), as (E) is even", "E"), ("(A) or (B)", None), ("It is (A) or (B)", None), ("A triangle", None),
         ("The answer is 12", None), ("", None),
+        ("A: Paris", "A"), ("A: 2\nB: 16\nSo (B)", "B"),
     ],
 )  # fmt: skip
 def test_the_letter_that_a_solution_chooses(solution: str, chosen: str | None) -> None:

@@ -4,7 +4,7 @@ import re
 
 from reasoner.errors import ConfigError
 from reasoner.verifiers.grading.exact import plain
-from reasoner.verifiers.grading.extraction import extract
+from reasoner.verifiers.grading.extraction import stated
 
 _WHOLE = re.compile(r"\(?([A-Ja-j])\)?")
 _LEADING = re.compile(r"(?:[Oo]ption |[Cc]hoice )?([A-J])(?=$|[).:])")
@@ -28,10 +28,10 @@ def choice(answer: str, reference: str) -> bool:
 
 def letter(text: str) -> str | None:
     """The letter that a solution chooses; None where it names none, or more than one."""
-    stated = plain(extract(text) or text)
-    if whole := _WHOLE.fullmatch(stated):
+    chosen = plain(stated(text) or text)
+    if whole := _WHOLE.fullmatch(chosen):
         return whole[1].upper()
-    named = {found[1] for found in _BRACKETED.finditer(stated)}
-    if not named and (leading := _LEADING.match(stated)):
+    named = {found[1] for found in _BRACKETED.finditer(chosen)}
+    if not named and (leading := _LEADING.match(chosen)):
         return leading[1]
     return named.pop() if len(named) == 1 else None

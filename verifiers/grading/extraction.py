@@ -2,21 +2,28 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 _BOX = r"\\(?:boxed|framebox|fbox)"
 _BRACE = re.compile(rf"(?P<box>{_BOX}\s*\{{)|{_BOX}\s+(?P<bare>\w)|\\.|[{{}}]", re.DOTALL)
 _HASHES = re.compile(r"####[ \t]*(\S.*)")
-_SENTENCE = re.compile(r"answer(?:\*\*)?(?:\s+is\b|\s*:)(?:\*\*)?\s*:?\s*(\S.*)", re.IGNORECASE)
+_SENTENCE = re.compile(r"answer(?:\*\*)?(?:\s+is\b|\s*:)(?:\*\*)?\s*:?\s*", re.IGNORECASE)
+_LABEL = re.compile(r"(?:\*\*)?A(?:\*\*)?:(?:\*\*)?[ \t]*(\S.*)")
 _END = re.compile(r"\.(?:\s|$)|\n")
 
 
 def extract(solution: str) -> str | None:
     """The answer that a finished solution states, or None.
 
-    In this order: the last `\\boxed{…}` (or `\\framebox`, `\\fbox`), the last `#### …`, and what the
-    last "the answer is …" or "Answer: …" says up to the end of its sentence or line. A number that is
-    merely the last one in the text is no answer.
+    In this order: the last `\\boxed{…}` (or `\\framebox`, `\\fbox`), the last `#### …`, what the last
+    "the answer is …" or "Answer: …" says up to the end of its sentence or line, and a last line
+    `A: …`. A number that is merely the last one in the text is no answer.
     """
+    return stated(solution) or _label(solution)
+
+
+def stated(solution: str) -> str | None:
+    """What `extract` finds, but for a line `A: …`, which may be one of the options to choose from."""
     return _last(boxes(solution)) or _last(_hashes(solution)) or _last(_sentences(solution))
 
 
@@ -41,9 +48,18 @@ def _hashes(solution: str) -> Iterator[str]:
 
 
 def _sentences(solution: str) -> Iterator[str]:
-    return (_END.split(found[1])[0].strip(" *") for found in _SENTENCE.finditer(solution))
+    """What follows each "the answer is", up to the next one or the end of the sentence or line."""
+    told = [*_SENTENCE.finditer(solution)]
+    for found, following in zip_longest(told, told[1:]):
+        text = solution[found.end() : following.start() if following else None]
+        yield _END.split(text, maxsplit=1)[0].strip(" *")
 
 
-def _last(stated: Iterable[str]) -> str | None:
+def _label(solution: str) -> str | None:
+    found = _LABEL.fullmatch(solution.strip().rpartition("\n")[2].strip())
+    return _END.split(found[1], maxsplit=1)[0].strip(" *") if found else None
+
+
+def _last(texts: Iterable[str]) -> str | None:
     """The last that says anything."""
-    return next((text for text in reversed([*stated]) if text), None)
+    return next((text for text in reversed([*texts]) if text), None)

@@ -13,7 +13,7 @@ _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 _LIST = re.compile(r"\d, +\d")
 _UNIT = re.compile(
-    r"(?<=[\d}]) ?[A-Za-z]{2,}(?:[. ]+[A-Za-z]{2,})*[. ]*(?:\^[23]|\^\{[23]\})?$", re.ASCII
+    r"(?<=[\d}]) ?[A-Za-z]{2,}(?:[. /]+(?:a +)?[A-Za-z]{2,})*[. ]*(?:\^[23]|\^\{[23]\})?$", re.ASCII
 )
 _NO_UNIT = re.compile(
     r"(?<![A-Za-z])(?:hundred|thousand|[mbtr]+illion|dozen|half|halve|percent|pi|and|or)s?(?![A-Za-z])"
