@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from reasoner.benchmarks.estimators import Floats, best_of_at_k, pass_at_k, votes_at
+from reasoner.benchmarks.arrays import Floats
+from reasoner.benchmarks.estimators import (
+    Pool,
+    best_of_at_ks,
+    majority_at_ks,
+    pass_at_ks,
+    weighted_at_ks,
+)
+from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, COVERAGE, GREEDY, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.spec import Frozen, Record, Spec, Spend
 from reasoner.benchmarks.store import read
 
-RESAMPLES = 2000
-Z95 = 1.959964
+VOTES = {MAJORITY: majority_at_ks, WEIGHTED: weighted_at_ks}
+CHOICES = {COVERAGE: pass_at_ks, BEST: best_of_at_ks}
 
 
 class Point(Frozen):
@@ -52,7 +60,7 @@ class Outcome:
 
     def point(self) -> Point:
         """The mean over problems with its 95 % interval."""
-        low, high = interval(self.values)
+        accuracy = share(self.values)
         fields = ("generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached",
                   "verifier_tokens", "flops", "seconds")  # fmt: skip
         costs: dict[str, Any] = {
@@ -67,9 +75,9 @@ class Outcome:
             n=spec.n,
             budget=spec.budget,
             problems=len(self.values),
-            accuracy=float(self.values.mean()),
-            ci_low=low,
-            ci_high=high,
+            accuracy=accuracy.value,
+            ci_low=accuracy.low,
+            ci_high=accuracy.high,
             oracle=self.oracle,
             seconds_median=float(median),
             seconds_p95=float(tail),
@@ -102,7 +110,7 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
     """What `strategy` would have answered with the first `k` of the pool, for every `k`."""
     if not pool:
         return
-    values = np.array([decided(r, strategy, grid.ns, grid.seed) for r in pool])
+    values = decided(pool, strategy, grid.ns, grid.seed)
     verified = strategy in (BEST, WEIGHTED)
     oracle = strategy == COVERAGE or (verified and pool[0].oracle)
     for column, k in enumerate(grid.ns):
@@ -133,47 +141,19 @@ def _once(fixed: float, total: float, share: float) -> float:
     return fixed + share * (total - fixed)
 
 
-def interval(values: Floats) -> tuple[float, float]:
-    """A 95 % interval of the mean: Wilson for yes or no, else a bootstrap over problems."""
-    if np.isin(values, (0.0, 1.0)).all():
-        return wilson(float(values.sum()), len(values))
-    weights = np.random.default_rng(0).multinomial(
-        len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES
-    )
-    low, high = np.quantile(weights @ values / len(values), (0.025, 0.975))
-    return float(low), float(high)
-
-
-def wilson(right: float, total: int) -> tuple[float, float]:
-    """Wilson's score interval of a proportion."""
-    p, z2 = right / total, Z95**2 / total
-    middle = (p + z2 / 2) / (1 + z2)
-    half = Z95 * float(np.sqrt(p * (1 - p) / total + z2 / (4 * total))) / (1 + z2)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def records(grid: Grid, spec: Spec, out: Path) -> list[Record]:
     """What `out` holds of an experiment on the grid's problems, in their order."""
     return sorted((r for r in read(out, spec) if r.index < grid.problems), key=lambda r: r.index)
 
 
-def decided(record: Record, strategy: str, ks: Sequence[int], seed: int = 0) -> list[float]:
-    """How often `strategy` is right with `k` samples of a record's pool, for each of `ks`."""
-    samples = record.samples
-    if not samples:  # a failed problem counts as wrong
-        return [0.0] * len(ks)
-    sizes = [min(k, len(samples)) for k in ks]
-    correct = [s.correct for s in samples]
-    answers = [s.answer for s in samples]
-    if strategy == COVERAGE:
-        return [pass_at_k(correct, k) for k in sizes]
-    if strategy == MAJORITY:
-        return votes_at(answers, correct, None, sizes, seed)
-    if strategy == WEIGHTED:
-        return votes_at(answers, correct, [s.score or 0.0 for s in samples], sizes, seed)
-    # What never finished was not scored, and is chosen only where there is nothing else.
-    scores = [-1.0 if s.score is None else s.score for s in samples]
-    return [best_of_at_k(correct, scores, k) for k in sizes]
+def decided(pool: Sequence[Record], strategy: str, ks: Sequence[int], seed: int = 0) -> Floats:
+    """How often `strategy` is right with `k` samples of each problem, for each of `ks`: (problems, ks).
+
+    A failed problem counts as wrong, and one with fewer samples with all that it has.
+    """
+    if strategy in VOTES:
+        return VOTES[strategy](Pool.of(pool), ks, seed)
+    return CHOICES[strategy](Pool.of(pool), ks)
 
 
 def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.curves import RESAMPLES, Outcome, interval, outcomes
+from reasoner.benchmarks.curves import Outcome, outcomes
 from reasoner.benchmarks.estimators import Floats
+from reasoner.benchmarks.estimators.paired import difference
+from reasoner.benchmarks.estimators.proportion import share as proportion
 from reasoner.benchmarks.grid import BEST, COVERAGE, Grid
+from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError
 
@@ -92,15 +95,6 @@ def compare(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> list[Row]:
     return [row for row in found if row.budget]
 
 
-def paired(values: Floats, reference: Floats, seed: int = 0) -> tuple[float, float, float]:
-    """The mean difference over problems with its 95 % bootstrap interval."""
-    difference = values - reference
-    size = len(difference)
-    counts = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), RESAMPLES)
-    low, high = np.quantile(counts @ difference / size, (0.025, 0.975))
-    return float(difference.mean()), float(low), float(high)
-
-
 def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
     """Outcomes by strategy; a size that costs more than a larger one does is left out."""
     made = list[Curve]()
@@ -132,8 +126,9 @@ def _task(grid: Grid, task: str, out: Path, sizes: Sequence[int]) -> Iterator[Ro
 def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: Curve) -> Row:
     reference = best.at(budget)
     assert reference is not None, "the budget is one of best-of-N's own costs"
-    gain, gain_low, gain_high = paired(share.values, reference.values)
-    low, high = interval(share.values)
+    accuracy, gain = proportion(share.values), Estimate(value=0, low=0, high=0)
+    if line.strategy != BEST:
+        gain = difference(share.values, reference.values)
     return Row(
         task=task,
         cost=cost,
@@ -143,12 +138,12 @@ def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: C
         problems=len(share.values),
         sizes=share.sizes,
         spent=share.spent,
-        accuracy=float(share.values.mean()),
-        ci_low=low,
-        ci_high=high,
-        gain=gain,
-        gain_low=gain_low,
-        gain_high=gain_high,
+        accuracy=accuracy.value,
+        ci_low=accuracy.low,
+        ci_high=accuracy.high,
+        gain=gain.value,
+        gain_low=gain.low,
+        gain_high=gain.high,
     )
 
 

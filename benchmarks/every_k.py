@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.curves import decided, interval
+from reasoner.benchmarks.curves import decided
+from reasoner.benchmarks.estimators.proportion import shares
 from reasoner.benchmarks.grid import COVERAGE, Grid
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.recorded import pool_of
@@ -76,11 +76,6 @@ def every_k(grid: Grid, out: Path, task: str) -> EveryK:
 
 def _metrics(pool: Sequence[Record], grid: Grid) -> Iterator[tuple[str, dict[int, Estimate]]]:
     for strategy in (COVERAGE, *grid.pooled):
-        values = np.array([decided(record, strategy, grid.ns, grid.seed) for record in pool])
+        values = decided(pool, strategy, grid.ns, grid.seed)
         name = strategy if strategy == COVERAGE else f"{strategy}@k"
-        yield name, {k: _estimate(values[:, i]) for i, k in enumerate(grid.ns)}
-
-
-def _estimate(values: Any) -> Estimate:
-    low, high = interval(values)
-    return Estimate(value=float(values.mean()), low=low, high=high)
+        yield name, dict(zip(grid.ns, shares(values), strict=True))

@@ -16,7 +16,8 @@ from rich.table import Table as Rows
 
 from reasoner.benchmarks import allocation
 from reasoner.benchmarks.allocation import Alone, Evidence, Outcome
-from reasoner.benchmarks.curves import interval, portion
+from reasoner.benchmarks.curves import portion
+from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
@@ -100,13 +101,13 @@ class Fit:
 
     def as_json(self) -> dict[str, Any]:
         """One document for programs; costs are means per problem, in `unit`."""
-        low, high = interval(self.came.correct)
+        accuracy = share(self.came.correct)
         everything = np.ones(len(self.evidence), bool)
         return {
             "problems": len(self.evidence),
             "left_out": self.left_out,
             "unit": self.unit,
-            "cross_validated": {"ci": [low, high], **self._compared(everything)},
+            "cross_validated": {"ci": [accuracy.low, accuracy.high], **self._compared(everything)},
             "by_task": {
                 t: self._compared(np.array([x == t for x in self.tasks]))
                 for t in dict.fromkeys(self.tasks)

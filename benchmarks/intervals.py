@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from reasoner.benchmarks.estimators import Floats
+from reasoner.benchmarks.arrays import Floats
 from reasoner.benchmarks.spec import Frozen
 
 RESAMPLES = 1000

@@ -55,7 +55,7 @@ def over_optimisation(pool: Sequence[Record], ns: Sequence[int]) -> OverOptimisa
     if not smaller or not pool:
         return None
     sizes = (*smaller, n)
-    right = np.array([decided(r, BEST, sizes) for r in pool])
+    right = decided(pool, BEST, sizes)
     accuracy = right.mean(0)
     best = int(np.argmax(accuracy[:-1]))
     scores = [np.mean([chosen_score(r, k) for r in pool]) for k in (sizes[best], n)]

@@ -91,18 +91,20 @@ def pool_of(grid: Grid, out: Path, task: str) -> list[Record]:
 
 def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
     """What a pool can answer: sizes up to what every problem has that has any."""
-    scored = any(_scored(c) for problem in pool for c in problem.completions)
+    scores = [score(c, importing.aggregate) for problem in pool for c in problem.completions]
+    known = [s for s in scores if s is not None]
+    votes = (WEIGHTED,) if min(known, default=0) >= 0 else ()  # A vote has no negative weight.
     most = min(len(problem.completions) for problem in pool if problem.completions)
     named = "" if importing.aggregate == "last" else f"(aggregate={importing.aggregate!r})"
     return Grid(
         tasks=(importing.task,),
-        strategies=(MAJORITY, BEST, WEIGHTED) if scored else (MAJORITY,),
+        strategies=(MAJORITY, BEST, *votes) if known else (MAJORITY,),
         ns=tuple(sizes(most)),
         search_ns=(),
         problems=len(pool),
         model=RECORDED,
         backend=RECORDED,
-        verifier=RECORDED + named if scored else None,
+        verifier=RECORDED + named if known else None,
     )
 
 
@@ -163,10 +165,6 @@ def score(written: Written, aggregate: str) -> float | None:
 
 def _merit(sample: Sample) -> float:
     return -inf if sample.score is None else sample.score
-
-
-def _scored(written: Written) -> bool:
-    return written.score is not None or bool(written.step_scores)
 
 
 def _chosen(grid: Grid, task: str) -> str:

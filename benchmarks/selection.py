@@ -47,7 +47,7 @@ class Agreement(Frozen):
 def sizes(pool: Sequence[Record], ns: Sequence[int]) -> Iterator[Size]:
     """Best-of-N, its rivals and its ceiling at each of `ns`, from one pool."""
     kinds = (BEST, WEIGHTED, MAJORITY, COVERAGE)
-    found = {kind: np.array([decided(r, kind, ns) for r in pool]).T for kind in kinds}
+    found = {kind: decided(pool, kind, ns).T for kind in kinds}
     for n, best, weighted, majority, coverage in zip(ns, *found.values(), strict=True):
         yield Size(
             n=n,

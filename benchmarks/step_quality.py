@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reasoner.benchmarks.curves import Z95
 from reasoner.benchmarks.estimators import Floats, Indices
+from reasoner.benchmarks.estimators.normal import Z95
 from reasoner.benchmarks.intervals import Estimate, divided, estimated, ratio, resamples
 from reasoner.benchmarks.spec import Frozen
 

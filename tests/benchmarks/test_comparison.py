@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from reasoner.benchmarks import forest
-from reasoner.benchmarks.equal_cost import Curve, compare, paired
+from reasoner.benchmarks.equal_cost import Curve, compare
+from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.store import store_path
 from reasoner.errors import ConfigError
 
@@ -40,10 +41,10 @@ def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_tru
     rng = np.random.default_rng(0)
     hard = rng.random(2000)
     one, other = (hard < 0.5).astype(float), (hard < 0.52).astype(float)
-    mean, low, high = paired(other, one)
-    assert low < 0.02 < high
-    assert mean == pytest.approx((other - one).mean())
-    assert high - low < 0.015  # two independent samples of this size: about 0.06
+    gain = difference(other, one)
+    assert gain.low < 0.02 < gain.high
+    assert gain.value == pytest.approx((other - one).mean())
+    assert gain.high - gain.low < 0.015  # two independent samples of this size: about 0.06
 
 
 async def test_a_comparison_is_drawn_from_the_results_alone(

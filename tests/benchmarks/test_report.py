@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reasoner.benchmarks.costs import Price
-from reasoner.benchmarks.curves import Point, interval, wilson
+from reasoner.benchmarks.curves import Outcome, Point
 from reasoner.benchmarks.plot import spread
 from reasoner.benchmarks.report import Drawing, report
+from reasoner.benchmarks.spec import Spec, Spend
 from reasoner.benchmarks.store import store_path
 from reasoner.benchmarks.summary import falls, iso_accuracy
 from reasoner.errors import ConfigError, StoreError
@@ -142,14 +143,15 @@ def test_a_curve_that_falls_is_met_at_its_peak_and_told_of() -> None:
     assert not list(falls(fall[:1]))
 
 
-def test_intervals_hold_the_mean() -> None:
-    low, high = interval(np.array([1.0] * 30 + [0.0] * 70))
-    assert (low, high) == pytest.approx((0.2189, 0.3958), abs=1e-3)  # Wilson, 30 of 100
-    assert wilson(0, 10)[0] == 0 and wilson(10, 10)[1] == pytest.approx(1)
-    values = np.random.default_rng(1).random(400)
-    low, high = interval(values)
-    assert low < values.mean() < high
-    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+def test_the_interval_of_a_point_is_wilsons() -> None:
+    made = Outcome(
+        Spec(task="t", backend="b", strategy="beam", n=1),
+        np.array([1.0] * 30 + [0.0] * 70),
+        [Spend()],
+    )
+    found = made.point()
+    assert found.accuracy == pytest.approx(0.3)
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.2189, 0.3958), abs=1e-3)
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))

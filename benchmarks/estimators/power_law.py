@@ -1,0 +1,60 @@
+"""The law of coverage: it rises with samples as the exponential of a power law."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reasoner.benchmarks.arrays import Floats
+from reasoner.benchmarks.estimators.bootstrap import estimates
+from reasoner.benchmarks.intervals import Estimate
+from reasoner.benchmarks.spec import Frozen
+from reasoner.errors import ConfigError
+
+
+class PowerLaw(Frozen):
+    """coverage(k) = exp(-a k^-b); `r2` is the share of coverage's variance over k that it explains."""
+
+    a: Estimate
+    b: Estimate
+    r2: float
+
+    def at(self, k: float) -> float:
+        """Coverage with `k` samples; beyond those measured, a guess."""
+        return float(np.exp(-self.a.value * k**-self.b.value))
+
+
+def power_law(values: Floats, ks: Sequence[int]) -> PowerLaw:
+    """The law fitted to pass@k of every problem, of shape (problems, ks).
+
+    A straight line through log(-log coverage) over log k by least squares, in which ks that lie evenly
+    on the log axis weigh alike (Brown et al., 2024, arXiv 2407.21787, section 3.1). With each problem
+    falling exponentially, a power law of the mean comes from hard problems: `b` is the exponent of the
+    density of pass@1 near 0, which is p^(b-1) (Schaeffer et al., 2025, arXiv 2502.17578). It holds for
+    large k only, and not where no problem is that hard.
+
+    Raises:
+        ConfigError: fewer than two of `ks` have a coverage between 0 and 1.
+    """
+    mean = values.mean(0)
+    inside = (mean > 0) & (mean < 1)
+    if inside.sum() < 2:
+        raise ConfigError("a power law needs two k or more with a coverage between 0 and 1")
+    logs = np.log(np.asarray(ks, float)[inside])
+    log_a, falls = estimates(values[:, inside], lambda means: _line(means, logs))
+    a = Estimate(value=np.exp(log_a.value), low=np.exp(log_a.low), high=np.exp(log_a.high))
+    fitted = np.exp(-a.value * np.exp(-falls.value * logs))
+    r2 = (
+        1 - ((mean[inside] - fitted) ** 2).sum() / ((mean[inside] - mean[inside].mean()) ** 2).sum()
+    )
+    return PowerLaw(a=a, b=falls, r2=float(r2))
+
+
+def _line(means: Floats, logs: Floats) -> Floats:
+    """Each row's log(a) and b: (rows, 2); nan where a resample's coverage is 0 or 1."""
+    inside = np.where((means > 0) & (means < 1), means, np.nan)
+    heights = np.log(-np.log(inside))
+    away = logs - logs.mean()
+    slope = heights @ away / (away @ away)
+    return np.stack([heights.mean(1) - slope * logs.mean(), -slope], 1)
