@@ -70,7 +70,7 @@ def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
     found = points(grid, out)
     if not found:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    about, costs = _environment(grid, out), chosen(drawing.against, drawing.price, found)
+    about, costs = environment(grid, out), chosen(drawing.against, drawing.price, found)
     files = [
         summary.save(found, out),
         save_json({"seed": grid.seed, **about}, out / "environment.json"),
@@ -94,7 +94,7 @@ def _warnings(grid: Grid, out: Path) -> Iterator[str]:
             yield f"{task}: {grid.verifier!r} is over-optimised: {found}"
 
 
-def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
+def environment(grid: Grid, out: Path) -> Mapping[str, Any]:
     """Where and with what the first of the results was made."""
     paths = [p for s in grid.specs() if (p := store_path(out, s)).exists()]
     header: Header = read_header(paths[0])
@@ -103,7 +103,7 @@ def _environment(grid: Grid, out: Path) -> Mapping[str, Any]:
 
 def caption(grid: Grid, out: Path) -> str:
     """The small print of a picture: how the results in `out` were made."""
-    return small_print(grid, _environment(grid, out))
+    return small_print(grid, environment(grid, out))
 
 
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -71,12 +73,23 @@ def read_tree(root: Path, spec: Spec, problem: str) -> Tree | None:
     Raises:
         StoreError: the file is corrupt.
     """
+    return latest_trees(root, spec, {problem}).get(problem)
+
+
+def latest_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, Tree]:
+    """The latest tree of each of `problems` that there is one of.
+
+    Raises:
+        StoreError: the file is corrupt.
+    """
     path = tree_path(root, spec)
-    lines = whole_lines(path) if path.exists() else []
-    start = Tree(problem=problem, reference="", pieces=()).model_dump_json(include={"problem"})
-    found = [line for line in lines if line.startswith(start[:-1].encode() + b",")]
+    lines = whole_lines(path) if path.exists() and problems else []
+    starts = {f'{{"problem":{json.dumps(p, ensure_ascii=False)},'.encode(): p for p in problems}
+    latest = {
+        starts[start]: line for line in lines if (start := line[: line.find(b',"') + 1]) in starts
+    }
     try:
-        return Tree.model_validate_json(found[-1]) if found else None
+        return {problem: Tree.model_validate_json(line) for problem, line in latest.items()}
     except ValidationError as e:
         raise StoreError(f"{path} is corrupt ({e.errors()[0]['msg']}); run it again") from e
 

@@ -33,16 +33,7 @@ from reasoner.cli.output import (
     stdout_for_json,
     step,
 )
-from reasoner.cli.pools import (
-    export_arguments,
-    export_pool,
-    import_arguments,
-    import_pool,
-    inspect,
-    inspect_arguments,
-    rerank,
-    rerank_arguments,
-)
+from reasoner.cli.stored import stored_commands
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
 
@@ -329,21 +320,6 @@ def _parser() -> Parser:
     listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")
     json_argument(listing)
     plot_arguments(add("plot", plot, "reasoner plot runs/mine --against seconds --format pdf"))
-    import_arguments(
-        add("import-pool", import_pool, "reasoner import-pool solutions.jsonl --task gsm8k")
-    )
-    export_arguments(
-        add(
-            "export-pool",
-            export_pool,
-            "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
-        )
-    )
-    inspect_arguments(
-        add("inspect", inspect, "reasoner inspect runs/mine 7 --task countdown --strategy beam")
-    )
-    rerank_arguments(
-        add("rerank", rerank, "reasoner rerank runs/mine --verifier agreement --out runs/again")
-    )
+    stored_commands(add)
     train_arguments(add("train", train, "reasoner train prm --data runs/labels.jsonl"))
     return parser

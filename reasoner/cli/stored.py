@@ -1,8 +1,9 @@
-"""`reasoner import-pool`, `export-pool`, `rerank` and `inspect`: what there is, looked at anew."""
+"""`import-pool`, `export-pool`, `rerank`, `inspect` and `report`: what is stored, looked at anew."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from reasoner.cli.arguments import Parser, engine, json_argument, model_arguments
@@ -11,9 +12,22 @@ from reasoner.cli.output import console, print_json, stdout_for_json
 from reasoner.cli.values import positive
 
 PARTS = ("id", "question", "answer", "completions")
+Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
+"""Makes a command of its name, what runs it, and an example."""
 
 
-def import_arguments(parser: Parser) -> None:
+def stored_commands(add: Add) -> None:
+    """The commands, each with what it takes."""
+    pool = "reasoner import-pool solutions.jsonl --task gsm8k"
+    _import_arguments(add("import-pool", import_pool, pool))
+    pool = "reasoner export-pool runs/mine --task dagmath --out pool.jsonl"
+    _export_arguments(add("export-pool", export_pool, pool))
+    _rerank_arguments(add("rerank", rerank, "reasoner rerank runs/mine --verifier arithmetic"))
+    _inspect_arguments(add("inspect", inspect, "reasoner inspect runs/mine 7 --strategy beam"))
+    _report_arguments(add("report", report, "reasoner report runs/mine"))
+
+
+def _import_arguments(parser: Parser) -> None:
     """What `import-pool` takes."""
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="JSON lines, one problem a line")
@@ -33,7 +47,7 @@ def import_arguments(parser: Parser) -> None:
     json_argument(parser)
 
 
-def export_arguments(parser: Parser) -> None:
+def _export_arguments(parser: Parser) -> None:
     """What `export-pool` takes."""
     parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
     parser.add_argument("--task", default="", help="whose pool, if the run has several tasks")
@@ -41,7 +55,7 @@ def export_arguments(parser: Parser) -> None:
     json_argument(parser)
 
 
-def rerank_arguments(parser: Parser) -> None:
+def _rerank_arguments(parser: Parser) -> None:
     """What `rerank` takes."""
     add = parser.add_argument
     add("dir", type=Path, metavar="DIR", help="what `bench --out` or `import-pool` wrote")
@@ -51,7 +65,7 @@ def rerank_arguments(parser: Parser) -> None:
     model_arguments(parser)
 
 
-def inspect_arguments(parser: Parser) -> None:
+def _inspect_arguments(parser: Parser) -> None:
     """What `inspect` takes."""
     add = parser.add_argument
     add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
@@ -59,6 +73,18 @@ def inspect_arguments(parser: Parser) -> None:
     add("--task", default="", help="whose problem, if the run has several tasks")
     add("--strategy", default="", help="whose tree or samples to show (default: list all attempts)")
     add("--n", type=positive, help="in which size (default: the largest)")
+    json_argument(parser)
+
+
+def _report_arguments(parser: Parser) -> None:
+    """What `report` takes."""
+    add = parser.add_argument
+    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    add("--out", type=Path, metavar="FILE.html", help="default: report.html in DIR")
+    add(
+        "--problems", type=positive, default=24,
+        help="problems a task with their trees and samples: most of the file (default: 24)",
+    )  # fmt: skip
     json_argument(parser)
 
 
@@ -99,7 +125,7 @@ def rerank(args: argparse.Namespace) -> int:
     from reasoner.api import Reasoner
     from reasoner.benchmarks import reranking
     from reasoner.benchmarks.environment import describe
-    from reasoner.benchmarks.report import report
+    from reasoner.benchmarks.report import report as drawn
     from reasoner.registry import called
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
@@ -109,7 +135,7 @@ def rerank(args: argparse.Namespace) -> int:
             args.dir, args.verifier, out, backend,
             concurrency=args.concurrency, environment=describe(args.argv),
         )  # fmt: skip
-        found = report(interruptible(scoring), out)
+        found = drawn(interruptible(scoring), out)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
@@ -122,4 +148,13 @@ def inspect(args: argparse.Namespace) -> int:
         args.dir, args.problem, task=args.task, strategy=args.strategy, n=args.n
     )
     print_json(found.as_json()) if args.json else found.show(console())
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    """Write one HTML file with curves, comparisons, problems and their trees."""
+    from reasoner.benchmarks import page
+
+    path = page.write(args.dir, args.out or args.dir / "report.html", args.problems)
+    print_json({"file": str(path)}) if args.json else print(path)
     return 0
