@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +20,7 @@ from reasoner.benchmarks.recorded import export_pool, sizes
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
 
+QWEN = Path(__file__).parents[3] / "shared" / "data" / "qwen2.5_math_100x8.jsonl"
 Captured = pytest.CaptureFixture[str]
 Row = dict[str, Any]
 
@@ -87,6 +89,35 @@ def test_every_metric_is_the_mean_over_all_choices(
             assert mean == pytest.approx(value)
             assert low <= mean <= high and high - low < 0.7
     assert set(found["metrics"]) == {"pass@k", "majority@k", "best-of-n@k", "weighted@k"}
+
+
+@pytest.mark.skipif(
+    not QWEN.exists(), reason=f"needs {QWEN.name}, which is not part of the project"
+)
+def test_recorded_solutions_of_qwen(tmp_path: Path, capsys: Captured) -> None:
+    found = told(["import-pool", str(QWEN), "--task", "math", "--out", str(tmp_path)], capsys)
+    assert (found["problems"], found["samples"]) == (100, 800)
+    frame = Run.load(tmp_path).frame()
+    pools = [
+        [*zip(part.correct, part.answer, strict=True)]
+        for _, part in frame.groupby("problem", sort=False)
+    ]
+    for k in range(1, 9):
+        each = [[*combinations(pool, k)] for pool in pools]
+        covered = fmean(fmean(any(c for c, _ in some) for some in choices) for choices in each)
+        voted = fmean(fmean(map(vote, choices)) for choices in each)
+        assert found["metrics"]["pass@k"][str(k)][0] == pytest.approx(covered)
+        assert found["metrics"]["majority@k"][str(k)][0] == pytest.approx(voted, abs=0.003)
+    graded = [s for line in QWEN.read_text().splitlines() for s in json.loads(line)["score"]]
+    assert fmean(a == b for a, b in zip(frame.correct, graded, strict=True)) > 0.98
+
+
+def vote(some: Sequence[tuple[bool, str | None]]) -> float:
+    """Whether the majority is right; tied answers share it."""
+    counts = Counter(answer for _, answer in some if isinstance(answer, str))
+    tied = [a for a, n in counts.items() if n == max(counts.values())]
+    rights = {a: fmean(c for c, b in some if b == a) for a in tied}
+    return fmean(rights.values()) if rights else 0.0
 
 
 def test_an_imported_pool_is_a_run(pool: Path, tmp_path: Path, capsys: Captured) -> None:
