@@ -213,7 +213,8 @@ def small_print(about: dict[str, Any]) -> str:
     """What was trained on what, machine, commit and date."""
     machine = about["hardware"]
     parts = [
-        f"means and each of {about['seeds']} seeds",
+        "95 % intervals over problems",
+        f"{about['seeds']} seed{'s' * (about['seeds'] > 1)}",
         f"{about['test_problems']} test problems × {about['solutions']} solutions, exact labels",
         machine["gpu"] or f"{machine['cores']} cores, {machine['cpu']}",
         f"commit {about['commit']}",
@@ -250,18 +251,21 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
 
 
 def _line(axes: Axes, points: Sequence[Point], along: str, name: str, colour: str) -> None:
-    """The mean AUC over powers of two, and a dot for each model."""
-    found = defaultdict[int, list[float]](list)
+    """The mean AUC over powers of two, and each model's with its interval over test problems."""
+    found = defaultdict[int, list[Estimate]](list)
     for point in points:
         if point.auc:
-            found[getattr(point, along)].append(point.auc.value)
+            found[getattr(point, along)].append(point.auc)
     x = sorted(found)
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])
     axes.minorticks_off()
-    axes.plot(x, [fmean(found[at]) for at in x], "-", color=colour, lw=1.7, label=name)
-    dots = [(at, value) for at in x for value in found[at]]
-    axes.plot(*zip(*dots, strict=True), "o", color=colour, ms=3.6, alpha=0.75)
+    means = [fmean(e.value for e in found[at]) for at in x]
+    axes.plot(x, means, "-", color=colour, lw=1.7, label=name)
+    for at, models in found.items():
+        for auc in models:
+            axes.plot([at, at], [auc.low, auc.high], "-", color=colour, lw=1.2, alpha=0.45)
+            axes.plot(at, auc.value, "o", color=colour, ms=3.6, alpha=0.8)
 
 
 if __name__ == "__main__":
