@@ -243,7 +243,7 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
         lower.set_xlabel("layers of the policy")
         noisy.set_title(f"{study.task}", loc="left", weight="bold")
         for axes in (fewer, lower):
-            axes.legend(frameon=False, loc="lower right")
+            axes.legend(frameon=False, loc="best")
         figure.text(0.01, 0.012, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.03, 1, 1), w_pad=2)
         save(figure, (out / "label-noise.png", out / "label-noise.svg"))
