@@ -43,18 +43,21 @@ class Comparison:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
 
-def comparison(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> Comparison:
-    """Write comparison.json, comparison.png and comparison.svg from the results in `out`.
+def comparison(runs: Sequence[Path], out: Path, sizes: Sequence[int] = SIZES) -> Comparison:
+    """Write comparison.json, comparison.png and comparison.svg of the results in `runs` to `out`.
 
     Raises:
         ConfigError: there is no best-of-N to compare with.
         StoreError: there are no results.
     """
-    rows = compare(grid, out, sizes)
+    grids = [Grid.load(run) for run in runs]
+    rows = compare([*zip(grids, runs, strict=True)], sizes)
     if not rows:
-        raise StoreError(f"{out} has no best-of-N at sizes {sizes}; name sizes it was run at (--n)")
+        raise StoreError(
+            f"{runs[0]} has no best-of-N at sizes {sizes}; name sizes it was run at (--n)"
+        )
     document = save_json([r.model_dump() for r in rows], out / "comparison.json")
-    return Comparison(rows, [document, *forest.draw(rows, out, caption(grid, out))])
+    return Comparison(rows, [document, *forest.draw(rows, out, caption(grids[0], runs[0]))])
 
 
 def _tables(rows: Sequence[Row]) -> Iterator[Table]:
@@ -66,7 +69,7 @@ def _tables(rows: Sequence[Row]) -> Iterator[Table]:
 def _table(task: str, rows: Sequence[Row]) -> Table:
     budgets = sorted({r.budget for r in rows})
     equal = forest.NAMES[rows[0].cost]
-    title = f"{task}: accuracy, and its gain on best-of-N in points, at equal {equal}"
+    title = f"{task}: accuracy, and its gain on best-of-N in points (▲ ▼ beyond noise), at equal {equal}"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("strategy", no_wrap=True)
     for budget in budgets:
@@ -87,4 +90,5 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return "-"
     half = 50 * (row.gain_high - row.gain_low)
-    return f"{row.accuracy:.3f} {100 * row.gain:+5.1f} ±{half:.1f}"
+    beyond = "▲" if row.gain_low > 0 else "▼" if row.gain_high < 0 else " "
+    return f"{row.accuracy:.3f} {100 * row.gain:+5.1f} ±{half:.1f} {beyond}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,17 +81,24 @@ class Share:
     values: Floats
 
 
-def compare(grid: Grid, out: Path, sizes: Sequence[int] = SIZES) -> list[Row]:
-    """Every strategy of `grid` against best-of-N, at the costs of best-of-N at `sizes`.
+Run = tuple[Grid, Path]
+"""What was asked, and the folder of what came of it."""
 
-    A cost that the results do not tell, as recorded ones may not, is left out.
+
+def compare(runs: Sequence[Run], sizes: Sequence[int] = SIZES) -> list[Row]:
+    """Every strategy of `runs` against best-of-N, at the costs of best-of-N at `sizes`.
+
+    Of a task that several runs have, best-of-N is the first one's, and the strategies of the others are
+    called by their run too. A cost that the results do not tell, as recorded ones may not, is left out.
 
     Raises:
-        ConfigError: there is no best-of-N to compare with, or no cost at all is told.
+        ConfigError: there is no best-of-N to compare with, no cost at all is told, or runs of one task
+            are on different problems.
     """
-    found = [row for task in grid.tasks for row in _task(grid, task, out, sizes)]
+    tasks = dict.fromkeys(task for grid, _ in runs for task in grid.tasks)
+    found = [row for task in tasks for row in _task(task, runs, sizes)]
     if found and not any(row.budget for row in found):
-        raise ConfigError(f"{out} tells neither tokens nor FLOPs, so that no costs can be equal")
+        raise ConfigError(f"{runs[0][1]} tells neither tokens nor FLOPs: no costs can be equal")
     return [row for row in found if row.budget]
 
 
@@ -104,11 +111,14 @@ def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
     return made
 
 
-def _task(grid: Grid, task: str, out: Path, sizes: Sequence[int]) -> Iterator[Row]:
-    found = list(outcomes(grid, task, out))
+def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
+    having = [(grid, out) for grid, out in runs if task in grid.tasks]
+    if len({(grid.split, grid.problems) for grid, _ in having}) > 1:
+        raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
+    found = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
     # Pairs need the same problems: a size that was stopped half-way is left out.
     most = max((len(o.values) for o in found), default=0)
-    found = [o for o in found if len(o.values) == most]
+    found, out = [o for o in found if len(o.values) == most], having[0][1]
     for cost in COSTS:
         lines = {c.strategy: c for c in curves(found, cost)}
         if BEST not in lines:
@@ -121,6 +131,18 @@ def _task(grid: Grid, task: str, out: Path, sizes: Sequence[int]) -> Iterator[Ro
             for line in lines.values():
                 if line.strategy != COVERAGE and (share := line.at(budget)):
                     yield _row(task, cost, budget, line, share, best)
+
+
+def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
+    """What a run has of a task; its strategies are called by its name too if they are to be."""
+    grid, out = run
+    for outcome in outcomes(grid, task, out):
+        if not named:
+            yield outcome
+        elif outcome.spec.strategy != COVERAGE:
+            strategy = f"{outcome.spec.strategy} ({out.name})"
+            spec = outcome.spec.model_copy(update={"strategy": strategy})
+            yield replace(outcome, spec=spec)
 
 
 def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: Curve) -> Row:

@@ -98,7 +98,7 @@ def _rows(grid: Grid, out: Path) -> list[Json]:
     if BEST not in grid.strategies:
         return []
     try:
-        return [row.model_dump() for row in compare(grid, out, SIZES)]
+        return [row.model_dump() for row in compare([(grid, out)], SIZES)]
     except ConfigError:
         return []
 

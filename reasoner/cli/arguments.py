@@ -97,7 +97,11 @@ def eval_arguments(parser: Parser) -> None:
 
 def compare_arguments(parser: Parser) -> None:
     """What `compare` takes."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument(
+        "dir", type=Path, nargs="+", metavar="DIR",
+        help="what `bench --out` wrote; of several runs, the first one's best-of-N counts",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: the first DIR")
     parser.add_argument(
         "--n", type=sizes, action="extend",
         help="compare at what best-of-N costs at these sizes (default: 4,16,64)",

@@ -10,6 +10,7 @@ import pytest
 from reasoner.benchmarks import forest
 from reasoner.benchmarks.equal_cost import Curve, compare
 from reasoner.benchmarks.estimators.paired import difference
+from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.store import store_path
 from reasoner.errors import ConfigError
 
@@ -52,7 +53,7 @@ async def test_a_comparison_is_drawn_from_the_results_alone(
 ) -> None:
     bench = bench_type(tmp_path, strategies=["best-of-n", "majority", "beam"])
     await bench.run()
-    rows = compare(bench.grid, tmp_path, sizes=(4, 8))
+    rows = compare([(bench.grid, tmp_path)], sizes=(4, 8))
     assert {r.strategy for r in rows} == {"best-of-n", "majority", "beam"}
     assert {r.cost for r in rows} == {"generated_tokens", "flops"}
     best = [r for r in rows if r.strategy == "best-of-n"]
@@ -69,7 +70,7 @@ async def test_without_best_of_n_there_is_nothing_to_compare_with(
     bench = bench_type(tmp_path, strategies=["beam"])
     await bench.run()
     with pytest.raises(ConfigError, match="no best-of-n"):
-        compare(bench.grid, tmp_path)
+        compare([(bench.grid, tmp_path)])
 
 
 async def test_a_size_that_was_stopped_half_way_is_left_out(
@@ -79,5 +80,33 @@ async def test_a_size_that_was_stopped_half_way_is_left_out(
     await bench.run()
     file = store_path(tmp_path, bench.grid.spec("sums", "beam", 8))
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:10]))
-    rows = compare(bench.grid, tmp_path, sizes=(8,))
+    rows = compare([(bench.grid, tmp_path)], sizes=(8,))
     assert all(8 not in r.sizes for r in rows if r.strategy == "beam")
+
+
+async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Path) -> None:
+    runs = list[tuple[Grid, Path]]()
+    for name, strategies in (
+        ("old", ["best-of-n", "beam"]),
+        ("new", ["best-of-n", "beam(branch=4)"]),
+    ):
+        bench = bench_type(tmp_path / name, strategies=strategies, problems=20)
+        await bench.run()
+        runs.append((bench.grid, tmp_path / name))
+    rows = compare(runs, sizes=(8,))
+    assert {r.strategy for r in rows} == {
+        "best-of-n",
+        "beam",
+        "best-of-n (new)",
+        "beam(branch=4) (new)",
+    }
+    # The same seeds on the same problems: the second pool is the first one.
+    assert {r.gain for r in rows if r.strategy == "best-of-n (new)"} == {0}
+    alone = {(r.strategy, r.cost): r for r in compare([runs[0]], sizes=(8,))}
+    for row in rows:
+        if "(new)" not in row.strategy:
+            assert row == alone[row.strategy, row.cost]
+    shorter = bench_type(tmp_path / "short", strategies=["beam"], problems=5)
+    await shorter.run()
+    with pytest.raises(ConfigError, match="different problems of sums"):
+        compare([runs[0], (shorter.grid, shorter.out)], sizes=(8,))
