@@ -116,7 +116,7 @@ def test_votes_of_large_pools_agree_with_many_subsets(estimator: Callable[..., n
 
 
 def test_curves_decide_by_these() -> None:
-    found = [[("1", 0.2), ("2", 0.9), ("1", 0.1)], [("3", 0.5)], []]
+    found: list[Problem] = [[("1", 0.2), ("2", 0.9), ("1", 0.1)], [("3", 0.5)], []]
     pool, records = pooled(found), [record(p) for p in found]
     for strategy, estimator in {COVERAGE: pass_at_ks, BEST: best_of_at_ks}.items():
         assert np.array_equal(decided(records, strategy, [1, 3]), estimator(pool, [1, 3]))
