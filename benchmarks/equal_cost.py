@@ -20,6 +20,8 @@ from reasoner.errors import ConfigError
 COSTS = ("generated_tokens", "flops")
 SIZES = (4, 16, 64)
 """Budgets by default: what best-of-N costs at these sizes."""
+NEAR = 1.02
+"""A smallest size that costs so much more than a budget still meets it: `spent` tells."""
 
 
 class Row(Frozen):
@@ -56,13 +58,14 @@ class Curve:
     values: Floats
 
     def at(self, budget: float) -> Share | None:
-        """The strategy at a mean cost of `budget`; None where its smallest size costs more.
+        """The strategy at a mean cost of `budget`; None where its smallest size costs clearly more.
 
         Between two sizes some problems are given the one and some the other, so many that the mean
         cost is the budget: each problem's value is then the same mean of its two values.
         """
         if budget < self.costs[0]:
-            return None
+            near = self.costs[0] <= NEAR * budget
+            return Share(self.sizes[:1], float(self.costs[0]), self.values[0]) if near else None
         below = int(np.searchsorted(self.costs, budget, side="right")) - 1
         if below == len(self.costs) - 1:
             return Share(self.sizes[below:], float(self.costs[below]), self.values[below])

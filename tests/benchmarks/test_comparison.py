@@ -35,7 +35,13 @@ def test_above_its_largest_size_a_strategy_spends_less_than_the_budget() -> None
 
 
 def test_below_its_smallest_size_there_is_nothing_to_compare() -> None:
-    assert line(10, 20).at(9.9) is None
+    assert line(10, 20).at(9.7) is None
+
+
+def test_a_smallest_size_that_costs_hardly_more_meets_the_budget() -> None:
+    share = line(10, 20).at(9.9)
+    assert share is not None
+    assert (share.sizes, share.spent) == ((1,), 10)
 
 
 def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_truth() -> None:
