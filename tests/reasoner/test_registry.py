@@ -31,7 +31,7 @@ def test_every_strategy_has_n_and_refuses_none(name: str) -> None:
 def test_near_match() -> None:
     with pytest.raises(ConfigError, match="no strategy named 'beem'; did you mean beam"):
         strategies.make("beem")
-    with pytest.raises(ConfigError, match="known: countdown, dagmath"):
+    with pytest.raises(ConfigError, match="known: aime24, aime25, amc23, countdown, dagmath"):
         tasks.load("xyzzy")
 
 
