@@ -97,11 +97,12 @@ def fit(
         disable_tqdm=True,
         report_to="none",
     )
+    sequence: Any = rows  # Trainer takes one, and its types do not say so.
     trainer = Trainer(
         AtReads(model),
         arguments,
         data_collator=collate,
-        train_dataset=rows,
+        train_dataset=sequence,
         callbacks=[Telling(report)],
     )
     trainer.remove_callback(PrinterCallback)
