@@ -18,6 +18,8 @@ SHADES = ("#56B4E9", "#0072B2", "#000000", "#D55E00", "#E69F00")
 SPREAD = 0.52
 ROW = 0.33
 """Inches for a strategy."""
+FEWEST = 4
+"""Strategies that there is always room for: the margins need as much."""
 
 
 def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]:
@@ -27,7 +29,7 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             len(tasks), len(costs), sharey=True, squeeze=False,
-            figsize=(2 + 4.75 * len(costs), len(tasks) * (ROW * len(names) + 1.4) + 0.4),
+            figsize=(2 + 4.75 * len(costs), len(tasks) * (ROW * max(FEWEST, len(names)) + 1.4) + 0.4),
         )  # fmt: skip
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, costs, strict=True):
@@ -61,7 +63,7 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
     axes.set_xlabel(f"accuracy less {BEST}'s, in points")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:+.0f}"))
-    below = -0.5 / (ROW * len(names))  # half an inch, under the label of the axis
+    below = -0.5 / (ROW * max(FEWEST, len(names)))  # half an inch, under the label of the axis
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, below),
