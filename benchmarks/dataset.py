@@ -47,11 +47,16 @@ def rows(data: str, split: str) -> list[Row]:
 
 def splits(data: str) -> dict[str, Rows]:
     """How to read each split of `data`; raises as `rows`."""
+    if not data:
+        raise ConfigError(
+            f"no data is named: give a file ({', '.join(READERS)}) or a data set on the Hugging Face hub,"
+            " with --data or as in jsonl(data='problems.jsonl')"
+        )
     path = Path(data).expanduser()
     if path.is_file():
         return {"test": partial(read, path)}
     named = HUB.fullmatch(data)
-    if data and path.is_dir():
+    if path.is_dir():
         found = _folder(path)
     elif named and _suffix(path) not in READERS:
         found = _hub(named[1], (named[2] or "").split(","))

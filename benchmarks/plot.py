@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -34,6 +35,8 @@ COLOURS = {
 }
 SPARE = ("#A6761D", "#F0E442")
 FORMATS = ("png", "svg")
+LETTERS = 96
+"""Of the small print, that fit under a column."""
 GAP = 0.058
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
@@ -71,9 +74,9 @@ def draw(
             row[0].set_title(
                 f"{task}  ({row_size(points, task)} problems)", loc="left", weight="bold"
             )
-        if caption:
-            figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
-        figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
+        lines = wrap(caption, LETTERS * len(costs))
+        figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
+        figure.tight_layout(rect=(0, 0.025 * max(1, len(lines)), 1, 1), w_pad=2.5, h_pad=2)
         paths = [out / f"curve.{ending}" for ending in formats]
         save(figure, paths)
         plt.close(figure)

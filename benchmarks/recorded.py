@@ -118,7 +118,7 @@ def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
     """The record of a problem's pool."""
     example = Example(Problem(problem.id, problem.question), problem.answer)
     samples = tuple(_sample(task, example, c, aggregate) for c in problem.completions)
-    best = max(samples, key=_merit, default=None)
+    best = best_of(samples)
     return Record(
         problem=problem.id,
         index=index,
@@ -163,8 +163,9 @@ def score(written: Written, aggregate: str) -> float | None:
     return written.score
 
 
-def _merit(sample: Sample) -> float:
-    return -inf if sample.score is None else sample.score
+def best_of(samples: Sequence[Sample]) -> Sample | None:
+    """The best-scored of `samples`, the first of equals; what was not scored comes last."""
+    return max(samples, key=lambda s: -inf if s.score is None else s.score, default=None)
 
 
 def _chosen(grid: Grid, task: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from reasoner.base import Backend, Verifier, bound, reads, release
 from reasoner.benchmarks.experiment import CONCURRENCY, drain
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.recorded import pool_of
+from reasoner.benchmarks.recorded import best_of, pool_of
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
 from reasoner.errors import ConfigError, ReasonerError
@@ -103,7 +103,8 @@ async def _attempt(verifier: Verifier, record: Record) -> Record:
 def _scored(record: Record, judgement: Judgement) -> Record:
     given, used = iter(judgement.scores), judgement.usage
     samples = tuple(_rescored(s, next(given) if s.complete else None) for s in record.samples)
-    best = max((s for s in samples if s.score is not None), key=_merit, default=samples[0])
+    best = best_of(samples)
+    assert best is not None, "a problem without solutions is not scored"
     spend = record.spend.model_copy(
         update={
             "verifier_tokens": used.fresh_tokens + used.completion_tokens,
@@ -121,7 +122,3 @@ def _rescored(sample: Sample, score: Score | None) -> Sample:
 
 def _candidate(sample: Sample) -> Candidate:
     return Candidate((Completion(sample.text, (), Finish.EOS),), complete=True)
-
-
-def _merit(sample: Sample) -> float:
-    return sample.score or 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -100,16 +101,19 @@ def tree_of(result: Result, task: Task, example: Example) -> Tree:
     chosen = next((s for s in trace.finished if _is_answer(result, s)), None)
     path = {node.id for node in trace.path(chosen)} if chosen else set[int]()
 
+    @cache  # Copies of a step end alike, and a grading may take algebra.
+    def right(solution: str) -> bool:
+        return task.check(example, solution)
+
     def piece(node: Node) -> Piece:
         above, written = trace.parent(node), node.completion
-        right = task.check(example, trace.candidate(node).text) if node.finished else None
         return Piece(
             parent=above and above.id,
             text=written.text if written else example.problem.prompt,
             tokens=len(written.token_ids) if written else 0,
             score=node.score,
             ended=node.finished,
-            right=right,
+            right=right(trace.candidate(node).text) if node.finished else None,
             chosen=node.id in path,
         )
 

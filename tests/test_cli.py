@@ -108,6 +108,8 @@ BAD = {
     "price": (["plot", "nowhere", "--price", "generatd=1"], "known: prompt, generated"),
     "negative price": (["plot", "nowhere", "--price", "prompt=-1"], "no price"),
     "format": (["plot", "nowhere", "--format", "bmp"], "png, svg or pdf, not 'bmp'"),
+    "no data": (["bench", *SCRIPTED, "--task", "jsonl"], "with --data or as in jsonl(data="),
+    "data of two": (["bench", *SCRIPTED, "--data", "x.jsonl"], "is for one task"),
     "no pool": (["import-pool", "nowhere", "--task", "countdown"], "cannot read nowhere"),
     "grader": (["import-pool", "nowhere", "--task", "countdwn"], "did you mean countdown"),
     "nothing to rank": (["rerank", "nowhere", "--verifier", "verdict"], "cannot read nowhere"),

@@ -21,7 +21,7 @@ def written(path: Path, *found: dict[str, Any]) -> str:
 
 
 def test_questions_of_your_own_need_data() -> None:
-    with pytest.raises(ConfigError, match=r"no data at '': name a file \(.jsonl, "):
+    with pytest.raises(ConfigError, match=r"no data is named: give a file \(.jsonl, .*--data"):
         list(tasks.make("jsonl").examples("test", 1))
 
 
