@@ -139,6 +139,11 @@ def gpt_arguments(parser: Parser) -> None:
         help="problems to roll out",
     )  # fmt: skip
     add("--rollouts", type=int, default=4, help="rollouts a problem")
+    add(
+        "--fresh", action="store_true",
+        help="draw rollouts of so many new --problems whenever the last were seen --times (on a GPU)",
+    )  # fmt: skip
+    add("--times", type=int, default=3, help="how often a fresh rollout is learned from")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
     add("--model", type=Path, help="a finished model: to evaluate, or to train further")
     add("--eager", action="store_true", help="compile nothing: for short runs")

@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,11 +63,10 @@ def rollouts(args: argparse.Namespace) -> None:
 def verdict(args: argparse.Namespace) -> None:
     """Train the layers that judge, new ones or those of --model; export the model with them."""
     from reasoner.train.model import export, imported
-    from reasoner.train.policy import ROW, trained
+    from reasoner.train.policy import trained
     from reasoner.train.verdict import grown, train
 
-    rows = {"dagmath": 8, "countdown": 64}
-    files = [(_need(args.out / f"{name}.jsonl"), rows[name], ROW[name]) for name in rows]
+    drawn = [] if args.fresh else _drawn(args)
     model = imported(_given(args.model)) if args.model else trained(args.out)
     layers: int = args.verdict_layers
     depth = model.config.num_hidden_layers - (layers if args.model else 0)
@@ -73,11 +74,45 @@ def verdict(args: argparse.Namespace) -> None:
         raise ConfigError(f"--verdict-layers {layers} are more than {args.model} has")
     file = args.out / "verdict.pt"
     rates = (0.01, 1e-3) if args.model else (0.02, 2e-3)  # What has been learned is easily lost.
-    train(
-        model, depth, file, files, args.verdict_steps, args.seed, layers, *rates,
-        compiled=not args.eager, report=say,
-    )  # fmt: skip
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+        sources = drawn or _fresh(args, model, workers)
+        train(
+            model, depth, file, sources, args.verdict_steps, args.seed, layers, *rates,
+            compiled=not args.eager, report=say,
+        )  # fmt: skip
     export(grown(model, depth, file, layers), args.out / "model")
+
+
+def _drawn(args: argparse.Namespace) -> list[Any]:
+    """What the rollouts stage left, a few rows a step."""
+    from reasoner.train.policy import ROW
+    from reasoner.train.verdict import rereading
+
+    rows = {"dagmath": 8, "countdown": 64}
+    return [
+        rereading(_need(args.out / f"{name}.jsonl"), rows[name], ROW[name], f"{args.seed}/{i}")
+        for i, name in enumerate(rows)
+    ]
+
+
+def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]:
+    """Rollouts drawn on the way, many rows a step: a GPU's way."""
+    from copy import deepcopy
+
+    import torch
+
+    from reasoner.train.fresh import Fresh
+    from reasoner.train.policy import ROW
+
+    served = torch.nn.Module.to(deepcopy(model), torch.bfloat16)
+    rows = {"dagmath": 128, "countdown": 512}
+    return [
+        Fresh(
+            task, served, rows[task.name], ROW[task.name], problems, args.rollouts, args.times,
+            args.seed, workers,
+        )
+        for task, problems in zip(_tasks(), args.problems, strict=True)
+    ]  # fmt: skip
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:

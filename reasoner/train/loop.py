@@ -34,6 +34,7 @@ def fit(
     `losses` adds the gradients of a step to `model` and tells what it saw. A checkpoint is written
     every minute, under another name first, so that a killed run loses at most a minute.
     """
+    torch.set_float32_matmul_precision("high")  # A GPU's tensor cores; a CPU computes as before.
     first = _restore(path, model, optimizers)
     started = saved = time.monotonic()
     for step in range(first, steps):

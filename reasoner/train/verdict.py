@@ -17,7 +17,7 @@ are twenty times fewer examples.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -43,6 +43,8 @@ FIDELITY = 20.0
 """What a nat of the policy's distribution is worth: a solution has a hundred tokens."""
 LAYER = re.compile(r"model\.layers\.(\d+)\.(.*)")
 State = dict[str, torch.Tensor]
+Source = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
+"""The batch of a step: tokens (rows, length), and the value before each sampled one, -1 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,12 @@ def batch(rows: Sequence[Row], size: int, step: int, seed: str) -> list[Row]:
     round_, start = divmod(step, -(-len(rows) // size))
     order = Random(f"{seed}/{round_}").sample(range(len(rows)), len(rows))
     return [rows[i] for i in order[start * size : (start + 1) * size]]
+
+
+def rereading(path: Path, size: int, length: int, seed: str) -> Source:
+    """Batches of the rollouts in a file, `size` rows of `length` tokens each."""
+    rows = load(path)
+    return lambda step: tensors(batch(rows, size, step, seed), length)
 
 
 def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -171,7 +179,7 @@ def train(
     model: Qwen3ForCausalLM,
     depth: int,
     file: Path,
-    rollouts: Sequence[tuple[Path, int, int]],
+    sources: Sequence[Source],
     steps: int,
     seed: int = 0,
     layers: int = LAYERS,
@@ -182,18 +190,16 @@ def train(
 ) -> Path:
     """Train `layers` layers above `depth` into `file`.
 
-    `model` made the rollouts; a step takes from each of them (path, rows, tokens a row).
+    `model` made the rollouts; a step takes a batch from each of their `sources`.
     """
     below, above = cut(model, depth)
     top = sprout(above, layers, seed)
     made = optimizers(top, muon, adam)
-    data = [(load(path), rows, length) for path, rows, length in rollouts]
     read, want, judge = (torch.compile(m) if compiled else m for m in (below, above, top))
 
     def losses(step: int) -> Iterator[str]:
-        for i, (rows, size, length) in enumerate(data):
-            chosen = batch(rows, size, step, f"{seed}/{i}")
-            tokens, values = (t.to(device()) for t in tensors(chosen, length))
+        for source in sources:
+            tokens, values = (t.to(device()) for t in source(step))
             with torch.no_grad():
                 states = read(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
                 wanted = want(inputs_embeds=states, use_cache=False).logits
@@ -201,7 +207,7 @@ def train(
             sampled = (values[:, 1:] >= 0).float()
             kept = (policy_loss(logits, wanted) * sampled).sum() / sampled.sum()
             verdict = verdict_loss(logits, tokens[:, 1:], values[:, 1:])
-            ((FIDELITY * kept + verdict) / len(data)).backward()
+            ((FIDELITY * kept + verdict) / len(sources)).backward()
             yield f"{kept.item():.5f}+{verdict.item():.4f}"
 
     return fit(top, made, file, steps, losses, report)

@@ -171,8 +171,9 @@ def test_the_verdict_layers_grow_on_a_policy_that_stays_what_it_is(tmp_path: Pat
     for good, bad in v.PAIRS:
         assert torch.equal(logits[..., good], logits[..., bad])
     told = list[str]()
+    source = verdict.rereading(file, 3, 12, "0")
     weights = verdict.train(
-        policy, depth, folder / "v.pt", [(file, 3, 12)], 30, compiled=False, report=told.append
+        policy, depth, folder / "v.pt", [source], 30, compiled=False, report=told.append
     )
     first, later = (float(line.split()[3].split("+")[1]) for line in told)
     assert later < first
