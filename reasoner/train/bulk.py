@@ -7,7 +7,7 @@ the work. Here, all solutions of a batch go one token forward together.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 
@@ -16,13 +16,14 @@ from transformers import Qwen3ForCausalLM
 
 from reasoner.base import Example, Task
 from reasoner.train import vocabulary as v
+from reasoner.train.chores import graded
 
 CHUNK = 2000
 """Solutions that a worker process grades at a time."""
 
 
 def draw(
-    model: Qwen3ForCausalLM, prompts: Sequence[str], longest: int, rows: int = 16_384
+    model: Qwen3ForCausalLM, prompts: Sequence[str], longest: int, rows: int = 32_768
 ) -> torch.Tensor:
     """One solution of each prompt at temperature 1, as token ids (prompts, `longest`) with padding.
 
@@ -66,19 +67,8 @@ def outcomes(
     """Which of the solutions drawn ended, and rightly; solution i is of example i."""
     starts = range(0, len(examples), CHUNK)
     parts = [(examples[i : i + CHUNK], drawn[i : i + CHUNK].numpy().tobytes()) for i in starts]
-    right = workers.map(_graded, repeat(task), *zip(*parts, strict=True), repeat(drawn.shape[1]))
+    right = workers.map(graded, repeat(task), *zip(*parts, strict=True), repeat(drawn.shape[1]))
     return torch.tensor([each for part in right for each in part])
-
-
-def _graded(task: Task, examples: Sequence[Example], drawn: bytes, longest: int) -> list[bool]:
-    return [
-        v.END in ids and task.check(example, v.decode(list(ids)))
-        for example, ids in zip(examples, _cut(drawn, longest), strict=True)
-    ]
-
-
-def _cut(drawn: bytes, longest: int) -> Iterable[bytes]:
-    return (drawn[i : i + longest] for i in range(0, len(drawn), longest))
 
 
 def values(drawn: torch.Tensor, right: torch.Tensor, each: int) -> torch.Tensor:

@@ -14,6 +14,7 @@ from transformers import Qwen3ForCausalLM
 from reasoner.base import Example, Task
 from reasoner.train import bulk
 from reasoner.train import vocabulary as v
+from reasoner.train.chores import made
 from reasoner.train.loop import device
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -80,16 +81,12 @@ class Fresh:
 
     def _examples(self, block: int) -> list[Example]:
         """The block's problems, while those of the next are being made."""
-        made, parts = self._next
-        parts = parts if made == block else self._asked(block)
+        ready, parts = self._next
+        parts = parts if ready == block else self._asked(block)
         self._next = block + 1, self._asked(block + 1)
         return [e for part in parts for e in part.result()][: self.problems]
 
     def _asked(self, block: int) -> list[Future[list[Example]]]:
         rng = Random(f"fresh/{self.seed}/{block}")
         seeds = [rng.getrandbits(31) for _ in range(-(-self.problems // PART))]
-        return [self.workers.submit(_made, self.task, PART, seed) for seed in seeds]
-
-
-def _made(task: Task, count: int, seed: int) -> list[Example]:
-    return list(task.examples("train", count, seed))
+        return [self.workers.submit(made, self.task, PART, seed) for seed in seeds]

@@ -73,7 +73,8 @@ def verdict(args: argparse.Namespace) -> None:
     if depth < 0:
         raise ConfigError(f"--verdict-layers {layers} are more than {args.model} has")
     file = args.out / "verdict.pt"
-    rates = (0.01, 1e-3) if args.model else (0.02, 2e-3)  # What has been learned is easily lost.
+    # What has been learned is easily lost by large steps on few rows.
+    rates = (0.01, 1e-3) if args.model and not args.fresh else (0.02, 2e-3)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
         sources = drawn or _fresh(args, model, workers)
         train(
