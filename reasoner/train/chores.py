@@ -14,9 +14,12 @@ def made(task: Task, count: int, seed: int) -> list[Example]:
 
 
 def graded(task: Task, examples: Sequence[Example], drawn: bytes, longest: int) -> list[bool]:
-    """Whether each solution ended, and rightly; `drawn` has `longest` token ids of each."""
+    """Whether each solution ended, and rightly; `drawn` has `longest` token ids of each.
+
+    A token that stands for no character, one in millions, makes it wrong.
+    """
     return [
-        v.END in ids and task.check(example, v.decode(list(ids)))
+        v.END in ids and max(ids) < len(v.TOKENS) and task.check(example, v.decode(list(ids)))
         for example, ids in zip(examples, _cut(drawn, longest), strict=True)
     ]
 
