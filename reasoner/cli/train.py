@@ -38,6 +38,9 @@ GPT = """example:
   reasoner train gpt --out runs/on --stage rollouts --model runs/on/policy
   reasoner train gpt --out runs/on --stage verdict --model runs/on/policy
                                                       let it learn from more of its own solutions
+  reasoner train gpt --out runs/on --stage verdict --model reasoner/gpt --verdict-layers 8 \\
+      --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
+                                                      the same on a GPU, from 750,000 problems
 """
 EXAMPLE = "example:\n  reasoner train "
 LABELS = "runs/labels.jsonl"

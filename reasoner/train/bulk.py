@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import repeat
+from typing import Any, cast
 
 import torch
 from transformers import Qwen3ForCausalLM
@@ -43,7 +44,7 @@ def draw(
 
 def _written(model: Qwen3ForCausalLM, prompts: Sequence[str], longest: int) -> torch.Tensor:
     read = torch.tensor([v.encode(p) for p in prompts], device=model.device)
-    whole = model.generate(
+    whole = cast(Any, model).generate(
         input_ids=read,
         attention_mask=torch.ones_like(read),
         do_sample=True,

@@ -12,6 +12,7 @@ import torch
 from transformers import Qwen3ForCausalLM
 
 from reasoner.base import Example, Task
+from reasoner.errors import ConfigError
 from reasoner.train import bulk
 from reasoner.train import vocabulary as v
 from reasoner.train.chores import made
@@ -42,6 +43,14 @@ class Fresh:
     _block: int = -1
     _drawn: Batch = field(default_factory=lambda: (torch.empty(0), torch.empty(0)))
     _next: tuple[int, list[Future[list[Example]]]] = (-1, [])
+
+    def __post_init__(self) -> None:
+        """Refuse to draw less than a batch."""
+        if self.problems * self.each < self.rows:
+            raise ConfigError(
+                f"{self.problems} problems of {self.task.name} with {self.each} rollouts are less "
+                f"than a step's {self.rows}; give more --problems"
+            )
 
     def __call__(self, step: int) -> Batch:
         """The batch of a step."""

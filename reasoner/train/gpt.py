@@ -23,9 +23,9 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     Raises:
         ConfigError: the options contradict each other, or an earlier stage is missing.
     """
-    counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts]
+    counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts, args.times]
     if min(*counts, args.test_problems, *args.problems) < 1:
-        raise ConfigError("steps, layers, problems and rollouts must be positive")
+        raise ConfigError("steps, layers, problems, rollouts and times must be positive")
     if args.model and not args.stage:
         raise ConfigError("--model is for one stage; name it with --stage")
     result: dict[str, object] = {"out": str(args.out)}
@@ -105,8 +105,10 @@ def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]
     from reasoner.train.fresh import Fresh
     from reasoner.train.policy import ROW
 
-    served = torch.nn.Module.to(deepcopy(model), torch.bfloat16)
+    served = deepcopy(model)
+    torch.nn.Module.to(served, torch.bfloat16)
     rows = {"dagmath": 128, "countdown": 512}
+    args.out.mkdir(parents=True, exist_ok=True)
     return [
         Fresh(
             task, served, rows[task.name], ROW[task.name], problems, args.rollouts, args.times,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -40,6 +41,13 @@ def build(
     )
     model = Qwen3ForCausalLM(config)
     torch.nn.Module.to(model, device())
+    return model
+
+
+def compile_layers(model: Any) -> Any:
+    """`model`, its layers compiled: they are alike, so that what is compiled for one serves all."""
+    for layer in getattr(model, "model", model).layers:
+        layer.compile()
     return model
 
 

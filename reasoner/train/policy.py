@@ -16,7 +16,7 @@ from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import device, fit, restored
-from reasoner.train.model import build
+from reasoner.train.model import build, compile_layers
 from reasoner.train.optimizer import optimizers
 from reasoner.train.progress import Report
 
@@ -120,7 +120,7 @@ def train(
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
     model = model or build(recipe.layers, recipe.width, recipe.seed)
     made = optimizers(model, recipe.muon, recipe.adam)
-    run = torch.compile(model) if compiled else model
+    run = compile_layers(model) if compiled else model
 
     def losses(step: int) -> Iterator[str]:
         rng = Random(f"{recipe.seed}/{step}")

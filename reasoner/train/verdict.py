@@ -32,7 +32,7 @@ from transformers import Qwen3ForCausalLM
 from reasoner.train import journal
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import device, fit, restored
-from reasoner.train.model import build
+from reasoner.train.model import build, compile_layers
 from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import merged
 from reasoner.train.progress import Report
@@ -195,7 +195,9 @@ def train(
     below, above = cut(model, depth)
     top = sprout(above, layers, seed)
     made = optimizers(top, muon, adam)
-    read, want, judge = (torch.compile(m) if compiled else m for m in (below, above, top))
+    read, want, judge = (
+        map(compile_layers, (below, above, top)) if compiled else (below, above, top)
+    )
 
     def losses(step: int) -> Iterator[str]:
         for source in sources:

@@ -15,6 +15,7 @@ from transformers import Qwen3ForCausalLM
 
 import reasoner
 from reasoner.benchmarks.countdown import Countdown
+from reasoner.errors import ConfigError
 from reasoner.train import bulk
 from reasoner.train import vocabulary as v
 from reasoner.train.fresh import Fresh
@@ -88,3 +89,8 @@ def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_d
     again = source()
     for step in (5, 0):
         assert torch.equal(again(step)[0], batches[step][0])
+
+
+def test_less_than_a_batch_is_refused(policy: Qwen3ForCausalLM, workers: Executor) -> None:
+    with pytest.raises(ConfigError, match="less than a step's 64; give more --problems"):
+        Fresh(TASK, policy, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)
