@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from reasoner.cli.arguments import (
@@ -210,7 +211,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
     from reasoner.api import Reasoner
     from reasoner.base import release
-    from reasoner.benchmarks import environment, experiment
+    from reasoner.benchmarks import engine_use, environment, experiment
     from reasoner.benchmarks.solvers import Solvers
 
     solvers = Solvers(grid)
@@ -219,12 +220,12 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
     if spec:
         spec.save(args.out)
         made["spec"] = spec.key
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, backend, solvers)
+        stack.callback(lambda: engine_use.save(solvers.engine_use.session(), args.out))
         return await experiment.run(
             grid, args.out, solvers, backend, concurrency=args.concurrency, environment=made
         )
-    finally:
-        await release(backend, solvers)
 
 
 async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:

@@ -125,7 +125,11 @@ class RunSpec(Frozen):
         """The file: what is asked, its place aside."""
         told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"out"})
         filled = {name: value for name, value in told.items() if value not in ([], {})}
-        return str(yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=100))
+        return str(
+            yaml.safe_dump(
+                filled, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+            )
+        )
 
     @property
     def key(self) -> str:
