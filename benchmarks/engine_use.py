@@ -46,9 +46,10 @@ class Throughput(Frozen):
     window: float
 
     def __str__(self) -> str:
+        busy = f", {self.peak:,.0f} at the peak of {self.window:.3g} s"
         return (
-            f"engine: {self.mean:,.0f} output tokens a second ({self.tokens:,} in {self.seconds:,.0f} s),"
-            f" {self.peak:,.0f} at the peak of {self.window:.3g} s"
+            f"engine: {self.mean:,.0f} output tokens a second ({self.tokens:,} in {self.seconds:,.3g} s)"
+            + (busy if self.window < self.seconds else "")
         )
 
 
