@@ -175,7 +175,7 @@ def test_detectable_effects() -> None:
 
 
 def test_the_same_curve_at_a_quarter_of_the_cost() -> None:
-    values = np.sort(RNG.random((30, 5)), axis=1)  # every problem rises
+    values = np.sort(RNG.random((90, 5)), axis=1)  # every problem rises
     costs = np.array([4.0, 16, 64, 256, 1024])
     found = multiplier(CostCurve(costs / 4, values), CostCurve(costs, values))
     assert [found.value, found.low, found.high] == pytest.approx([4, 4, 4])
@@ -198,19 +198,28 @@ def test_a_fall_costs_nothing_that_was_reached_before_it() -> None:
 
 
 def test_an_accuracy_that_is_never_reached() -> None:
-    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.2))
-    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5))
+    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.2, problems=50))
+    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5, problems=50))
     found = multiplier(ours, theirs)
     assert (found.value, found.low) == (None, 0)
     assert found.high == pytest.approx(8 / 4)
 
 
 def test_an_accuracy_that_the_smallest_size_has() -> None:
-    ours = CostCurve(np.array([1.0, 4]), rows(0.7, 0.8))
-    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5))
+    ours = CostCurve(np.array([1.0, 4]), rows(0.7, 0.8, problems=50))
+    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5, problems=50))
     found = multiplier(ours, theirs)
     assert (found.value, found.high) == (None, math.inf)
     assert found.low == pytest.approx(8)
+
+
+def test_an_accuracy_at_which_too_few_problems_are_left() -> None:
+    """The estimate stands, and the interval claims nothing."""
+    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.95, problems=90))
+    theirs = CostCurve(np.array([2.0, 8]), rows(0.1, 0.95, problems=90))
+    found = multiplier(ours, theirs)
+    assert found.value == pytest.approx(2) and (found.low, found.high) == (0, math.inf)
+    assert multiplier(ours, theirs, 0.9).high == pytest.approx(2)
 
 
 def test_curves_must_compare() -> None:
@@ -271,14 +280,22 @@ def test_difficulty() -> None:
 
 def test_power_law_of_itself() -> None:
     ks = [1, 2, 4, 8]
-    found = power_law(rows(*(math.exp(-0.8 * k**-0.3) for k in ks)), ks)
+    found = power_law(rows(*(math.exp(-0.8 * k**-0.3) for k in ks), problems=50), ks)
+    assert found.ks == (1, 2, 4, 8)
     assert (found.a.value, found.b.value, found.r2) == pytest.approx((0.8, 0.3, 1))
     assert found.at(16) == pytest.approx(math.exp(-0.8 * 16**-0.3))
-    with pytest.raises(ConfigError, match="between 0 and 1"):
-        power_law(rows(0, 0.5, 1, 1), ks)
+    with pytest.raises(ConfigError, match="solved and as many not; of 3 problems, 0 k have"):
+        power_law(rows(0.2, 0.5, 0.9, 1), ks)
+
+
+def test_a_power_law_leaves_out_what_hangs_on_a_few_problems() -> None:
+    ks = [1, 2, 4, 8, 16]
+    found = power_law(rows(0.04, 0.3, 0.6, 0.94, 0.96, problems=100), ks)
+    assert found.ks == (2, 4, 8)
+    assert found == power_law(rows(0.3, 0.6, 0.94, problems=100), ks[1:4])
 
 
 def test_the_exponent_is_that_of_the_hardest_problems() -> None:
     world, ks = World(easy=0.4, hard=1.0), [256, 512, 1024, 2048]
-    found = power_law(rows(*map(world.coverage, ks)), ks)
+    found = power_law(rows(*map(world.coverage, ks), problems=2000), ks)
     assert found.b.value == pytest.approx(world.easy, abs=0.02)
