@@ -168,7 +168,6 @@ def test_the_page_explains_every_field() -> None:
     assert "\n".join(EXAMPLE.read_text().splitlines()[1:9]) in page
 
 
-@pytest.mark.parametrize("registry", [strategies, tasks], ids=lambda r: r.kind)
-def test_every_name_can_stand_in_a_file(registry: Any) -> None:
-    for name in registry.names():
-        registry.make(name)
+def test_every_name_can_stand_in_a_file() -> None:
+    told = {"task": tasks.names(), "strategy": strategies.names(), "verifier": "oracle"}
+    assert set(RunSpec.model_validate(told).strategy) == set(strategies.names())

@@ -20,11 +20,12 @@ from pydantic import (
 )
 
 from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.solvers import sized
 from reasoner.benchmarks.spec import Frozen
 from reasoner.benchmarks.summary import save_text
 from reasoner.cli.values import budget, names, sizes
 from reasoner.errors import ConfigError
-from reasoner.registry import Registry, backends, strategies, tasks, verifiers
+from reasoner.registry import backends, tasks, verifiers
 
 FILE = "spec.yaml"
 """What a folder of results calls it."""
@@ -58,22 +59,20 @@ def _search_sizes(told: Any) -> Any:
     return told if isinstance(told, Mapping) else {OTHERS: told}
 
 
-def _known(registry: Registry, *, made: bool = False) -> AfterValidator:
-    """Refuses a name that is none, and if it can be `made` without more, settings that it has not."""
+def _known(build: Callable[[str], object]) -> AfterValidator:
+    """Refuses a name, with its settings, of which nothing can be built."""
 
     def check(name: str) -> str:
-        if made:
-            registry.make(name)
-        else:
-            registry.load(name)
+        build(name)
         return name
 
     return AfterValidator(check)
 
 
 Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes)]
-TaskName = Annotated[str, _known(tasks, made=True)]
-StrategyName = Annotated[str, _known(strategies, made=True)]
+# A task may need the data that another field names.
+TaskName = Annotated[str, _known(tasks.load)]
+StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
 
 
 class RunSpec(Frozen):
@@ -96,10 +95,10 @@ class RunSpec(Frozen):
     )
     budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
     problems: PositiveInt = 64
-    verifier: Annotated[str, _known(verifiers)] | None = None
+    verifier: Annotated[str, _known(verifiers.load)] | None = None
     model: str | None = None
     weights: str | None = None
-    backend: Annotated[str, _known(backends)] | None = None
+    backend: Annotated[str, _known(backends.load)] | None = None
     base_url: str | None = None
     seed: int = 0
     concurrency: PositiveInt = 128
