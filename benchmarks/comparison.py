@@ -39,6 +39,7 @@ class Comparison:
         """A table for each task and cost, within a budget the most accurate strategy first."""
         for table in _tables(self.rows):
             console.print(table)
+        console.print(NOTE, highlight=False)
         for file in self.files:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
@@ -76,8 +77,8 @@ def _table(task: str, rows: Sequence[Row]) -> Table:
     cost, count = rows[0].cost, max(r.comparisons for r in rows)
     title = f"{task}: against {BEST} at equal {forest.NAMES[cost]}, {count} comparisons"
     table = Table(
-        title=title, caption=NOTE, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-        title_justify="left", title_style="bold", caption_justify="left",
+        title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title_justify="left", title_style="bold",
     )  # fmt: skip
     table.add_column("strategy", no_wrap=True)
     for name in ("accuracy", "gain", "p", "Holm"):
