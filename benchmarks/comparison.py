@@ -13,7 +13,7 @@ from rich.table import Table
 
 from reasoner.benchmarks import forest
 from reasoner.benchmarks.equal_cost import SIZES, Row, compare
-from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.report import caption
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
@@ -36,9 +36,10 @@ class Comparison:
         }
 
     def show(self, console: Console) -> None:
-        """A table for each task and cost, the most accurate strategy first."""
+        """A table for each task and cost, within a budget the most accurate strategy first."""
         for table in _tables(self.rows):
             console.print(table)
+        console.print(NOTE, highlight=False)
         for file in self.files:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
@@ -60,6 +61,12 @@ def comparison(runs: Sequence[Path], out: Path, sizes: Sequence[int] = SIZES) ->
     return Comparison(rows, [document, *forest.draw(rows, out, caption(grids[0], runs[0]))])
 
 
+NOTE = (
+    "gain in points with its 95 % interval, paired problem by problem; p by McNemar's exact test, or ~ by flipped"
+    " signs where values are means of many choices"
+)
+
+
 def _tables(rows: Sequence[Row]) -> Iterator[Table]:
     for task in dict.fromkeys(r.task for r in rows):
         for cost in dict.fromkeys(r.cost for r in rows):
@@ -67,28 +74,33 @@ def _tables(rows: Sequence[Row]) -> Iterator[Table]:
 
 
 def _table(task: str, rows: Sequence[Row]) -> Table:
-    budgets = sorted({r.budget for r in rows})
-    equal = forest.NAMES[rows[0].cost]
-    title = f"{task}: accuracy, and its gain on best-of-N in points (▲ ▼ beyond noise), at equal {equal}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    cost, count = rows[0].cost, max(r.comparisons for r in rows)
+    title = f"{task}: against {BEST} at equal {forest.NAMES[cost]}, {count} comparisons"
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title_justify="left", title_style="bold",
+    )  # fmt: skip
     table.add_column("strategy", no_wrap=True)
-    for budget in budgets:
-        table.add_column(forest.amount(rows[0].cost, budget), justify="right", no_wrap=True)
-    found = {(r.strategy, r.budget): r for r in rows}
-    names = sorted({r.strategy for r in rows}, key=lambda n: _merit(found, n, budgets))
-    for name in names:
-        table.add_row(name, *(_cell(found.get((name, b))) for b in budgets))
+    for name in ("accuracy", "gain", "p", "Holm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for budget in sorted({r.budget for r in rows}):
+        table.add_section()
+        table.add_row(forest.amount(cost, budget), style="bold")
+        for row in sorted((r for r in rows if r.budget == budget), key=lambda r: -r.accuracy):
+            table.add_row(*_cells(row))
     return table
 
 
-def _merit(found: dict[tuple[str, float], Row], name: str, budgets: Sequence[float]) -> float:
-    rows = [found[name, b] for b in budgets if (name, b) in found]
-    return -sum(r.gain for r in rows) / len(rows)
-
-
-def _cell(row: Row | None) -> str:
-    if row is None:
-        return "-"
+def _cells(row: Row) -> tuple[str, ...]:
+    if row.p is None or row.p_holm is None:
+        return row.strategy, f"{row.accuracy:.3f}"
     half = 50 * (row.gain_high - row.gain_low)
-    beyond = "▲" if row.gain_low > 0 else "▼" if row.gain_high < 0 else " "
-    return f"{row.accuracy:.3f} {100 * row.gain:+5.1f} ±{half:.1f} {beyond}"
+    gain = f"{100 * row.gain:+.1f} ±{half:.1f}"
+    shown = f"{'' if row.exact else '~'}{chance(row.p)}"
+    return row.strategy, f"{row.accuracy:.3f}", gain, shown, chance(row.p_holm), row.verdict
+
+
+def chance(p: float) -> str:
+    """A p-value to three places."""
+    return "<.001" if p < 0.0005 else "1" if p > 0.9995 else f"{p:.3f}".lstrip("0")

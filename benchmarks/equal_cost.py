@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from reasoner.benchmarks.curves import Outcome, outcomes
 from reasoner.benchmarks.estimators import Floats
-from reasoner.benchmarks.estimators.paired import difference
+from reasoner.benchmarks.estimators.holm import holm
+from reasoner.benchmarks.estimators.paired import paired
 from reasoner.benchmarks.estimators.proportion import share as proportion
 from reasoner.benchmarks.grid import BEST, COVERAGE, Grid
-from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError
 
@@ -24,11 +25,16 @@ NEAR = 1.02
 """A smallest size that costs so much more than a budget still meets it: `spent` tells."""
 
 
+LEVEL = 0.05
+
+
 class Row(Frozen):
     """One strategy on one task at one budget; `gain` is its accuracy less best-of-N's.
 
     `spent` is below `budget` where a strategy stops early or was run in no larger size. `sizes` are
-    the one or two that it was run in and that the budget lies between.
+    the one or two that it was run in and that the budget lies between. `p`, `exact` and `detectable` are
+    those of `Paired`, and `p_holm` is `p` adjusted for the `comparisons` on the task at equal cost of
+    that kind. Best-of-N itself, in the run it is taken from, has none of these.
     """
 
     task: str
@@ -45,6 +51,12 @@ class Row(Frozen):
     gain: float
     gain_low: float
     gain_high: float
+    p: float | None = None
+    exact: bool = False
+    p_holm: float | None = None
+    comparisons: int = 0
+    detectable: float | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,30 @@ def compare(runs: Sequence[Run], sizes: Sequence[int] = SIZES) -> list[Row]:
     found = [row for task in tasks for row in _task(task, runs, sizes)]
     if found and not any(row.budget for row in found):
         raise ConfigError(f"{runs[0][1]} tells neither tokens nor FLOPs: no costs can be equal")
-    return [row for row in found if row.budget]
+    tables = groupby((row for row in found if row.budget), lambda row: (row.task, row.cost))
+    return [row for _, table in tables for row in judged(table)]
+
+
+def judged(table: Iterable[Row]) -> Iterator[Row]:
+    """The rows of one task at equal cost of one kind, each with what it says among all of them."""
+    rows = list(table)
+    compared = [row for row in rows if row.p is not None]
+    adjusted = iter(holm([row.p for row in compared if row.p is not None]))
+    for row in rows:
+        told = {"p_holm": next(adjusted), "comparisons": len(compared)} if row in compared else {}
+        among = row.model_copy(update=told)
+        yield among.model_copy(update={"verdict": verdict(among)})
+
+
+def verdict(row: Row) -> str:
+    """Who wins, in words; where nobody does, what difference could have been seen."""
+    if row.p_holm is None:
+        return ""
+    if row.gain_low <= 0 <= row.gain_high:
+        return f"within noise: could have seen {row.detectable:.3f}"
+    winner = row.strategy if row.gain > 0 else BEST
+    lone = row.p_holm > LEVEL and row.comparisons > 1
+    return f"{winner} wins" + (f" alone, not among {row.comparisons}" if lone else "")
 
 
 def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
@@ -151,10 +186,8 @@ def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
 def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: Curve) -> Row:
     reference = best.at(budget)
     assert reference is not None, "the budget is one of best-of-N's own costs"
-    accuracy, gain = proportion(share.values), Estimate(value=0, low=0, high=0)
-    if line.strategy != BEST:
-        gain = difference(share.values, reference.values)
-    return Row(
+    accuracy = proportion(share.values)
+    row = Row(
         task=task,
         cost=cost,
         budget=budget,
@@ -166,10 +199,22 @@ def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: C
         accuracy=accuracy.value,
         ci_low=accuracy.low,
         ci_high=accuracy.high,
-        gain=gain.value,
-        gain_low=gain.low,
-        gain_high=gain.high,
+        gain=0,
+        gain_low=0,
+        gain_high=0,
     )
+    if line.strategy == BEST:
+        return row
+    found = paired(share.values, reference.values)
+    told = {
+        "gain": found.difference.value,
+        "gain_low": found.difference.low,
+        "gain_high": found.difference.high,
+        "p": found.p,
+        "exact": found.exact,
+        "detectable": found.detectable,
+    }
+    return row.model_copy(update=told)
 
 
 def _curve(line: Sequence[Outcome], cost: str) -> Curve:

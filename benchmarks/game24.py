@@ -77,15 +77,16 @@ class Game24:
         return Sampling(temperature=0.7, max_tokens=self.max_tokens, stop=(self.step,))
 
     def prompt(self, text: str) -> str:
-        """Four numbers as the model reads them: with an instruction, and after worked examples.
+        """Four numbers as the model reads them: with an instruction, and after worked examples of others.
 
         Raises:
             ConfigError: there are not four numbers, or not as many examples as `shots`.
         """
-        asked = f"Input: {' '.join(map(str, numbers(text)))}\n"
-        shown = "".join(
-            f"Input: {q}\nSteps:\n{a}\n" for q, a in taken(self.name, WORKED, self.shots)
-        )
+        puzzle = numbers(text)
+        asked = f"Input: {' '.join(map(str, puzzle))}\n"
+        worked = taken(self.name, WORKED, self.shots)
+        others = [(q, a) for q, a in worked if sorted(numbers(q)) != sorted(puzzle)]
+        shown = "".join(f"Input: {q}\nSteps:\n{a}\n" for q, a in others[: self.shots])
         return (
             f"{INSTRUCTION}\n{shown}{asked}Steps:\n" if shown else f"{INSTRUCTION} {FORM}\n{asked}"
         )

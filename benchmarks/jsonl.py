@@ -32,7 +32,7 @@ class JSONL(Questions):
 
     @cached_property
     def shown(self) -> Sequence[tuple[str, str]]:
-        """The first questions of the train split, with their answers as they stand there."""
+        """The first questions of the train split, one to spare, with their answers as they stand there."""
         found = rows(self.data, "train") if self.shots else []
         some = taken(self.name, found, self.shots)
         return [(self.question(row), str(field(row, self.answer_field))) for row in some]

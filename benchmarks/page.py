@@ -13,6 +13,7 @@ import numpy as np
 
 from reasoner.benchmarks.costs import AXES
 from reasoner.benchmarks.curves import Point, points
+from reasoner.benchmarks.engine_use import throughput
 from reasoner.benchmarks.equal_cost import SIZES, compare
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.inspection import Attempt
@@ -54,6 +55,7 @@ def write(out: Path, path: Path, kept: int = KEPT) -> Path:
         "problems": [row for task in grid.tasks for row in problems(grid, out, task, kept)],
         "kept": kept,
         "environment": environment(grid, out),
+        "throughput": str(throughput(out) or ""),
     }
     # `</script>` in a solution must not end the data.
     data = json.dumps(document, separators=(",", ":")).replace("</", "<\\/")

@@ -47,14 +47,19 @@ def count(answer: str) -> str:
 
 
 def taken(task: str, worked: Sequence[T], shots: int) -> Sequence[T]:
-    """The first `shots` worked examples.
+    """The first `shots` worked examples, and one to stand in for the question itself, if it is there.
 
     Raises:
         ConfigError: there are not so many.
     """
     if shots > len(worked):
         raise ConfigError(f"task {task!r} has no more than {len(worked)} shots, not shots={shots}")
-    return worked[:shots]
+    return worked[: shots + 1]
+
+
+def worded(question: str) -> str:
+    """A question with its spaces evened out."""
+    return " ".join(question.split())
 
 
 @plain_dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Questions:
 
     @cached_property
     def shown(self) -> Sequence[tuple[str, str]]:
-        """The worked examples before a question: a question and its solution each."""
+        """The worked examples to put before a question, and one to spare: a question and its solution each."""
         return taken(self.name, self.worked, self.shots)
 
     @property
@@ -116,7 +121,7 @@ class Questions:
         )
 
     def prompt(self, text: str) -> str:
-        """A question as the model reads it: with an instruction, or after worked examples.
+        """A question as the model reads it: with an instruction, or after worked examples of others.
 
         Raises:
             ConfigError: there are not as many as `shots`.
@@ -124,7 +129,8 @@ class Questions:
         if not self.shots:
             return f"{text.strip()}\n{self.instruction}\n"
         before, behind = self.layout
-        shown = (f"{before}{q}{behind} {a}\n\n" for q, a in self.shown)
+        others = [(q, a) for q, a in self.shown if worded(q) != worded(text)]
+        shown = (f"{before}{q}{behind} {a}\n\n" for q, a in others[: self.shots])
         return f"{''.join(shown)}{before}{text.strip()}{behind}"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:

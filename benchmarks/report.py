@@ -12,6 +12,7 @@ from rich.console import Console
 from reasoner.benchmarks import plot, summary, table
 from reasoner.benchmarks.costs import Price, chosen
 from reasoner.benchmarks.curves import Point, points, records
+from reasoner.benchmarks.engine_use import Throughput, throughput
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.overoptimisation import over_optimisation
@@ -23,12 +24,13 @@ from reasoner.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The points, where their files are, which problems failed, and where the verifier misleads."""
+    """The points, where their files are, which problems failed, where the verifier misleads, how fast it went."""
 
     points: list[Point]
     files: list[Path]
     failures: list[str]
     warnings: list[str]
+    throughput: Throughput | None
 
     def as_json(self) -> dict[str, Any]:
         """One document for programs."""
@@ -37,6 +39,7 @@ class Report:
             "iso_accuracy": summary.headline(self.points),
             "failures": self.failures,
             "warnings": self.warnings,
+            "throughput": self.throughput.model_dump() if self.throughput else None,
             "files": [str(f) for f in self.files],
         }
 
@@ -52,6 +55,8 @@ class Report:
                 markup=False,
                 soft_wrap=True,
             )
+        if self.throughput:
+            console.print(str(self.throughput), markup=False, highlight=False, soft_wrap=True)
         for file in self.files:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
@@ -76,7 +81,8 @@ def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
         save_json({"seed": grid.seed, **about}, out / "environment.json"),
         *plot.draw(found, out, caption(grid, out), costs, drawing.formats),
     ]
-    return Report(found, files, list(_failures(grid, out)), list(_warnings(grid, out)))
+    failures, warnings = list(_failures(grid, out)), list(_warnings(grid, out))
+    return Report(found, files, failures, warnings, throughput(out))
 
 
 def _failures(grid: Grid, out: Path) -> Iterator[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from reasoner.base import Backend, Example, Task, Verifier, release
+from reasoner.base import Backend, Example, Task, Verifier, ready, release
+from reasoner.benchmarks.engine_use import EngineUse
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.spec import Spec
 from reasoner.budget import Budget
@@ -32,6 +33,8 @@ class Solvers:
     """Every solver of a grid, built before anything runs so that a wrong name costs nothing."""
 
     def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
+        self.engine_use = EngineUse()
+        """What solving has the engine do."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
         self.examples = {
@@ -43,10 +46,11 @@ class Solvers:
         }
 
     async def attempt(self, backend: Backend, spec: Spec, example: Example) -> Result:
-        """Solve one problem as `spec` says."""
+        """Solve one problem as `spec` says; starting the engine takes none of its time."""
         solver = self._solvers[spec.key]
         task = solver.task
-        return await solve(
+        await ready(backend)
+        result = await solve(
             example.problem,
             solver.strategy,
             backend,
@@ -56,6 +60,8 @@ class Solvers:
             extract=task.answer,
             seed=spec.seed,
         )
+        self.engine_use.add(result)
+        return result
 
     async def aclose(self) -> None:
         """Release what verifiers hold."""

@@ -82,9 +82,15 @@ def save(points: Sequence[Point], out: Path) -> Path:
 
 def save_json(document: Any, path: Path) -> Path:
     """Write a document, whole or not at all."""
+    return save_text(json.dumps(document, indent=1) + "\n", path)
+
+
+def save_text(text: str, path: Path) -> Path:
+    """Write a file, whole or not at all."""
     part = path.with_suffix(".part")
     try:
-        part.write_text(json.dumps(document, indent=1) + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text)
         os.replace(part, path)
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e.strerror}") from e

@@ -142,6 +142,12 @@ def bound(verifier: Verifier, backend: Backend) -> Verifier:
     return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
 
 
+async def ready(backend: Backend) -> None:
+    """Start the engine of a backend that has one: it has `start`, which the first call does else."""
+    if start := getattr(backend, "start", None):
+        await start()
+
+
 async def release(*held: object) -> None:
     """Close each of `held` that can be closed: it has `aclose`."""
     for each in held:

@@ -68,11 +68,12 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One paid call."""
+    """One paid call: it ended `elapsed` seconds into the run, and took `seconds`."""
 
     role: str
     usage: Usage
     elapsed: float
+    seconds: float = 0.0
 
 
 T = TypeVar("T")
@@ -153,18 +154,18 @@ class Ledger:
             BudgetExhausted: nothing that is left admits the call.
         """
         granted, worst = await self._admit(fit)
-        hold = Hold(granted, failed)
+        hold, began = Hold(granted, failed), self.elapsed
         self._hold(worst)
         try:
             yield hold
         finally:
             self._release(worst)
-            self.charge(role, hold.usage)
+            self.charge(role, hold.usage, self.elapsed - began)
 
-    def charge(self, role: str, usage: Usage) -> None:
-        """Enter a call's spend."""
+    def charge(self, role: str, usage: Usage, seconds: float = 0.0) -> None:
+        """Enter the spend of a call that took `seconds`."""
         if usage != Usage():
-            self.entries.append(Entry(role, usage, self.elapsed))
+            self.entries.append(Entry(role, usage, self.elapsed, seconds))
             self.spent += usage
         self._settled.set()
         self._settled = asyncio.Event()
@@ -221,9 +222,9 @@ class Part(Ledger):
     def room(self) -> Room:
         return super().room.within(self._whole.room)
 
-    def charge(self, role: str, usage: Usage) -> None:
-        super().charge(role, usage)
-        self._whole.charge(role, usage)
+    def charge(self, role: str, usage: Usage, seconds: float = 0.0) -> None:
+        super().charge(role, usage, seconds)
+        self._whole.charge(role, usage, seconds)
 
     @property
     def _busy(self) -> bool:

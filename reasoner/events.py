@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reasoner.budget import GENERATOR, VERIFIER
+from reasoner.budget import GENERATOR, VERIFIER, Entry
 from reasoner.trace import Node, Trace
 from reasoner.types import Candidate, Usage
 
@@ -32,8 +32,8 @@ class Result:
     """What a run answered, what it cost, and how it got there.
 
     `answer` is canonical, what votes and graders compare; `candidate` is the solution it came
-    from. `candidates` holds every finished solution, in order of arrival. `oracle` marks results
-    whose verifier saw the reference answer.
+    from. `candidates` holds every finished solution, in order of arrival, `calls` every paid call in
+    the order in which they ended. `oracle` marks results whose verifier saw the reference answer.
     """
 
     answer: str | None
@@ -46,6 +46,7 @@ class Result:
     stopped: Stopped = Stopped.DONE
     error: str | None = None
     oracle: bool = False
+    calls: tuple[Entry, ...] = ()
 
     @property
     def text(self) -> str:

@@ -62,6 +62,7 @@ async def solve(
         stopped=stopped,
         error=error,
         oracle=bool(getattr(verifier, "oracle", False)),
+        calls=tuple(ledger.entries),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from reasoner.benchmarks.arrays import Floats
 from reasoner.benchmarks.estimators.bootstrap import accelerated, left_out, percentile, resampled
 from reasoner.benchmarks.estimators.cost_curve import CostCurve, halves
+from reasoner.benchmarks.estimators.proportion import enough
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError
 
@@ -20,7 +21,8 @@ class Multiplier(Frozen):
     `value` is None where one of the two is not measured at that accuracy: it never gets there, or its
     smallest size is already beyond it. `low` and `high` then still say what is known: a strategy
     that never gets there may do so beyond its largest size, at 0 < multiplier < `high`, and one that starts
-    beyond it may need any less than its smallest size, so that `high` is infinite.
+    beyond it may need any less than its smallest size, so that `high` is infinite. Where fewer than 5
+    problems' worth are unsolved at `accuracy`, or solved, both ends are open.
     """
 
     accuracy: float
@@ -39,7 +41,8 @@ def multiplier(
     does not count. Problems are drawn for both curves together. The interval is the same on the log scale:
     BCa where every resample is measured at the accuracy. Elsewhere a percentile one, which covers more
     than 95 %, with an end that may be infinite or 0: BCa has no influence to correct by there, and missed
-    13 % of true values in simulation. Measure smaller or larger sizes then.
+    13 % of true values in simulation. Measure smaller or larger sizes then. At an accuracy that too few
+    problems tell (`proportion.enough`) either interval missed up to 21 %, and nothing is claimed.
 
     Raises:
         ConfigError: the curves are not of the same problems.
@@ -60,11 +63,13 @@ def multiplier(
     drawn, jackknife = bounds(resampled(table)), bounds(left_out(table))
     smooth = np.isfinite(drawn).all() and np.isfinite(jackknife).all()
     low, high = accelerated(point, drawn, jackknife) if smooth else percentile(drawn, len(table))
+    goal = float(reference.values[:, -1].mean()) if accuracy is None else accuracy
+    known = enough(goal, len(table))
     return Multiplier(
-        accuracy=float(reference.values[:, -1].mean()) if accuracy is None else accuracy,
+        accuracy=goal,
         value=float(np.exp(point[0])) if point[0] == point[1] else None,
-        low=float(np.exp(low[0])),
-        high=float(np.exp(high[1])),
+        low=float(np.exp(low[0])) if known else 0.0,
+        high=float(np.exp(high[1])) if known else np.inf,
     )
 
 

@@ -10,6 +10,7 @@ from reasoner.benchmarks.arrays import Floats
 from reasoner.benchmarks.estimators.bootstrap import estimate
 from reasoner.benchmarks.estimators.normal import NORMAL
 from reasoner.benchmarks.estimators.proportion import wilson
+from reasoner.benchmarks.estimators.sign_flips import sign_flips
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError
@@ -18,15 +19,17 @@ from reasoner.errors import ConfigError
 class Paired(Frozen):
     """One strategy less another on `problems`; `won` and `lost` are those where they differ.
 
-    `p` is that of the exact McNemar test, None unless every value is right or wrong. `detectable` is the
-    smallest true difference that as many such problems show at the 5 % level four times in five.
+    `p` is that of McNemar's test, `exact`, where every value is right or wrong; of shares it is that of
+    `sign_flips`. `detectable` is the smallest true difference that as many such problems show at the 5 %
+    level four times in five; where none differs, such problems are as many as could well have been missed.
     """
 
     problems: int
     difference: Estimate
     won: int
     lost: int
-    p: float | None
+    p: float
+    exact: bool
     detectable: float
 
 
@@ -34,14 +37,16 @@ def paired(values: Floats, reference: Floats) -> Paired:
     """How `values` differ from `reference`, one of each per problem."""
     gain = _same(values, reference)
     binary = np.isin(values, (0.0, 1.0)).all() and np.isin(reference, (0.0, 1.0)).all()
-    won, lost = int((gain > 0).sum()), int((gain < 0).sum())
+    won, lost, problems = int((gain > 0).sum()), int((gain < 0).sum()), len(gain)
+    error = float(gain.std(ddof=1)) / math.sqrt(problems)
     return Paired(
-        problems=len(gain),
+        problems=problems,
         difference=difference(values, reference),
         won=won,
         lost=lost,
-        p=mcnemar(won, lost) if binary else None,
-        detectable=detectable(float(gain.std(ddof=1)) / math.sqrt(len(gain))),
+        p=mcnemar(won, lost) if binary else sign_flips(gain),
+        exact=bool(binary),
+        detectable=detectable(error) if error else planned(problems, wilson(0, problems)[1]),
     )
 
 

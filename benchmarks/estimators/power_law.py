@@ -8,17 +8,19 @@ import numpy as np
 
 from reasoner.benchmarks.arrays import Floats
 from reasoner.benchmarks.estimators.bootstrap import estimates
+from reasoner.benchmarks.estimators.proportion import RARE, enough
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError
 
 
 class PowerLaw(Frozen):
-    """coverage(k) = exp(-a k^-b); `r2` is the share of coverage's variance over k that it explains."""
+    """coverage(k) = exp(-a k^-b), fitted at `ks`; `r2` is the share of coverage's variance explained there."""
 
     a: Estimate
     b: Estimate
     r2: float
+    ks: tuple[int, ...]
 
     def at(self, k: float) -> float:
         """Coverage with `k` samples; beyond those measured, a guess."""
@@ -32,23 +34,29 @@ def power_law(values: Floats, ks: Sequence[int]) -> PowerLaw:
     on the log axis weigh alike (Brown et al., 2024, arXiv 2407.21787, section 3.1). With each problem
     falling exponentially, a power law of the mean comes from hard problems: `b` is the exponent of the
     density of pass@1 near 0, which is p^(b-1) (Schaeffer et al., 2025, arXiv 2502.17578). It holds for
-    large k only, and not where no problem is that hard.
+    large k only, and not where no problem is that hard. Left out are `ks` at which fewer than `RARE` problems'
+    worth are unsolved, or solved: -log coverage hangs on those few, and intervals with them missed
+    the truth half of the time where nearly all is solved.
 
     Raises:
-        ConfigError: fewer than two of `ks` have a coverage between 0 and 1.
+        ConfigError: fewer than two of `ks` are left.
     """
     mean = values.mean(0)
-    inside = (mean > 0) & (mean < 1)
+    inside = np.array([enough(m, len(values)) for m in mean])
     if inside.sum() < 2:
-        raise ConfigError("a power law needs two k or more with a coverage between 0 and 1")
-    logs = np.log(np.asarray(ks, float)[inside])
+        raise ConfigError(
+            f"a power law needs two k or more at which {RARE} problems' worth are solved and as many not;"
+            f" of {len(values)} problems, {inside.sum()} k have"
+        )
+    kept = [k for k, keep in zip(ks, inside, strict=True) if keep]
+    logs = np.log(np.asarray(kept, float))
     log_a, falls = estimates(values[:, inside], lambda means: _line(means, logs))
     a = Estimate(value=np.exp(log_a.value), low=np.exp(log_a.low), high=np.exp(log_a.high))
     fitted = np.exp(-a.value * np.exp(-falls.value * logs))
     r2 = (
         1 - ((mean[inside] - fitted) ** 2).sum() / ((mean[inside] - mean[inside].mean()) ** 2).sum()
     )
-    return PowerLaw(a=a, b=falls, r2=float(r2))
+    return PowerLaw(a=a, b=falls, r2=float(r2), ks=tuple(kept))
 
 
 def _line(means: Floats, logs: Floats) -> Floats:

@@ -14,6 +14,14 @@ RARE = 5
 """Problems of an outcome below which their spread is not believed."""
 
 
+def enough(mean: float, problems: int) -> bool:
+    """Whether so many problems tell a mean of shares: not if fewer than `RARE`'s worth have one outcome.
+
+    Resamples of problems then hold too few of it, and intervals made of them leave out the truth.
+    """
+    return problems * min(mean, 1 - mean) >= RARE
+
+
 def wilson(right: float, total: float, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (1927)."""
     p, z2 = right / total, z**2 / total
@@ -32,7 +40,7 @@ def share(values: Floats) -> Estimate:
     """
     problems, mean = len(values), float(values.mean())
     size, z = float(problems), Z95
-    if problems * min(mean, 1 - mean) >= RARE and not np.isin(values, (0.0, 1.0)).all():
+    if enough(mean, problems) and not np.isin(values, (0.0, 1.0)).all():
         error2 = float(values.var(ddof=1)) / problems
         size, z = mean * (1 - mean) / max(error2, 1e-15), student(problems - 1)
     low, high = wilson(mean * size, size, z)

@@ -78,9 +78,10 @@ class OpenAI:
         self._problem_ids = dict[str, list[int]]()
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Exact after the server told the problem's tokens; before, its characters bound them."""
-        text = prompt.problem.prompt
-        return len(self._problem_ids.get(text, text)) + len(prompt.token_ids)
+        """Exact after the server told the problem's tokens; before, the characters sent bound them."""
+        known = self._problem_ids.get(prompt.problem.prompt)
+        sent = self._template.text(prompt.problem) if known is None else known
+        return len(sent) + len(prompt.token_ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """As many unknown tokens as characters, which bound them."""

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from reasoner.cli.arguments import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from reasoner.benchmarks.experiment import Tally
     from reasoner.benchmarks.grid import Grid
     from reasoner.benchmarks.judged import Plan
+    from reasoner.cli.run_spec import RunSpec
     from reasoner.events import Result
 
 KINDS = ("strategies", "verifiers", "backends", "tasks")
@@ -101,10 +103,14 @@ def solve(args: argparse.Namespace) -> int:
 def bench(args: argparse.Namespace) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.report import report
+    from reasoner.cli.run_spec import asked
 
+    spec = asked(args)
+    args = argparse.Namespace(**vars(args) | spec.model_dump())
     grid = _grid(args)
+    spec.refuse_other(grid.weights)
     with stdout_for_json(args.json):
-        interruptible(_bench(args, grid))
+        interruptible(_bench(args, grid, spec.settled(grid)))
         found = report(grid, args.out)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
@@ -202,25 +208,25 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
     return result
 
 
-async def _bench(args: argparse.Namespace, grid: Grid) -> Tally:
+async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
     from reasoner.api import Reasoner
     from reasoner.base import release
-    from reasoner.benchmarks import environment, experiment
+    from reasoner.benchmarks import engine_use, environment, experiment
     from reasoner.benchmarks.solvers import Solvers
 
     solvers = Solvers(grid)
     backend = Reasoner(args.model, **engine(args)).backend
-    try:
+    told = environment.model(backend, grid.model, grid.weights)
+    made = {**environment.describe(args.argv), "model": told}
+    if spec:
+        spec.save(args.out)
+        made["spec"] = spec.key
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, backend, solvers)
+        stack.callback(lambda: engine_use.save(solvers.engine_use.session(), args.out))
         return await experiment.run(
-            grid,
-            args.out,
-            solvers,
-            backend,
-            concurrency=args.concurrency,
-            environment=environment.describe(args.argv),
+            grid, args.out, solvers, backend, concurrency=args.concurrency, environment=made
         )
-    finally:
-        await release(backend, solvers)
 
 
 async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
@@ -242,12 +248,13 @@ async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
 
 def _grid(args: argparse.Namespace) -> Grid:
     from reasoner.benchmarks.grid import Grid
+    from reasoner.cli.run_spec import OTHERS
 
-    sizes: dict[str, list[int]] = dict(args.search_n or [])
+    sizes = dict(args.search_n)
     chosen: dict[str, Any] = {
         "strategies": args.strategy,
         "ns": args.n and sorted(set(args.n)),
-        "search_ns": sizes.pop("", () if args.n else None),
+        "search_ns": sizes.pop(OTHERS, () if args.n else None),
         "own_ns": sizes,
         "budgets": args.budget,
     }
@@ -265,7 +272,7 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
     from reasoner import registry
     from reasoner.benchmarks.grid import Grid
 
-    names = tasks(args.task or [*Grid().tasks], args)
+    names = tasks([*(args.task or Grid().tasks)], args)
     chosen: dict[str, Any] = {
         "tasks": names,
         "sampling": {name: registry.tasks.make(name).sampling for name in names},

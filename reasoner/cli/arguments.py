@@ -45,6 +45,10 @@ def solve_arguments(parser: Parser) -> None:
 def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
     parser.add_argument(
+        "--spec", type=Path, metavar="FILE.yaml",
+        help="a run as a file, such as the spec.yaml of a folder of results; flags beside it win",
+    )  # fmt: skip
+    parser.add_argument(
         "--strategy", type=names, action="extend",
         help="such as mcts,beam(branch=4) (default: best-of-n and its kin, beam, particle, mcts)",
     )  # fmt: skip
@@ -60,6 +64,8 @@ def bench_arguments(parser: Parser) -> None:
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip
     _grid_arguments(parser, "test", 64, Path("runs/bench"))
+    # What no flag says, a file may: `cli.run_spec` has the defaults.
+    parser.set_defaults(problems=None, out=None, concurrency=None, seed=None)
 
 
 def fit_arguments(parser: Parser) -> None:

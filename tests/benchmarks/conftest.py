@@ -54,9 +54,9 @@ class Bench:
 
     async def run(self, concurrency: int = 8) -> Tally:
         """Attempt what is missing."""
-        solvers = Solvers(self.grid, {"sums": Sums()})
+        self.solvers = Solvers(self.grid, {"sums": Sums()})
         return await experiment.run(
-            self.grid, self.out, solvers, self.backend,
+            self.grid, self.out, self.solvers, self.backend,
             concurrency=concurrency, environment=environment.describe(["bench"]),
         )  # fmt: skip
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from reasoner.benchmarks import forest
-from reasoner.benchmarks.equal_cost import Curve, compare
+from reasoner.benchmarks.comparison import chance, comparison
+from reasoner.benchmarks.equal_cost import Curve, Row, compare, judged
+from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.store import store_path
@@ -111,8 +117,74 @@ async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Pa
     alone = {(r.strategy, r.cost): r for r in compare([runs[0]], sizes=(8,))}
     for row in rows:
         if "(new)" not in row.strategy:
-            assert row == alone[row.strategy, row.cost]
+            found = alone[row.strategy, row.cost]
+            among = {"p_holm": found.p_holm, "comparisons": found.comparisons}
+            assert row.model_copy(update=among) == found
     shorter = bench_type(tmp_path / "short", strategies=["beam"], problems=5)
     await shorter.run()
     with pytest.raises(ConfigError, match="different problems of sums"):
         compare([runs[0], (shorter.grid, shorter.out)], sizes=(8,))
+
+
+def told(**more: Any) -> Row:
+    """A row about 100 problems on which a beam gains 0.1."""
+    setting: dict[str, Any] = {
+        "task": "sums", "cost": "flops", "budget": 1, "strategy": "beam", "verifier": None, "problems": 100,
+        "sizes": (4,), "spent": 1, "accuracy": 0.6, "ci_low": 0.5, "ci_high": 0.7,
+        "gain": 0.1, "gain_low": 0.02, "gain_high": 0.18, "p": 0.02, "exact": True, "detectable": 0.0512,
+    }  # fmt: skip
+    return Row(**{**setting, **more})
+
+
+def test_verdicts() -> None:
+    lost = {"gain": -0.1, "gain_low": -0.18, "gain_high": -0.02}
+    found = judged(
+        [
+            told(),
+            told(p=0.001, **lost),
+            told(p=0.7, gain_low=-0.1),
+            told(p=None, strategy="best-of-n"),
+        ]
+    )
+    assert [row.verdict for row in found] == [
+        "beam wins", "best-of-n wins", "within noise: could have seen 0.051", "",
+    ]  # fmt: skip
+    rows = list(judged([told()] * 3))
+    assert {row.verdict for row in rows} == {"beam wins alone, not among 3"}
+    assert [row.p_holm for row in rows] == pytest.approx([0.06] * 3)
+    assert [row.verdict for row in judged([told()])] == ["beam wins"]
+
+
+async def test_rows_tell_what_their_problems_could_have_shown(
+    bench_type: type, tmp_path: Path
+) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n", "beam", "greedy"], problems=40)
+    await bench.run()
+    rows = [r for r in compare([(bench.grid, tmp_path)], sizes=(4, 8)) if r.strategy != "best-of-n"]
+    tokens = [r for r in rows if r.cost == "generated_tokens"]
+    assert {r.comparisons for r in tokens} == {len(tokens)}
+    assert [r.p_holm for r in tokens] == holm([r.p for r in tokens if r.p is not None])
+    # At the pool's own size best-of-n is a single decision too, and so is greedy.
+    [single] = [r for r in tokens if r.strategy == "greedy" and r.exact]
+    assert single.budget == max(r.budget for r in tokens)
+    assert all(r.verdict and r.detectable and r.detectable > 0 for r in rows)
+
+
+async def test_the_table_says_how_many_comparisons_it_holds(
+    bench_type: type, tmp_path: Path
+) -> None:
+    bench = bench_type(tmp_path, strategies=["best-of-n", "beam"], problems=20)
+    await bench.run()
+    shown = Console(width=120, record=True, file=StringIO())
+    found = comparison([tmp_path], tmp_path, sizes=(4, 8))
+    found.show(shown)
+    text = shown.export_text()
+    assert "sums: against best-of-n at equal generated tokens, 2 comparisons" in text
+    assert "Holm" in text and all(r.verdict in text for r in found.rows)
+    kept = json.loads((tmp_path / "comparison.json").read_text())
+    assert [Row.model_validate(row) for row in kept] == found.rows
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.0001, "<.001"), (0.0312, ".031"), (0.99999, "1")])
+def test_chances(p: float, shown: str) -> None:
+    assert chance(p) == shown

@@ -131,3 +131,43 @@ def test_shares_near_one_are_covered() -> None:
     for column, k in enumerate(ks):
         found = [share(experiment[:, column]) for experiment in values]
         assert np.mean([e.low <= world.coverage(k) <= e.high for e in found]) >= 0.94
+
+
+EASY = (
+    World(easy=1.5),
+    World(easy=2.5, shift=2),
+    World(easy=4.0, shift=2),
+    World(easy=3.0, hard=0.5, shift=2),
+)
+"""Where 16 samples solve 98, 99.7, 99.98 and 99.96 % of problems."""
+
+
+@pytest.mark.parametrize("world", EASY, ids=lambda w: f"{w.coverage(16):.4f}")
+def test_power_laws_near_one_are_covered(world: World) -> None:
+    """The truth is the law at the ks that each experiment could use."""
+    experiments = 300
+    pool, _ = world.draw(np.random.default_rng(3), experiments * PROBLEMS, SAMPLES)
+    covered = list[bool]()
+    for values in np.split(pass_at_ks(pool, KS), experiments):
+        found = power_law(values, KS)
+        logs = np.log(-np.log([world.coverage(k) for k in found.ks]))
+        covered.append(found.b.low <= -np.polyfit(np.log(found.ks), logs, 1)[0] <= found.b.high)
+    assert np.mean(covered) >= 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "world", [*EASY, World(easy=8.0, shift=2)], ids=lambda w: f"{w.coverage(16):.5f}"
+)
+def test_multipliers_near_one_are_covered(world: World) -> None:
+    """At what majority attains with 16 samples: at least as often as they say, or nearly."""
+    experiments, line = 1000, world.truth(KS, 1_000_000)
+    true = 16 / np.exp(_at(line["majority"][-1], line["best"])) / CHECK
+    pool, tokens = world.draw(np.random.default_rng(1), experiments * PROBLEMS, SAMPLES)
+    best, majority = best_of_at_ks(pool, KS), majority_at_ks(pool, KS)
+    missed = 0
+    for rows in np.split(np.arange(experiments * PROBLEMS), experiments):
+        costs = tokens[rows, None] * KS
+        found = multiplier(CostCurve(CHECK * costs, best[rows]), CostCurve(costs, majority[rows]))
+        missed += not found.low * (1 - 1e-9) <= true <= found.high * (1 + 1e-9)
+    assert missed / experiments <= 0.07

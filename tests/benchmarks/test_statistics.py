@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from reasoner.benchmarks.estimators.bootstrap import clustered, estimate, estima
 from reasoner.benchmarks.estimators.cost_curve import CostCurve
 from reasoner.benchmarks.estimators.difficulty import binned, by_difficulty
 from reasoner.benchmarks.estimators.gap import gap_closed
+from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.multiplier import multiplier
 from reasoner.benchmarks.estimators.normal import student
 from reasoner.benchmarks.estimators.paired import detectable, difference, mcnemar, paired, planned
 from reasoner.benchmarks.estimators.pareto import front, front_shares
 from reasoner.benchmarks.estimators.power_law import power_law
 from reasoner.benchmarks.estimators.proportion import share, wilson
+from reasoner.benchmarks.estimators.sign_flips import sign_flips
 from reasoner.errors import ConfigError
 from tests.benchmarks.simulated import World
 
@@ -103,7 +106,7 @@ def test_pairs() -> None:
     assert (found.won, found.lost) == (5, 1)
     assert found.p == pytest.approx(stats.binomtest(5, 6).pvalue)
     assert found.difference.value == pytest.approx(0.4)
-    assert paired(values / 2, reference).p is None
+    assert found.exact and not paired(values / 2, reference).exact
     with pytest.raises(ConfigError, match="one value per problem"):
         paired(values, reference[:3])
 
@@ -114,6 +117,56 @@ def test_pairs_that_never_differ_may_still_differ() -> None:
     assert found.low == -found.high == -wilson(0, 100)[1]
 
 
+def test_what_could_be_seen_where_no_problem_differs() -> None:
+    values = RNG.integers(0, 2, 100).astype(float)
+    found = paired(values, values)
+    assert found.p == 1 and found.detectable == planned(100, wilson(0, 100)[1]) > 0.05
+
+
+def counted(gain: Floats) -> float:
+    """The share of all choices of signs with a sum as far from 0."""
+    signs = np.array(list(product((-1, 1), repeat=len(gain))))
+    return float((np.abs(signs @ gain) >= abs(gain.sum()) - 1e-9).mean())
+
+
+@pytest.mark.parametrize("problems", [1, 5, 9, 17])
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.3])
+def test_flipped_signs(problems: int, shift: float) -> None:
+    gain = np.random.default_rng(problems).uniform(-1, 1, problems) + shift
+    with_ties = np.concatenate([gain / 3, np.zeros(40)])
+    assert sign_flips(with_ties) == pytest.approx(
+        counted(gain), rel=0.05 if problems > 16 else 1e-9
+    )
+
+
+def test_flipped_signs_of_right_or_wrong_are_mcnemars() -> None:
+    for won, lost in ((8, 2), (5, 5), (9, 0), (0, 0), (40, 0)):
+        gain = np.array([1.0] * won + [-1.0] * lost)
+        assert sign_flips(gain) == pytest.approx(mcnemar(won, lost))
+    many = np.array([1.0] * 5300 + [-1.0] * 5000)
+    assert sign_flips(many) == pytest.approx(mcnemar(5300, 5000), rel=0.05)
+
+
+def test_flipped_signs_are_rarely_far_out_by_luck() -> None:
+    gains = np.random.default_rng(0).normal(size=(2000, 60))
+    small = np.mean([sign_flips(gain) <= 0.05 for gain in gains])
+    assert small == pytest.approx(0.05, abs=0.015)
+    far = stats.ttest_1samp(gains[0] + 1, 0).pvalue
+    assert sign_flips(gains[0] + 1) < 1e-6 and far < 1e-6
+
+
+def test_holm_is_what_every_subset_admits() -> None:
+    """A p-value holds together with others if it does in every subset by Bonferroni's rule."""
+    ps = [0.01, 0.04, 0.03, 0.005, 0.6, 0.04]
+
+    def closed(i: int) -> float:
+        subsets = [s for n in range(1, 7) for s in combinations(range(6), n) if i in s]
+        return max(min(1.0, len(s) * min(ps[j] for j in s)) for s in subsets)
+
+    assert holm(ps) == pytest.approx([closed(i) for i in range(6)])
+    assert holm([0.03]) == [0.03] and holm([]) == []
+
+
 def test_detectable_effects() -> None:
     assert planned(1000, 0.1) == pytest.approx(0.028, abs=1e-3)
     assert planned(4000, 0.1) == pytest.approx(0.014, abs=1e-3)
@@ -122,7 +175,7 @@ def test_detectable_effects() -> None:
 
 
 def test_the_same_curve_at_a_quarter_of_the_cost() -> None:
-    values = np.sort(RNG.random((30, 5)), axis=1)  # every problem rises
+    values = np.sort(RNG.random((90, 5)), axis=1)  # every problem rises
     costs = np.array([4.0, 16, 64, 256, 1024])
     found = multiplier(CostCurve(costs / 4, values), CostCurve(costs, values))
     assert [found.value, found.low, found.high] == pytest.approx([4, 4, 4])
@@ -145,19 +198,28 @@ def test_a_fall_costs_nothing_that_was_reached_before_it() -> None:
 
 
 def test_an_accuracy_that_is_never_reached() -> None:
-    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.2))
-    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5))
+    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.2, problems=50))
+    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5, problems=50))
     found = multiplier(ours, theirs)
     assert (found.value, found.low) == (None, 0)
     assert found.high == pytest.approx(8 / 4)
 
 
 def test_an_accuracy_that_the_smallest_size_has() -> None:
-    ours = CostCurve(np.array([1.0, 4]), rows(0.7, 0.8))
-    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5))
+    ours = CostCurve(np.array([1.0, 4]), rows(0.7, 0.8, problems=50))
+    theirs = CostCurve(np.array([1.0, 8]), rows(0.1, 0.5, problems=50))
     found = multiplier(ours, theirs)
     assert (found.value, found.high) == (None, math.inf)
     assert found.low == pytest.approx(8)
+
+
+def test_an_accuracy_at_which_too_few_problems_are_left() -> None:
+    """The estimate stands, and the interval claims nothing."""
+    ours = CostCurve(np.array([1.0, 4]), rows(0.1, 0.95, problems=90))
+    theirs = CostCurve(np.array([2.0, 8]), rows(0.1, 0.95, problems=90))
+    found = multiplier(ours, theirs)
+    assert found.value == pytest.approx(2) and (found.low, found.high) == (0, math.inf)
+    assert multiplier(ours, theirs, 0.9).high == pytest.approx(2)
 
 
 def test_curves_must_compare() -> None:
@@ -218,14 +280,22 @@ def test_difficulty() -> None:
 
 def test_power_law_of_itself() -> None:
     ks = [1, 2, 4, 8]
-    found = power_law(rows(*(math.exp(-0.8 * k**-0.3) for k in ks)), ks)
+    found = power_law(rows(*(math.exp(-0.8 * k**-0.3) for k in ks), problems=50), ks)
+    assert found.ks == (1, 2, 4, 8)
     assert (found.a.value, found.b.value, found.r2) == pytest.approx((0.8, 0.3, 1))
     assert found.at(16) == pytest.approx(math.exp(-0.8 * 16**-0.3))
-    with pytest.raises(ConfigError, match="between 0 and 1"):
-        power_law(rows(0, 0.5, 1, 1), ks)
+    with pytest.raises(ConfigError, match="solved and as many not; of 3 problems, 0 k have"):
+        power_law(rows(0.2, 0.5, 0.9, 1), ks)
+
+
+def test_a_power_law_leaves_out_what_hangs_on_a_few_problems() -> None:
+    ks = [1, 2, 4, 8, 16]
+    found = power_law(rows(0.04, 0.3, 0.6, 0.94, 0.96, problems=100), ks)
+    assert found.ks == (2, 4, 8)
+    assert found == power_law(rows(0.3, 0.6, 0.94, problems=100), ks[1:4])
 
 
 def test_the_exponent_is_that_of_the_hardest_problems() -> None:
     world, ks = World(easy=0.4, hard=1.0), [256, 512, 1024, 2048]
-    found = power_law(rows(*map(world.coverage, ks)), ks)
+    found = power_law(rows(*map(world.coverage, ks), problems=2000), ks)
     assert found.b.value == pytest.approx(world.easy, abs=0.02)

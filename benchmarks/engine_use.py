@@ -1,0 +1,125 @@
+"""What a run has its engine do: output tokens a second, on average and at the peak."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from reasoner.benchmarks.arrays import Floats
+from reasoner.benchmarks.spec import Frozen
+from reasoner.benchmarks.summary import save_json
+from reasoner.errors import StoreError
+from reasoner.events import Result
+
+WINDOW = 10.0
+"""Seconds over which a peak is taken."""
+FILE = "throughput.json"
+SHORTEST = 1e-6
+"""Seconds that a call takes at least, so that its tokens a second are finite."""
+
+
+class Session(Frozen):
+    """Output tokens of one session of a run, in the seconds from its first call to the end of its last.
+
+    `peak` is the most tokens a second over any `window` seconds, or over all if they are fewer.
+    """
+
+    tokens: int = Field(ge=1)
+    seconds: float
+    peak: float
+    window: float
+
+
+class Throughput(Frozen):
+    """Output tokens a second over all `sessions` of a run, and in the busiest `window` of them."""
+
+    sessions: int
+    tokens: int
+    seconds: float
+    mean: float
+    peak: float
+    window: float
+
+    def __str__(self) -> str:
+        busy = f", {self.peak:,.0f} at the peak of {self.window:.3g} s"
+        return (
+            f"engine: {self.mean:,.0f} output tokens a second ({self.tokens:,} in {self.seconds:,.3g} s)"
+            + (busy if self.window < self.seconds else "")
+        )
+
+
+class EngineUse:
+    """Collects the model calls of finished problems: when each began and ended, and what it decoded."""
+
+    def __init__(self) -> None:
+        self._calls = array("d")
+
+    def add(self, result: Result) -> None:
+        """Enter the calls of a run that ended just now."""
+        start = time.monotonic() - result.seconds
+        for call in result.calls:
+            if call.usage.completion_tokens:
+                ended = start + call.elapsed
+                self._calls.extend((ended - call.seconds, ended, call.usage.completion_tokens))
+
+    def session(self) -> Session | None:
+        """What they come to; None if nothing was decoded."""
+        if not self._calls:
+            return None
+        began, ended, tokens = np.array(self._calls).reshape(-1, 3).T
+        ended = np.maximum(ended, began + SHORTEST)
+        seconds = float(ended.max() - began.min())
+        window = min(WINDOW, seconds)
+        total = int(tokens.sum())
+        most = busiest(began, ended, tokens, window)
+        return Session(tokens=total, seconds=seconds, peak=most / window, window=window)
+
+
+def busiest(began: Floats, ended: Floats, tokens: Floats, window: float) -> float:
+    """The most tokens in any `window` seconds, each call's spread evenly over the time it took."""
+    times, pace = np.concatenate([began, ended]), tokens / (ended - began)
+    order = np.argsort(times)
+    times, paces = times[order], np.cumsum(np.concatenate([pace, -pace])[order])
+    done = np.concatenate([[0.0], np.cumsum(paces[:-1] * np.diff(times))])
+    # Between two ends of calls the tokens done are a straight line: the most starts or ends at one.
+    after = np.interp(times + window, times, done) - done
+    before = done - np.interp(times - window, times, done)
+    return float(max(after.max(), before.max()))
+
+
+def save(session: Session | None, out: Path) -> None:
+    """Add a session, if it decoded anything, to those of the run in `out`."""
+    if session:
+        told = [s.model_dump() for s in (*_sessions(out), session)]
+        save_json(told, out / FILE)
+
+
+def throughput(out: Path) -> Throughput | None:
+    """What the run in `out` had its engine do; None where that is not known.
+
+    Raises:
+        StoreError: its file is corrupt.
+    """
+    sessions = _sessions(out)
+    if not sessions:
+        return None
+    tokens, seconds = sum(s.tokens for s in sessions), sum(s.seconds for s in sessions)
+    top = max(sessions, key=lambda s: s.peak)
+    told: dict[str, Any] = {"sessions": len(sessions), "tokens": tokens, "seconds": seconds}
+    return Throughput(**told, mean=tokens / seconds, peak=top.peak, window=top.window)
+
+
+def _sessions(out: Path) -> list[Session]:
+    path = out / FILE
+    try:
+        return TypeAdapter(list[Session]).validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as e:
+        reason = e.errors()[0]["msg"] if isinstance(e, ValidationError) else e.strerror
+        raise StoreError(f"{path} is corrupt ({reason}); delete it") from e

@@ -1,0 +1,204 @@
+"""A run as a file: what the flags of `bench` say, in YAML."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+)
+
+from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.solvers import sized
+from reasoner.benchmarks.spec import Frozen
+from reasoner.benchmarks.summary import save_text
+from reasoner.cli.values import budget, names, sizes
+from reasoner.errors import ConfigError
+from reasoner.registry import backends, tasks, verifiers
+
+FILE = "spec.yaml"
+"""What a folder of results calls it."""
+OTHERS = "others"
+"""Searches whose sizes are not told by name."""
+
+
+def _parsed(read: Callable[[str], Any], told: Any) -> list[Any]:
+    """Every part of what a field says, as its flag reads it."""
+    parts = told if isinstance(told, list | tuple) else [told]
+    try:
+        return [read(str(part)) for part in parts]
+    except argparse.ArgumentTypeError as e:
+        raise ValueError(str(e)) from None
+
+
+def _joined(read: Callable[[str], list[Any]]) -> BeforeValidator:
+    return BeforeValidator(lambda told: [value for part in _parsed(read, told) for value in part])
+
+
+def _budgets(told: Any) -> list[Any]:
+    parts = told if isinstance(told, list | tuple) else [told]
+    return _parsed(budget, [_spelled(p) if isinstance(p, Mapping) else p for p in parts])
+
+
+def _spelled(ceilings: Mapping[Any, Any]) -> str:
+    return ",".join(f"{name}={value}" for name, value in ceilings.items())
+
+
+def _search_sizes(told: Any) -> Any:
+    return told if isinstance(told, Mapping) else {OTHERS: told}
+
+
+def _known(build: Callable[[str], object]) -> AfterValidator:
+    """Refuses a name, with its settings, of which nothing can be built."""
+
+    def check(name: str) -> str:
+        build(name)
+        return name
+
+    return AfterValidator(check)
+
+
+Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes)]
+# A task may need the data that another field names.
+TaskName = Annotated[str, _known(tasks.load)]
+StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
+
+
+class RunSpec(Frozen):
+    """Everything that `reasoner bench` is asked, by the names of its flags.
+
+    `search-n` is sizes, or sizes by the name of a search, with `others` for the rest. `weights`, if
+    told, are the only ones that the run is made with. Paths are as from where the command runs.
+    """
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
+
+    task: Annotated[tuple[TaskName, ...], _joined(names)] = Grid().tasks
+    data: str | None = None
+    question_field: str | None = None
+    answer_field: str | None = None
+    strategy: Annotated[tuple[StrategyName, ...], _joined(names)] = Grid().strategies
+    n: Sizes | None = None
+    search_n: Annotated[dict[str, Sizes], BeforeValidator(_search_sizes)] = Field(
+        default_factory=dict[str, tuple[int, ...]]
+    )
+    budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
+    problems: PositiveInt = 64
+    verifier: Annotated[str, _known(verifiers.load)] | None = None
+    model: str | None = None
+    weights: str | None = None
+    backend: Annotated[str, _known(backends.load)] | None = None
+    base_url: str | None = None
+    seed: int = 0
+    concurrency: PositiveInt = 128
+    out: Path = Path("runs/bench")
+
+    def settled(self, grid: Grid) -> RunSpec:
+        """This run with all that was left to defaults as `grid` has it, and without its place."""
+        others = {OTHERS: grid.search_ns} if grid.search_ns else {}
+        told: dict[str, Any] = {
+            "task": grid.tasks,
+            "strategy": grid.strategies,
+            "n": grid.ns,
+            "search_n": {**others, **grid.own_ns},
+            "verifier": grid.verifier,
+            "weights": grid.weights or None,
+            "backend": grid.backend,
+            **dict.fromkeys(("data", "question_field", "answer_field")),
+        }
+        return self.model_copy(update=told)
+
+    @property
+    def text(self) -> str:
+        """The file: what is asked, its place aside."""
+        told = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"out"})
+        filled = {name: value for name, value in told.items() if value not in ([], {})}
+        return str(
+            yaml.safe_dump(
+                filled, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+            )
+        )
+
+    @property
+    def key(self) -> str:
+        """The first 12 digits of the file's SHA-256."""
+        return sha256(self.text.encode()).hexdigest()[:12]
+
+    def save(self, out: Path) -> Path:
+        """Write the file beside the results, so that they can be made again."""
+        return save_text(self.text, out / FILE)
+
+    def refuse_other(self, weights: str) -> None:
+        """Raise a `ConfigError` if the run is to be made with other `weights` than these."""
+        if self.weights and weights != self.weights:
+            raise ConfigError(
+                f"the run is to be made with weights {self.weights}, and those of"
+                f" {self.model or 'the embedded GPT'} are {weights or 'not at hand'}; give those, or leave"
+                " out `weights`"
+            )
+
+
+def asked(args: argparse.Namespace) -> RunSpec:
+    """What the file `--spec` says, if one is given, and the flags beside it, which win.
+
+    Raises:
+        ConfigError: the file cannot be read, or a field or flag is not what it can be.
+    """
+    told = load(args.spec) if args.spec else {}
+    fields = {str(f.alias): name for name, f in RunSpec.model_fields.items()}
+    flags = {
+        alias: value
+        for alias, name in fields.items()
+        if (value := getattr(args, name, None)) is not None
+    }
+    if "search-n" in flags:
+        flags["search-n"] = {name or OTHERS: each for name, each in flags["search-n"]}
+    if flags.keys() & {"model", "base-url"}:
+        told.pop("weights", None)
+    try:
+        return RunSpec.model_validate({**told, **flags})
+    except ValidationError as e:
+        raise ConfigError(_explained(e, args.spec, flags, list(fields))) from e
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The fields of a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no YAML, or no fields with values.
+    """
+    try:
+        told = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from e
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
+    if not isinstance(told, dict):
+        raise ConfigError(f"{path} has no fields with values, such as `task: countdown`")
+    return {str(field): value for field, value in told.items()}
+
+
+def _explained(
+    error: ValidationError, path: Path | None, flags: Mapping[str, Any], known: list[str]
+) -> str:
+    """What is wrong with the first field that is, and where it stands."""
+    first = error.errors()[0]
+    field = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(field, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        return f"{path} has no use for a field {field!r}; {hint}"
+    where = f"--{field}" if field in flags else f"{path}, {field}"
+    wrong = f"{first['input']!r}: {first['msg']}"
+    return f"{where}: {first.get('ctx', {}).get('error') or wrong}"

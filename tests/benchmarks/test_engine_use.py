@@ -1,0 +1,151 @@
+"""Tokens a second of a run's engine: counted from its calls, kept by session, shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from reasoner.backends.scripted import Scripted
+from reasoner.benchmarks import engine_use
+from reasoner.benchmarks.arrays import Floats
+from reasoner.benchmarks.engine_use import EngineUse, Session, busiest, throughput
+from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.page import write
+from reasoner.benchmarks.report import report
+from reasoner.benchmarks.solvers import Solvers
+from reasoner.budget import Entry
+from reasoner.cli import main
+from reasoner.errors import StoreError
+from reasoner.events import Result
+from reasoner.search.best_of_n import BestOfN
+from reasoner.solving import solve
+from reasoner.trace import Trace
+from reasoner.types import Problem, Sampling, Usage
+from reasoner.verifiers.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tests.benchmarks.conftest import Bench
+else:
+    Bench = object
+
+PROBLEM = Problem("p", "1+2+3")
+
+
+def most(calls: list[tuple[float, float, float]], window: float) -> float:
+    began, ended, tokens = np.array(calls).T
+    return busiest(began, ended, tokens, window)
+
+
+def tried(began: Floats, ended: Floats, tokens: Floats, window: float) -> float:
+    """The most tokens in windows that start at 20,000 places."""
+    starts = np.linspace(began.min() - window, ended.max(), 20_000)[:, None]
+    shared = np.minimum(ended, starts + window) - np.maximum(began, starts)
+    return float((tokens * np.clip(shared, 0, None) / (ended - began)).sum(1).max())
+
+
+def test_the_busiest_window() -> None:
+    assert most([(0, 100, 1000)], 10) == pytest.approx(100)
+    assert most([(0, 100, 1000), (40, 44, 60)], 10) == pytest.approx(160)
+    # Two bursts that no window holds both of.
+    assert most([(0, 1, 50), (20, 22, 80)], 10) == pytest.approx(80)
+    assert most([(0, 5, 50), (5, 15, 100)], 10) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_busiest_window_is_that_of_all_windows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    began = rng.uniform(0, 60, 40)
+    ended, tokens = began + rng.exponential(4, 40) + 0.01, rng.integers(1, 500, 40).astype(float)
+    assert busiest(began, ended, tokens, 10) == pytest.approx(
+        tried(began, ended, tokens, 10), rel=2e-3
+    )
+
+
+def test_a_session_of_finished_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    use = EngineUse()
+    for now in (130.0, 150.0):
+        monkeypatch.setattr("time.monotonic", lambda now=now: now)
+        # Each took 20 seconds; its first call decoded nothing.
+        calls = (
+            Entry("verifier", Usage(1, 9), 2, 1),
+            Entry("generator", Usage(2, 9, 0, 400), 20, 16),
+        )
+        use.add(Result(None, None, (), Trace(PROBLEM), Usage(), seconds=20, calls=calls))
+    found = use.session()
+    assert found == Session(tokens=800, seconds=36, peak=25, window=10)
+    assert EngineUse().session() is None
+
+
+async def test_calls_tell_how_long_they_took() -> None:
+    backend = Scripted(delay=0.02)
+    result = await solve(PROBLEM, BestOfN(n=4), backend, Verdict(), sampling=Sampling(stop=("\n",)))
+    assert sum((c.usage for c in result.calls), Usage()) == result.usage
+    assert all(0.02 <= c.seconds <= c.elapsed <= result.seconds for c in result.calls)
+
+
+async def test_a_run_is_counted_as_its_records_count_it(
+    tmp_path: Path, bench_type: type[Bench]
+) -> None:
+    bench = bench_type(tmp_path, Scripted(delay=0.001), strategies=["beam", "best-of-n"])
+    await bench.run()
+    lines = [line for f in tmp_path.glob("*.jsonl") for line in f.read_text().splitlines()]
+    spent = [told["spend"] for told in map(json.loads, lines) if "spend" in told]
+    assert report(bench.grid, tmp_path).throughput is None
+    engine_use.save(bench.solvers.engine_use.session(), tmp_path)
+    found = report(bench.grid, tmp_path).throughput
+    assert found and found.tokens == sum(each["generated_tokens"] for each in spent)
+    assert found.window == found.seconds and found.mean == pytest.approx(found.peak)
+
+
+def test_sessions_add_up(tmp_path: Path) -> None:
+    assert throughput(tmp_path) is None
+    engine_use.save(Session(tokens=900, seconds=30, peak=40, window=10), tmp_path)
+    engine_use.save(None, tmp_path)
+    engine_use.save(Session(tokens=100, seconds=10, peak=12, window=10), tmp_path)
+    found = throughput(tmp_path)
+    assert found and (found.sessions, found.mean, found.peak) == (2, 25, 40)
+    told = "engine: 25 output tokens a second (1,000 in 40 s), 40 at the peak of 10 s"
+    assert str(found) == told
+    (tmp_path / "throughput.json").write_text('[{"tokens": 0}]')
+    with pytest.raises(StoreError, match=r"throughput.json is corrupt \(.*\); delete it"):
+        throughput(tmp_path)
+
+
+def test_bench_and_report_show_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        "bench",
+        "--model",
+        "scripted",
+        "--task",
+        "countdown",
+        "--strategy",
+        "greedy",
+        "--problems",
+    ]
+    out = ["--out", str(tmp_path)]
+    assert main([*asked, "2", *out]) == 0
+    assert "engine: " in capsys.readouterr().out
+    # A session that has nothing to do says nothing new.
+    for problems, sessions in (("2", 1), ("5", 2)):
+        assert main([*asked, problems, *out, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["throughput"]
+        assert told["sessions"] == sessions and told["peak"] >= told["mean"] * 0.999
+    page = write(tmp_path, tmp_path / "report.html").read_text()
+    assert '"throughput":"engine: ' in page
+
+
+async def test_an_engine_starts_before_a_problems_time_begins() -> None:
+    class Slow(Scripted):
+        async def start(self) -> None:
+            await asyncio.sleep(0.05 * (not self.usage.requests))
+
+    grid = Grid(tasks=("countdown",), strategies=("greedy",), problems=1, backend="scripted")
+    solvers = Solvers(grid)
+    [spec], [example] = grid.specs(), solvers.examples["countdown"]
+    result = await solvers.attempt(Slow(), spec, example)
+    assert result.seconds < 0.05
