@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from reasoner.backends.restarting import Restarting
 from reasoner.base import Backend, Example, Task
+from reasoner.benchmarks.calls import Calls
+from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.progress import Meter
+from reasoner.benchmarks.scheduler import Outcome, Tally, drain, persistent
 from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
-from reasoner.benchmarks.trees import Trees, tree_of
-from reasoner.errors import BackendError, ReasonerError
+from reasoner.benchmarks.trees import Tree, tree_of
+from reasoner.errors import ConfigError, PluginError
 from reasoner.events import Result
 from reasoner.types import Candidate, Prompt
 
-J = TypeVar("J")
 CONCURRENCY = 128
-HOPELESS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +36,6 @@ class Job:
     example: Example
 
 
-@dataclass(slots=True)
-class Tally:
-    """How the jobs of this session went."""
-
-    finished: int = 0
-    failed: int = 0
-
-    def count(self, error: str | None) -> None:
-        """Enter one outcome; give up when nothing has ever worked.
-
-        Raises:
-            BackendError: so many failed and none succeeded that the rest is hopeless.
-        """
-        if error is None:
-            self.finished += 1
-            return
-        self.failed += 1
-        if not self.finished and self.failed >= HOPELESS:
-            raise BackendError(error)
-
-
 async def run(
     grid: Grid,
     out: Path,
@@ -66,65 +46,33 @@ async def run(
     environment: Mapping[str, Any] = {},
     meter: Meter | None = None,
 ) -> Tally:
-    """Attempt every problem that `out` has no record of, and append its record there.
+    """Attempt every problem that `out` has no record of, and keep its record there.
 
     Raises:
-        StoreError: a results file is corrupt or in use.
-        BackendError: every problem fails.
+        StoreError: the database cannot be written, is corrupt or in use.
+        BackendError: every problem fails, or the engine dies again and again.
     """
     specs = list(grid.specs())
-    with ExitStack() as stack:
-        stores = {s.key: stack.enter_context(Store(out, s, environment)) for s in specs}
+    with Database(out) as database, meter or Meter() as shown:
+        with database.transaction():
+            stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
-        grown = {s.key: stack.enter_context(Trees(out, s)) for s in specs if s.key not in pools}
         grid.save(out)
         jobs = [job for s in specs for job in _missing(s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
-        meter = stack.enter_context(meter or Meter())
-        meter.start(len(jobs), sum(j.spec.n for j in jobs))
+        shown.start(len(jobs), sum(j.spec.n for j in jobs))
+        engine, tally = Restarting(backend, tell=shown.tell), Tally()
 
         async def one(job: Job) -> str | None:
-            key, pooled = job.spec.key, job.spec.key in pools
-            record, result = await _attempt(job, solvers, backend, pooled)
-            if result and not pooled:
-                grown[key].append(tree_of(result, job.task, job.example))
-            stores[key].append(record)
-            meter.advance(job.spec, record)
+            store, pooled = stores[job.spec.key], job.spec.key in pools
+            attempt = partial(_attempt, job, solvers, engine, store, pooled)
+            record, tree = await persistent(attempt, engine, tally)
+            store.append(record, tree)
+            shown.advance(job.spec, record)
             return record.error
 
-        return await drain(jobs, one, concurrency)
-
-
-async def drain(
-    jobs: list[J], one: Callable[[J], Awaitable[str | None]], concurrency: int
-) -> Tally:
-    """Keep `concurrency` jobs in flight until none is left."""
-    queue, tally, last = iter(jobs), Tally(), ""
-
-    async def worker() -> None:
-        nonlocal last
-        for job in queue:
-            error = await one(job)
-            last = error or last
-            tally.count(error)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(jobs))):
-                group.create_task(worker())
-    except BaseExceptionGroup as e:
-        raise first(e) from None
-    if tally.failed and not tally.finished:
-        raise BackendError(last)
-    return tally
-
-
-def first(error: BaseException) -> BaseException:
-    """The first plain exception of a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        return await drain(jobs, one, concurrency, tally)
 
 
 def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
@@ -132,10 +80,11 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     task, example = job.task, job.example
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
+    right = result.candidate is not None and task.check(example, result.text)
     return Record(
         problem=example.problem.id,
         index=job.index,
-        correct=result.candidate is not None and task.check(example, result.text),
+        correct=right and result.error is None,
         answer=result.answer,
         score=scores[0] if scores else None,
         spend=_spend(result),
@@ -151,15 +100,19 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
 
 
 async def _attempt(
-    job: Job, solvers: Solvers, backend: Backend, pooled: bool
-) -> tuple[Record, Result | None]:
+    job: Job, solvers: Solvers, engine: Restarting, store: Store, pooled: bool
+) -> Outcome[tuple[Record, Tree | None]]:
+    """Try once, going on from what earlier tries were answered."""
+    example = job.example
     try:
-        result = await solvers.attempt(backend, job.spec, job.example)
-    except ReasonerError as e:
-        id, told = job.example.problem.id, str(e)
+        calls = Calls(store.database, job.spec, example.problem.id)
+        result = await solvers.attempt(engine, job.spec, example, calls)
+    except (ConfigError, PluginError) as e:
+        id, told = example.problem.id, str(e)
         failed = Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
-        return failed, None
-    return record_of(job, result, pooled, backend), result
+        return Outcome((failed, None))
+    tree = None if pooled else tree_of(result, job.task, example)
+    return Outcome((record_of(job, result, pooled, engine), tree), result.error)
 
 
 def _missing(spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:

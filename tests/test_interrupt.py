@@ -11,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.tables import finished
+
 pytest.importorskip("vllm")
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
-
-
-def records(out: Path) -> int:
-    """Finished problems in the results files of `out`."""
-    return sum(max(0, f.read_text().count("\n") - 1) for f in out.rglob("*.jsonl"))
 
 
 def descendants(root: int) -> set[int]:
@@ -48,7 +45,7 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
                "best-of-n", "--n", "8", "--problems", "400", "--out", str(tmp_path)]  # fmt: skip
     env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as bench:
-        while records(tmp_path) < 3:
+        while finished(tmp_path) < 3:
             assert bench.poll() is None, bench.stderr and bench.stderr.read()
             time.sleep(0.1)
         engine = descendants(bench.pid)
@@ -61,4 +58,4 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
     assert "interrupted; what was finished is kept" in told
     assert "Traceback" not in told
     assert not [pid for pid in engine if alive(pid)]
-    assert 3 <= records(tmp_path) < 400
+    assert 3 <= finished(tmp_path) < 400
