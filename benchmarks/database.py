@@ -30,8 +30,8 @@ CREATE TABLE records (
 );
 CREATE TABLE trees (spec TEXT, problem TEXT, tree TEXT, PRIMARY KEY (spec, problem));
 CREATE TABLE calls (
-    number INTEGER PRIMARY KEY, spec TEXT, problem TEXT, call TEXT, asked INTEGER, seconds REAL,
-    answer TEXT, UNIQUE (spec, problem, call)
+    number INTEGER PRIMARY KEY, spec TEXT, problem TEXT, call TEXT, asked INTEGER, turn INTEGER,
+    seconds REAL, answer TEXT, UNIQUE (spec, problem, call)
 );
 """
 """What a run keeps: its experiments, what became of each problem, the trees that searches grew, and the
