@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.restarting import Restarting
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.progress import Meter
-from reasoner.benchmarks.scheduler import Outcome, Tally, drain, persistent
+from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
@@ -62,17 +61,17 @@ async def run(
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
         shown.start(len(jobs), sum(j.spec.n for j in jobs))
-        engine, tally = Restarting(backend, tell=shown.tell), Tally()
+        scheduler = Scheduler(backend, concurrency, shown.tell)
 
         async def one(job: Job) -> str | None:
             store, pooled = stores[job.spec.key], job.spec.key in pools
-            attempt = partial(_attempt, job, solvers, engine, store, pooled)
-            record, tree = await persistent(attempt, engine, tally)
+            attempt = partial(_attempt, job, solvers, scheduler.engine, store, pooled)
+            record, tree = await scheduler.persist(attempt)
             store.append(record, tree)
             shown.advance(job.spec, record)
             return record.error
 
-        return await drain(jobs, one, concurrency, tally)
+        return await scheduler.run(jobs, one)
 
 
 def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
@@ -100,7 +99,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
 
 
 async def _attempt(
-    job: Job, solvers: Solvers, engine: Restarting, store: Store, pooled: bool
+    job: Job, solvers: Solvers, engine: Backend, store: Store, pooled: bool
 ) -> Outcome[tuple[Record, Tree | None]]:
     """Try once, going on from what earlier tries were answered."""
     example = job.example

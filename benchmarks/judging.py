@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.restarting import Restarting
 from reasoner.base import Backend, Task, Verifier, bound, reads, release
 from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.database import Database
@@ -22,7 +21,7 @@ from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.kept import Kept
 from reasoner.benchmarks.progress import Meter
-from reasoner.benchmarks.scheduler import Outcome, Tally, drain, persistent
+from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.spec import Header, Record, Spec
 from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
 from reasoner.benchmarks.store import read
@@ -71,16 +70,16 @@ async def run(
         jobs = [job for pool in opened for job in pool.missing()]
         meter = stack.enter_context(meter or Meter())
         meter.start(len(jobs), sum(job.spec.n for job in jobs))
-        engine, tally = Restarting(backend, tell=meter.tell), Tally()
+        scheduler = Scheduler(backend, concurrency, meter.tell)
 
         async def one(job: Job) -> str | None:
             pool = pools[job.spec.key]
-            row = await persistent(partial(pool.attempt, job, engine), engine, tally)
+            row = await scheduler.persist(partial(pool.attempt, job, scheduler.engine))
             pool.judged.append(row)
             meter.advance(job.spec, row.record)
             return row.error
 
-        return await drain(jobs, one, concurrency, tally)
+        return await scheduler.run(jobs, one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.restarting import Restarting
 from reasoner.base import Backend, Verifier, bound, reads, release
 from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.database import Database
@@ -17,7 +16,7 @@ from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.recorded import best_of, pool_of
-from reasoner.benchmarks.scheduler import Outcome, Tally, drain, persistent
+from reasoner.benchmarks.scheduler import Outcome, Scheduler
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
 from reasoner.errors import BackendError, ConfigError, PluginError
@@ -55,17 +54,17 @@ async def rerank(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, made)
         database = stack.enter_context(Database(out))
-        engine, tally, jobs = Restarting(backend, tell=Meter().tell), Tally(), list[Job]()
+        scheduler, jobs = Scheduler(backend, concurrency, Meter().tell), list[Job]()
         for task, pool in pools.items():
             jobs += _missing(Store(database, _spec(grid, task), environment), pool)
         grid.save(out)
 
         async def one(job: Job) -> str | None:
-            row = await persistent(partial(_attempt, made, engine, *job), engine, tally)
+            row = await scheduler.persist(partial(_attempt, made, scheduler.engine, *job))
             job[0].append(row)
             return row.error
 
-        await drain(jobs, one, concurrency, tally)
+        await scheduler.run(jobs, one)
     return grid
 
 

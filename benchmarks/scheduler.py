@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from reasoner.backends.restarting import Restarting
+from reasoner.backends.restarting import Restarting, silent
+from reasoner.base import Backend
 from reasoner.errors import BackendError
 
 J = TypeVar("J")
@@ -57,55 +58,68 @@ class Tally:
             raise BackendError(error)
 
 
-async def drain(
-    jobs: list[J], one: Callable[[J], Awaitable[str | None]], concurrency: int, tally: Tally
-) -> Tally:
-    """Keep `concurrency` jobs in flight until none is left.
+class Scheduler:
+    """Keeps `concurrency` jobs in flight on one engine, which is started again should it die.
 
-    Raises:
-        BackendError: every job failed.
+    It tells, a line each, of restarts and of what failed in the end.
     """
-    queue = iter(jobs)
 
-    async def worker() -> None:
-        for job in queue:
-            tally.count(await one(job))
+    def __init__(
+        self, backend: Backend, concurrency: int, tell: Callable[[str], None] = silent
+    ) -> None:
+        self.engine = Restarting(backend, tell=tell)
+        self.tally = Tally()
+        self._concurrency, self._tell = concurrency, tell
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(jobs))):
-                group.create_task(worker())
-    except BaseExceptionGroup as e:
-        raise first(e) from None
-    if tally.failed and not tally.finished:
-        raise BackendError(tally.last)
-    return tally
+    async def run(self, jobs: list[J], one: Callable[[J], Awaitable[str | None]]) -> Tally:
+        """Do all jobs; `one` does one and tells why it failed if it did.
 
+        Raises:
+            BackendError: every job failed.
+        """
+        queue, tally = iter(jobs), self.tally
 
-async def persistent(
-    attempt: Callable[[], Awaitable[Outcome[T]]], engine: Restarting, tally: Tally
-) -> T:
-    """What `attempt` comes to, tried up to `TRIES` times; a try that the engine died in is not counted.
+        async def worker() -> None:
+            for job in queue:
+                tally.count(await one(job))
 
-    Raises:
-        BackendError: the engine is lost, or nothing has ever worked.
-    """
-    tries = 0
-    while True:
-        restarts = engine.restarts
-        outcome = await attempt()
-        if outcome.trouble is None:
-            engine.progressed()
-            return outcome.value
-        if engine.lost:
-            raise BackendError(engine.lost)
-        if engine.restarts > restarts:
-            continue
-        tries += 1
-        if tries == TRIES:
-            return outcome.value
-        tally.trouble(outcome.trouble)
-        await asyncio.sleep(PAUSE * 2 ** (tries - 1))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._concurrency, len(jobs))):
+                    group.create_task(worker())
+        except BaseExceptionGroup as e:
+            raise first(e) from None
+        if tally.failed and not tally.finished:
+            raise BackendError(tally.last)
+        if tally.failed:
+            self._tell(
+                f"{tally.failed} of {len(jobs)} attempts failed and count as wrong, the last one:"
+                f" {tally.last}; the same command tries them again"
+            )
+        return tally
+
+    async def persist(self, attempt: Callable[[], Awaitable[Outcome[T]]]) -> T:
+        """What `attempt` comes to in up to `TRIES` tries; those that the engine died in do not count.
+
+        Raises:
+            BackendError: the engine is lost, or nothing has ever worked.
+        """
+        tries = 0
+        while True:
+            restarts = self.engine.restarts
+            outcome = await attempt()
+            if outcome.trouble is None:
+                self.engine.progressed()
+                return outcome.value
+            if self.engine.lost:
+                raise BackendError(self.engine.lost)
+            if self.engine.restarts > restarts:
+                continue
+            tries += 1
+            if tries == TRIES:
+                return outcome.value
+            self.tally.trouble(outcome.trouble)
+            await asyncio.sleep(PAUSE * 2 ** (tries - 1))
 
 
 def first(error: BaseException) -> BaseException:
