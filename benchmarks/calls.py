@@ -25,10 +25,10 @@ SETTLED = 32
 """Turns of the event loop after which a search has done all that it does with an answer."""
 
 KEEP = """
-INSERT INTO calls (spec, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 FIND = """
-SELECT call, asked, turn, seconds, answer FROM calls WHERE spec = ? AND problem = ? ORDER BY number
+SELECT call, asked, turn, seconds, answer FROM calls WHERE key = ? AND problem = ? ORDER BY number
 """
 
 

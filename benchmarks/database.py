@@ -26,12 +26,12 @@ CREATE TABLE specs (
     key TEXT PRIMARY KEY, label TEXT, spec TEXT, environment TEXT, schema_version INTEGER
 );
 CREATE TABLE records (
-    spec TEXT, problem TEXT, place INTEGER, error TEXT, record TEXT, PRIMARY KEY (spec, problem)
+    key TEXT, problem TEXT, place INTEGER, error TEXT, record TEXT, PRIMARY KEY (key, problem)
 );
-CREATE TABLE trees (spec TEXT, problem TEXT, tree TEXT, PRIMARY KEY (spec, problem));
+CREATE TABLE trees (key TEXT, problem TEXT, tree TEXT, PRIMARY KEY (key, problem));
 CREATE TABLE calls (
-    number INTEGER PRIMARY KEY, spec TEXT, problem TEXT, call TEXT, asked INTEGER, turn INTEGER,
-    seconds REAL, answer TEXT, UNIQUE (spec, problem, call)
+    number INTEGER PRIMARY KEY, key TEXT, problem TEXT, call TEXT, asked INTEGER, turn INTEGER,
+    seconds REAL, answer TEXT, UNIQUE (key, problem, call)
 );
 """
 """What a run keeps: its experiments, what became of each problem, the trees that searches grew, and the

@@ -92,7 +92,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,
-        samples=tuple(_samples(job, result)) if pooled else (),
+        samples=tuple(_samples(job, result)) if pooled and result.error is None else (),
         question=example.problem.prompt if pooled else "",
         reference=example.answer if pooled else "",
     )

@@ -50,7 +50,7 @@ class Kept(Generic[R]):
                 blob = tree.model_dump_json(exclude_defaults=True)
                 execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", key, row.problem, blob)
             if row.error is None:
-                execute("DELETE FROM calls WHERE spec = ? AND problem = ?", key, row.problem)
+                execute("DELETE FROM calls WHERE key = ? AND problem = ?", key, row.problem)
         self._rows[row.problem] = row
 
     def __iter__(self) -> Iterator[R]:
@@ -95,7 +95,7 @@ def parsed(kind: type[M], database: Database, spec: Spec, problem: str, blob: st
 def _rows(database: Database, spec: Spec, kind: type[R]) -> Iterator[R]:
     _header(database, spec)
     found = database.execute(
-        "SELECT problem, record FROM records WHERE spec = ? ORDER BY place, problem", spec.key
+        "SELECT problem, record FROM records WHERE key = ? ORDER BY place, problem", spec.key
     )
     for problem, blob in found:
         yield parsed(kind, database, spec, problem, blob)

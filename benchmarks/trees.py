@@ -55,7 +55,7 @@ def read_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, T
     with Database.reading(root) as database:
         if database is None:
             return {}
-        ask = "SELECT tree FROM trees WHERE spec = ? AND problem = ?"
+        ask = "SELECT tree FROM trees WHERE key = ? AND problem = ?"
         found = {p: database.execute(ask, spec.key, p) for p in problems}
         return {p: parsed(Tree, database, spec, p, row[0][0]) for p, row in found.items() if row}
 

@@ -30,7 +30,7 @@ BENCH = [
 """A search whose simulations run at once depends on which ends first, killed or not: one at a time here."""
 KILLS = 20
 EACH = "CREATE TRIGGER each_call AFTER INSERT ON calls BEGIN"
-EACH += " INSERT INTO answered VALUES (new.spec, new.problem, new.call); END"
+EACH += " INSERT INTO answered VALUES (new.key, new.problem, new.call); END"
 
 forked = multiprocessing.get_context("forkserver")
 """Starts processes that have the libraries loaded already."""
@@ -40,7 +40,7 @@ forked.set_forkserver_preload(["reasoner.cli", "reasoner.benchmarks.report", __n
 def prepared(out: Path) -> Path:
     """A folder where every call that is kept is noted in a table of its own."""
     Database(out).close()
-    sql(out, "CREATE TABLE answered (spec, problem, call)")
+    sql(out, "CREATE TABLE answered (key, problem, call)")
     sql(out, EACH)
     return out
 
@@ -75,8 +75,8 @@ def told(out: Path) -> dict[str, Any]:
             row = record.model_dump()
             assert row["spend"].pop("seconds") > 0
             found[f"{spec.label} {record.problem}"] = row
-    for spec_key, problem, tree in sql(out, "SELECT spec, problem, tree FROM trees"):
-        found[f"tree {spec_key} {problem}"] = json.loads(tree)
+    for key, problem, tree in sql(out, "SELECT key, problem, tree FROM trees"):
+        found[f"tree {key} {problem}"] = json.loads(tree)
     return found
 
 
@@ -89,7 +89,7 @@ def test_killed_twenty_times_it_ends_as_if_it_had_not_been(tmp_path: Path) -> No
     assert 0 < finished(cut) < finished(whole)
     bench(cut)
     assert told(cut) == told(whole)
-    everything = "SELECT spec, problem, call FROM answered ORDER BY spec, problem, call"
+    everything = "SELECT key, problem, call FROM answered ORDER BY key, problem, call"
     calls = sql(cut, everything)
     assert len(calls) == len(set(calls)), "a finished call was asked again"
     assert calls == sql(whole, everything)

@@ -241,7 +241,7 @@ async def test_the_report_and_the_table_are_written(tmp_path: Path) -> None:
 async def test_failed_problems_are_left_out(tmp_path: Path) -> None:
     grid = await measured(tmp_path)
     beam = grid.spec("sums", "beam", 8)
-    sql(tmp_path, "DELETE FROM records WHERE spec = ? AND place >= 37", beam.key)
+    sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 37", beam.key)
     found = fit_results(grid, tmp_path, bins=4, tolerance=0.01)
     assert found.left_out == 3 and len(found.evidence) == 37
 

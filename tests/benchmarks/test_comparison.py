@@ -85,7 +85,7 @@ async def test_a_size_that_was_stopped_half_way_is_left_out(
     bench = bench_type(tmp_path, strategies=["best-of-n", "beam"])
     await bench.run()
     beam = bench.grid.spec("sums", "beam", 8)
-    sql(tmp_path, "DELETE FROM records WHERE spec = ? AND place >= 9", beam.key)
+    sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 9", beam.key)
     rows = compare([(bench.grid, tmp_path)], sizes=(8,))
     assert all(8 not in r.sizes for r in rows if r.strategy == "beam")
 

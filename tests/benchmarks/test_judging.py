@@ -130,7 +130,7 @@ async def test_what_is_drawn_and_not_judged_is_judged(tmp_path: Path) -> None:
     await judge(tmp_path, backend)
     before, spent = plan().read(tmp_path, "labelled"), backend.usage
     key = plan().judged("labelled").key
-    sql(tmp_path, "DELETE FROM records WHERE spec = ? AND place = 3", key)
+    sql(tmp_path, "DELETE FROM records WHERE key = ? AND place = 3", key)
     assert (await judge(tmp_path, backend)).finished == 1
     assert backend.usage == spent
     assert plan().read(tmp_path, "labelled") == before
@@ -140,7 +140,7 @@ async def test_what_is_drawn_and_not_judged_is_judged(tmp_path: Path) -> None:
 async def test_a_corrupt_row_is_named(tmp_path: Path, row: str) -> None:
     await judge(tmp_path, Scripted())
     key = plan().judged("labelled").key
-    sql(tmp_path, "UPDATE records SET record = ? WHERE spec = ? AND place = 3", row, key)
+    sql(tmp_path, "UPDATE records SET record = ? WHERE key = ? AND place = 3", row, key)
     with pytest.raises(StoreError, match=r"is corrupt: the judged of .*problem test-3"):
         plan().read(tmp_path, "labelled")
     with pytest.raises(StoreError, match=r"is corrupt: .*delete that row"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,15 @@ def test_another_way_of_drawing_has_results_of_its_own(tmp_path: Path) -> None:
     drawn = SPEC.model_copy(update={"sampling": Sampling(top_p=0.9, stop=("\n",))})
     assert read(tmp_path, drawn) == []
     assert Spec.model_validate_json(drawn.model_dump_json()) == drawn
+
+
+def test_what_the_docs_ask_of_the_tables_is_answered(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    with Database(tmp_path) as database:
+        Store(database, SPEC).append(record(3, error="refused"))
+    page = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+    share, failed, _ = [sql(tmp_path, q) for q in re.findall(r'run.db "(SELECT .*?)"', page)]
+    assert (share, failed) == ([("sums greedy n=1", 4, 0.75)], [("p3", "refused")])
 
 
 def test_a_failed_problem_gets_another_attempt(tmp_path: Path) -> None:
