@@ -18,7 +18,6 @@ from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.quality import Quality, StepQuality, quality
 from reasoner.benchmarks.reliability import draw
 from reasoner.benchmarks.report import small_print
-from reasoner.benchmarks.store import store_path
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 
@@ -65,7 +64,8 @@ def diagnose(plan: Plan, out: Path) -> Diagnosis:
             f"{out} holds no judgements by {plan.grid.verifier!r};"
             f" run `reasoner eval-verifier --out {out}` first"
         )
-    about = read_header(store_path(out, plan.judged(found[0].task))).environment
+    header = read_header(out, plan.judged(found[0].task))
+    about = header.environment if header else {}
     document = {**about, "plan": plan.model_dump(mode="json")}
     document["tasks"] = [q.model_dump() for q in found]
     files = [

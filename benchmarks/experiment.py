@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from reasoner.base import Backend, Example, Task
+from reasoner.base import Backend, Example, Task, ready
+from reasoner.benchmarks.calls import Calls
+from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.progress import Meter
+from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
-from reasoner.benchmarks.trees import Trees, tree_of
-from reasoner.errors import BackendError, ReasonerError
+from reasoner.benchmarks.trees import Tree, tree_of
+from reasoner.errors import BackendError, ConfigError, PluginError, ReasonerError
 from reasoner.events import Result
 from reasoner.types import Candidate, Prompt
 
-J = TypeVar("J")
 CONCURRENCY = 128
-HOPELESS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +35,6 @@ class Job:
     example: Example
 
 
-@dataclass(slots=True)
-class Tally:
-    """How the jobs of this session went."""
-
-    finished: int = 0
-    failed: int = 0
-
-    def count(self, error: str | None) -> None:
-        """Enter one outcome; give up when nothing has ever worked.
-
-        Raises:
-            BackendError: so many failed and none succeeded that the rest is hopeless.
-        """
-        if error is None:
-            self.finished += 1
-            return
-        self.failed += 1
-        if not self.finished and self.failed >= HOPELESS:
-            raise BackendError(error)
-
-
 async def run(
     grid: Grid,
     out: Path,
@@ -66,65 +45,33 @@ async def run(
     environment: Mapping[str, Any] = {},
     meter: Meter | None = None,
 ) -> Tally:
-    """Attempt every problem that `out` has no record of, and append its record there.
+    """Attempt every problem that `out` has no record of, and keep its record there.
 
     Raises:
-        StoreError: a results file is corrupt or in use.
-        BackendError: every problem fails.
+        StoreError: the database cannot be written, is corrupt or in use.
+        BackendError: every problem fails, or the engine dies again and again.
     """
     specs = list(grid.specs())
-    with ExitStack() as stack:
-        stores = {s.key: stack.enter_context(Store(out, s, environment)) for s in specs}
+    with Database(out) as database, meter or Meter() as shown:
+        with database.transaction():
+            stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
-        grown = {s.key: stack.enter_context(Trees(out, s)) for s in specs if s.key not in pools}
         grid.save(out)
         jobs = [job for s in specs for job in _missing(s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
-        meter = stack.enter_context(meter or Meter())
-        meter.start(len(jobs), sum(j.spec.n for j in jobs))
+        shown.start(len(jobs), sum(j.spec.n for j in jobs))
+        scheduler = Scheduler(backend, concurrency, shown.tell)
 
         async def one(job: Job) -> str | None:
-            key, pooled = job.spec.key, job.spec.key in pools
-            record, result = await _attempt(job, solvers, backend, pooled)
-            if result and not pooled:
-                grown[key].append(tree_of(result, job.task, job.example))
-            stores[key].append(record)
-            meter.advance(job.spec, record)
+            store, pooled = stores[job.spec.key], job.spec.key in pools
+            attempt = partial(_attempt, job, solvers, scheduler.engine, store, pooled)
+            record, tree = await scheduler.persist(attempt)
+            store.append(record, tree)
+            shown.advance(job.spec, record)
             return record.error
 
-        return await drain(jobs, one, concurrency)
-
-
-async def drain(
-    jobs: list[J], one: Callable[[J], Awaitable[str | None]], concurrency: int
-) -> Tally:
-    """Keep `concurrency` jobs in flight until none is left."""
-    queue, tally, last = iter(jobs), Tally(), ""
-
-    async def worker() -> None:
-        nonlocal last
-        for job in queue:
-            error = await one(job)
-            last = error or last
-            tally.count(error)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(jobs))):
-                group.create_task(worker())
-    except BaseExceptionGroup as e:
-        raise first(e) from None
-    if tally.failed and not tally.finished:
-        raise BackendError(last)
-    return tally
-
-
-def first(error: BaseException) -> BaseException:
-    """The first plain exception of a group."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        return await scheduler.run(jobs, one)
 
 
 def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
@@ -132,10 +79,11 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     task, example = job.task, job.example
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
+    right = result.candidate is not None and task.check(example, result.text)
     return Record(
         problem=example.problem.id,
         index=job.index,
-        correct=result.candidate is not None and task.check(example, result.text),
+        correct=right and result.error is None,
         answer=result.answer,
         score=scores[0] if scores else None,
         spend=_spend(result),
@@ -144,22 +92,32 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,
-        samples=tuple(_samples(job, result)) if pooled else (),
+        samples=tuple(_samples(job, result)) if pooled and result.error is None else (),
         question=example.problem.prompt if pooled else "",
         reference=example.answer if pooled else "",
     )
 
 
 async def _attempt(
-    job: Job, solvers: Solvers, backend: Backend, pooled: bool
-) -> tuple[Record, Result | None]:
+    job: Job, solvers: Solvers, engine: Backend, store: Store, pooled: bool
+) -> Outcome[tuple[Record, Tree | None]]:
+    """Try once, going on from what earlier tries were answered."""
+    example = job.example
     try:
-        result = await solvers.attempt(backend, job.spec, job.example)
-    except ReasonerError as e:
-        id, told = job.example.problem.id, str(e)
-        failed = Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
-        return failed, None
-    return record_of(job, result, pooled, backend), result
+        await ready(engine)  # Starting it takes none of the problem's time.
+        calls = Calls(store.database, job.spec, example.problem.id)
+        result = await solvers.attempt(engine, job.spec, example, calls)
+    except (ConfigError, PluginError) as e:
+        return Outcome((_failed(job, e), None))
+    except BackendError as e:
+        return Outcome((_failed(job, e), None), str(e))
+    tree = None if pooled else tree_of(result, job.task, example)
+    return Outcome((record_of(job, result, pooled, engine), tree), result.error)
+
+
+def _failed(job: Job, error: ReasonerError) -> Record:
+    id, told = job.example.problem.id, str(error)
+    return Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
 
 
 def _missing(spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:

@@ -11,7 +11,6 @@ from reasoner.base import Task
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.kept import kept
 from reasoner.benchmarks.spec import Frozen, Record, Row, Spec
-from reasoner.benchmarks.store import store_path
 from reasoner.types import Candidate, Problem
 
 TUNING = "dev"
@@ -82,5 +81,5 @@ class Plan(Frozen):
     def read(self, out: Path, task: str, split: str = "") -> list[Judged]:
         """The judgements that `out` holds, in the order of the problems."""
         spec = self.judged(task, split)
-        rows = kept(store_path(out, spec), Judged)
+        rows = kept(out, spec, Judged)
         return [row for row in rows if row.index < self.problems(spec.split)]

@@ -6,21 +6,26 @@ a token is generated.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Task, Verifier, bound, reads, release
-from reasoner.benchmarks.experiment import CONCURRENCY, Job, Tally, drain, graded, record_of
+from reasoner.benchmarks.calls import Calls
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.experiment import CONCURRENCY, Job, graded, record_of
+from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.kept import Kept
 from reasoner.benchmarks.progress import Meter
+from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.spec import Header, Record, Spec
 from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
-from reasoner.benchmarks.store import read, store_path
-from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.benchmarks.store import read
+from reasoner.errors import BackendError, ConfigError, PluginError
 from reasoner.registry import called, tasks, verifiers
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
@@ -49,28 +54,32 @@ async def run(
         BackendError: every problem fails.
     """
     made = verifier or _made(plan)
-    judge = bound(made, backend)
     known = named or {name: tasks.make(name) for name in plan.grid.tasks}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, None if verifier else made)
-        pools = {
-            pool.spec.key: pool
+        database = stack.enter_context(Database(out))
+        opened = [
+            _opened(plan, database, name, task, split, made, environment)
             for name, task in known.items()
             for split in _splits(plan, task)
-            for pool in [
-                stack.enter_context(_opened(plan, out, name, task, split, judge, environment))
-            ]
-        }
-        jobs = [job for pool in pools.values() for job in pool.missing()]
+        ]
+        for pool in opened:
+            if not isinstance(pool.task, Labelled) and (earlier := plan.grid.pool(pool.spec.task)):
+                pool.adopt(read(out, earlier))
+        pools = {pool.spec.key: pool for pool in opened}
+        jobs = [job for pool in opened for job in pool.missing()]
         meter = stack.enter_context(meter or Meter())
         meter.start(len(jobs), sum(job.spec.n for job in jobs))
+        scheduler = Scheduler(backend, concurrency, meter.tell)
 
         async def one(job: Job) -> str | None:
-            row = await pools[job.spec.key].attempt(job, backend)
+            pool = pools[job.spec.key]
+            row = await scheduler.persist(partial(pool.attempt, job, scheduler.engine))
+            pool.judged.append(row)
             meter.advance(job.spec, row.record)
             return row.error
 
-        return await drain(jobs, one, concurrency)
+        return await scheduler.run(jobs, one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +107,23 @@ class Pool:
             if record.samples and self.judged.get(record.problem) is None:
                 self.judged.append(judged(record))
 
-    async def attempt(self, job: Job, backend: Backend) -> Judged:
-        """Draw what is not drawn yet, judge it, and keep both; a failure is kept too."""
+    async def attempt(self, job: Job, backend: Backend) -> Outcome[Judged]:
+        """Draw what is not drawn yet, and judge it; going on from what earlier tries were answered."""
         problem = job.example.problem.id
         try:
             found = self.drawn.get(problem) or await self._draw(job, backend)
-            row = await self._judge(job, found)
-        except ReasonerError as e:
-            row = judged(Record(problem=problem, index=job.index, correct=False, error=str(e)))
-        self.judged.append(row)
-        return row
+            return Outcome(await self._judge(job, found, backend))
+        except (BackendError, ConfigError, PluginError) as e:
+            failed = Record(problem=problem, index=job.index, correct=False, error=str(e))
+            return Outcome(judged(failed), str(e) if isinstance(e, BackendError) else None)
 
     async def _draw(self, job: Job, backend: Backend) -> Drawn:
         strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
+        calls = Calls(self.drawn.database, self.drawn.spec, job.example.problem.id)
         result = await solve(
-            job.example.problem, strategy, backend, self.verifier,
+            job.example.problem, strategy, JournalledModel(backend, calls), self.verifier,
             sampling=self.sampling, extract=self.task.answer, seed=self.spec.seed,
+            clock=calls.clock,
         )  # fmt: skip
         if result.error:
             raise BackendError(result.error)
@@ -123,20 +133,26 @@ class Pool:
         self.drawn.append(row)
         return row
 
-    async def _judge(self, job: Job, found: Drawn) -> Judged:
+    async def _judge(self, job: Job, found: Drawn, backend: Backend) -> Judged:
         problem, solutions = job.example.problem, found.solutions
-        judgement = await self.verifier.score(problem, [c for c in solutions if c.complete])
-        steps, labels = await self._steps(problem, solutions, judgement.scores)
+        calls = Calls(self.judged.database, self.spec, problem.id)
+        judge = bound(journalled(self.verifier, calls), JournalledModel(backend, calls))
+        judgement = await judge.score(problem, [c for c in solutions if c.complete])
+        steps, labels = await self._steps(judge, problem, solutions, judgement.scores)
         return judged(
             _graded(job, found, judgement),
             steps=steps,
             labels=labels,
-            comparative=bool(getattr(self.verifier, "comparative", False)),
+            comparative=bool(getattr(judge, "comparative", False)),
             malformed=judgement.malformed,
         )
 
     async def _steps(
-        self, problem: Problem, solutions: Sequence[Candidate], scores: Sequence[Score]
+        self,
+        judge: Verifier,
+        problem: Problem,
+        solutions: Sequence[Candidate],
+        scores: Sequence[Score],
     ) -> tuple[list[list[float]], list[list[bool]]]:
         """Step scores and labels of each solution; `scores` are those of the finished ones."""
         if not isinstance(self.task, Labelled):
@@ -144,7 +160,7 @@ class Pool:
         if self.whole:
             steps = told_scores(solutions, scores)
         else:
-            steps = await prefix_scores(self.verifier, problem, solutions, scores)
+            steps = await prefix_scores(judge, problem, solutions, scores)
         # Where a solution has no step scores, its labels are of no use.
         labels = [
             _labels(self.task, problem, c) if row else []
@@ -159,28 +175,22 @@ def judged(record: Record, **found: Any) -> Judged:
     return Judged.model_validate({**row, "record": record, **found})
 
 
-@contextmanager
 def _opened(
     plan: Plan,
-    out: Path,
+    database: Database,
     name: str,
     task: Task,
     split: str,
     verifier: Verifier,
     environment: Mapping[str, Any],
-) -> Generator[Pool]:
+) -> Pool:
     spec = plan.judged(name, split)
     sampling = replace(task.sampling, **reads(verifier))
     source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
-    with (
-        Kept(store_path(out, source), Drawn, _header(source, environment)) as solutions,
-        Kept(store_path(out, spec), Judged, _header(spec, environment)) as judgements,
-    ):
-        whole, problems = plan.steps == "whole", plan.problems(split)
-        pool = Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
-        if not isinstance(task, Labelled) and (earlier := plan.grid.pool(name)):
-            pool.adopt(read(out, earlier))
-        yield pool
+    solutions = Kept(database, Drawn, _header(source, environment))
+    judgements = Kept(database, Judged, _header(spec, environment))
+    whole, problems = plan.steps == "whole", plan.problems(split)
+    return Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
 
 
 def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:

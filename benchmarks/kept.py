@@ -1,47 +1,56 @@
-"""Rows of any kind on disk: a header, then one JSON line a problem, so that a killed run goes on."""
+"""Rows of any kind, one a problem, as the database of a run keeps them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
-from reasoner.benchmarks.lines import Lines, whole_lines
-from reasoner.benchmarks.spec import SCHEMA, Header, Row
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.spec import SCHEMA, Header, Row, Spec
 from reasoner.errors import StoreError
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Row)
 
 
+class Environment(RootModel[dict[str, Any]]):
+    """Where and with what an experiment was made."""
+
+
 class Kept(Generic[R]):
-    """Rows opened for appending by one process at a time.
+    """The rows of one experiment, opened by the process that writes them.
 
     Raises:
-        StoreError: the file cannot be written, is corrupt, or another process has it open.
+        StoreError: they cannot be written, or are corrupt.
     """
 
-    def __init__(self, path: Path, kind: type[R], header: Header) -> None:
-        self.path = path
-        self._lines = Lines(path)
-        try:
-            self._rows = dict(_rows(path, kind, self._lines.found))
-        except BaseException:
-            self.close()
-            raise
-        if not self._lines.found:
-            self._lines.append(header.model_dump_json())
+    def __init__(self, database: Database, kind: type[R], header: Header) -> None:
+        self.database, self.spec = database, header.spec
+        database.enter(header)
+        self._rows = {row.problem: row for row in _rows(database, header.spec, kind)}
 
     def get(self, problem: str) -> R | None:
         """The row of a problem; None if there is none, or its attempt failed."""
         row = self._rows.get(problem)
         return row if row and row.error is None else None
 
-    def append(self, row: R) -> None:
-        """Write one row as one line, in one system call."""
-        self._lines.append(row.model_dump_json())
+    def append(self, row: R, tree: BaseModel | None = None) -> None:
+        """Keep a row and its tree in the place of earlier ones, and forget the calls that led there.
+
+        The calls of an attempt that failed are kept: the next one goes on from them.
+        """
+        key, execute = self.spec.key, self.database.execute
+        with self.database.transaction():
+            told = (row.problem, row.index, row.error, row.model_dump_json())
+            execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", key, *told)
+            if tree:
+                blob = tree.model_dump_json(exclude_defaults=True)
+                execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", key, row.problem, blob)
+            if row.error is None:
+                execute("DELETE FROM calls WHERE key = ? AND problem = ?", key, row.problem)
         self._rows[row.problem] = row
 
     def __iter__(self) -> Iterator[R]:
@@ -50,57 +59,59 @@ class Kept(Generic[R]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the file and its lock."""
-        self._lines.close()
-
-
-def kept(path: Path, kind: type[R]) -> list[R]:
-    """The latest row of every problem, in the order of the problems; none where there is no file.
+def kept(root: Path, spec: Spec, kind: type[R]) -> list[R]:
+    """The row of every problem, in the order of the problems; none where there is no such experiment.
 
     Raises:
-        StoreError: the file is corrupt.
+        StoreError: the database cannot be read, or is corrupt.
     """
-    if not path.exists():
-        return []
-    found = dict(_rows(path, kind, whole_lines(path)))
-    return sorted(found.values(), key=lambda row: row.index)
+    with Database.reading(root) as database:
+        return list(_rows(database, spec, kind)) if database else []
 
 
-def read_header(path: Path) -> Header:
-    """What a results file says of itself."""
-    return _header(path, (whole_lines(path) or [b""])[0])
+def read_header(root: Path, spec: Spec) -> Header | None:
+    """What is told of an experiment; None where there is no such one."""
+    with Database.reading(root) as database:
+        return _header(database, spec) if database else None
 
 
-def _rows(path: Path, kind: type[R], lines: list[bytes]) -> Iterator[tuple[str, R]]:
-    if lines:
-        _header(path, lines[0])
-    for number, line in enumerate(lines[1:], start=2):
-        row = _parse(kind, path, number, line)
-        yield row.problem, row
+def parsed(kind: type[M], database: Database, spec: Spec, problem: str, blob: str) -> M:
+    """The JSON of one problem in the tables.
 
-
-def _header(path: Path, line: bytes) -> Header:
-    header = _parse(Header, path, 1, line)
-    if header.schema_version != SCHEMA:
-        raise StoreError(
-            f"{path} has schema {header.schema_version}, this version writes {SCHEMA}; "
-            "choose another --out"
-        )
-    return header
-
-
-def _parse(kind: type[M], path: Path, number: int, line: bytes) -> M:
+    Raises:
+        StoreError: it is not what it should be.
+    """
     try:
-        return kind.model_validate_json(line)
+        return kind.model_validate_json(blob)
     except ValidationError as e:
-        reason = e.errors()[0]["msg"]
+        reason, name = e.errors()[0]["msg"], kind.__name__.lower()
         raise StoreError(
-            f"{path}:{number} is corrupt ({reason}); delete that line or choose another --out"
+            f"{database.path} is corrupt: the {name} of {spec.label}, problem {problem}"
+            f" (experiment {spec.key}): {reason}; delete that row or choose another --out"
         ) from e
+
+
+def _rows(database: Database, spec: Spec, kind: type[R]) -> Iterator[R]:
+    _header(database, spec)
+    found = database.execute(
+        "SELECT problem, record FROM records WHERE key = ? ORDER BY place, problem", spec.key
+    )
+    for problem, blob in found:
+        yield parsed(kind, database, spec, problem, blob)
+
+
+def _header(database: Database, spec: Spec) -> Header | None:
+    found = database.execute(
+        "SELECT schema_version, environment FROM specs WHERE key = ?", spec.key
+    )
+    if not found:
+        return None
+    [(version, environment)] = found
+    if version != SCHEMA:
+        raise StoreError(
+            f"{database.path} has records of schema {version}, this version writes {SCHEMA};"
+            " choose another --out"
+        )
+    told = parsed(Environment, database, spec, "(all)", environment)
+    return Header(schema_version=version, spec=spec, environment=told.root)

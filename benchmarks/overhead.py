@@ -1,13 +1,13 @@
 """What a search costs of our own CPU per node of its tree, and whether that grows with the tree.
 
-    python -m reasoner.benchmarks.overhead [STRATEGY ...] [--nodes 10000] [--json]
+    python -m reasoner.benchmarks.overhead [STRATEGY ...] [--nodes 10000] [--journal] [--json]
 
 The model is scripted, so nearly all the time is ours; what the script itself takes is measured by
 asking it the same again with no search around it, and subtracted. Every strategy gets the size `n`
 at which its tree has at least the nodes asked for, and a tenth of them; the ratio of the two costs
 is near 1 where the cost is linear. Python's garbage collector looks through large trees more than
 once, which makes it 1.2 to 2.6; without the collector it is 0.9 to 1.2. A tree that does not grow
-with `n` is measured as it is.
+with `n` is measured as it is. With `--journal` every call is kept on disk, as a benchmark does.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from string import ascii_lowercase
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from reasoner.backends.scripted import END, Scripted
-from reasoner.base import Halt
+from reasoner.base import Backend, Halt
+from reasoner.benchmarks.calls import Calls
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.journal import JournalledModel
+from reasoner.benchmarks.spec import Spec
 from reasoner.events import Result
 from reasoner.registry import strategies
 from reasoner.run import Strategy
@@ -88,16 +95,28 @@ class Cost:
     ms: float
 
 
-def measure(strategy: Strategy, n: int) -> Cost:
+def measure(strategy: Strategy, n: int, journal: bool = False) -> Cost:
     """Search once, and subtract what the script takes for the same requests."""
     backend = Recorder()
-    result, whole = clock(search(strategy, backend))
+    with journalled(backend, journal) as model:
+        result, whole = clock(search(strategy, model))
     _, script = clock(backend.repeat())
     nodes = len(result.trace) - 1
     return Cost(n, nodes, 1000 * max(0.0, whole - script) / max(1, nodes))
 
 
-def search(strategy: Strategy, backend: Scripted) -> Coroutine[Any, Any, Result]:
+@contextmanager
+def journalled(backend: Backend, journal: bool) -> Generator[Backend]:
+    """`backend`, its calls kept in a database if there is to be a `journal`."""
+    if not journal:
+        yield backend
+        return
+    spec = Spec(task="overhead", backend="scripted", strategy="any", n=1)
+    with TemporaryDirectory() as folder, Database(Path(folder)) as database:
+        yield JournalledModel(backend, Calls(database, spec, PROBLEM.id))
+
+
+def search(strategy: Strategy, backend: Backend) -> Coroutine[Any, Any, Result]:
     return solve(PROBLEM, strategy, backend, Verdict("last"), sampling=SAMPLING)
 
 
@@ -108,20 +127,20 @@ def clock(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
     return done, time.process_time() - started
 
 
-def grown(name: str, nodes: int, n: int = 1) -> Cost:
+def grown(name: str, nodes: int, n: int = 1, *, journal: bool = False) -> Cost:
     """The cost in the first size, from `n` by doubling, whose tree has as many nodes as asked for."""
-    before, cost = 0, measure(strategies.make(name, n=n), n)
+    before, cost = 0, measure(strategies.make(name, n=n), n, journal)
     while cost.nodes < nodes and (cost.nodes > before or n < FLAT):
         before, n = cost.nodes, 2 * n
-        cost = measure(strategies.make(name, n=n), n)
-    again = measure(strategies.make(name, n=n), n)
+        cost = measure(strategies.make(name, n=n), n, journal)
+    again = measure(strategies.make(name, n=n), n, journal)
     return min(cost, again, key=lambda c: c.ms)
 
 
-def compare(name: str, nodes: int) -> dict[str, Any]:
+def compare(name: str, nodes: int, journal: bool = False) -> dict[str, Any]:
     """Cost per node in a small tree and in one ten times as large."""
-    small = grown(name, nodes // 10)
-    large = grown(name, nodes, 4 * small.n)
+    small = grown(name, nodes // 10, journal=journal)
+    large = grown(name, nodes, 4 * small.n, journal=journal)
     grew = large.nodes > 4 * small.nodes
     return {
         "strategy": name,
@@ -143,12 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("strategy", nargs="*", help="names; all by default")
     parser.add_argument("--nodes", type=int, default=10_000)
+    parser.add_argument("--journal", action="store_true", help="keep every call on disk")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if not args.json:
         print(f"{'':24}{'nodes':>8} {'ms/node':>8}{'nodes':>8} {'ms/node':>8} ratio")
     for name in args.strategy or strategies.names():
-        row = compare(name, args.nodes)
+        row = compare(name, args.nodes, args.journal)
         print(json.dumps(row) if args.json else line(row), flush=True)
 
 

@@ -21,7 +21,7 @@ from reasoner.benchmarks.plot import COLOURS
 from reasoner.benchmarks.report import caption, environment
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.store import read
-from reasoner.benchmarks.trees import latest_trees
+from reasoner.benchmarks.trees import read_trees
 from reasoner.errors import ConfigError, StoreError
 
 KEPT = 24
@@ -80,7 +80,7 @@ def problems(grid: Grid, out: Path, task: str, kept: int) -> Iterator[Json]:
     pool = grid.pool(task)
     for spec in (s for s in grid.specs() if s.task == task):
         records = [r for r in read(out, spec) if r.index < grid.problems]
-        trees = latest_trees(out, spec, {r.problem for r in records if r.index < kept})
+        trees = read_trees(out, spec, {r.problem for r in records if r.index < kept})
         for record in records:
             row = told.setdefault(record.problem, _problem(task, record))
             attempt = _attempt(Attempt(spec, record), whole=record.index < kept)

@@ -46,6 +46,10 @@ class Meter:
             self._task, advance=spec.n, description=spec.label, done=self._done, rate=rate
         )
 
+    def tell(self, text: str) -> None:
+        """Say something above the bar."""
+        self._bar.console.print(f"reasoner: {text}", markup=False, highlight=False, soft_wrap=True)
+
     def __enter__(self) -> Self:
         self._bar.start()
         return self

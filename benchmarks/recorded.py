@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Example, Task
+from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.pool_file import Recorded, Written, read_pool
 from reasoner.benchmarks.spec import Record, Sample, Spend
@@ -48,7 +49,8 @@ def import_pool(
     grid = grid_of(pool, importing)
     spec = grid.pool(importing.task)
     assert spec is not None, "a pool decides the strategies of the grid"
-    with Store(out, spec, environment) as store:
+    with Database(out) as database:
+        store = Store(database, spec, environment)
         _same(store, pool, out)
         grid.save(out)
         done = store.done()

@@ -16,8 +16,8 @@ from reasoner.benchmarks.engine_use import Throughput, throughput
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.overoptimisation import over_optimisation
-from reasoner.benchmarks.spec import Header, Record
-from reasoner.benchmarks.store import read, store_path
+from reasoner.benchmarks.spec import Record
+from reasoner.benchmarks.store import read
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 
@@ -102,9 +102,8 @@ def _warnings(grid: Grid, out: Path) -> Iterator[str]:
 
 def environment(grid: Grid, out: Path) -> Mapping[str, Any]:
     """Where and with what the first of the results was made."""
-    paths = [p for s in grid.specs() if (p := store_path(out, s)).exists()]
-    header: Header = read_header(paths[0])
-    return header.environment
+    headers = (read_header(out, spec) for spec in grid.specs())
+    return next((h.environment for h in headers if h), {})
 
 
 def caption(grid: Grid, out: Path) -> str:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Verifier, bound, reads, release
-from reasoner.benchmarks.experiment import CONCURRENCY, drain
+from reasoner.benchmarks.calls import Calls
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.experiment import CONCURRENCY
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.journal import JournalledModel, journalled
+from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.recorded import best_of, pool_of
+from reasoner.benchmarks.scheduler import Outcome, Scheduler
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
-from reasoner.errors import ConfigError, ReasonerError
+from reasoner.errors import BackendError, ConfigError, PluginError
 from reasoner.registry import called, verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
@@ -47,19 +53,18 @@ async def rerank(
     made = _made(verifier)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, made)
-        judge, jobs = bound(made, backend), list[Job]()
+        database = stack.enter_context(Database(out))
+        scheduler, jobs = Scheduler(backend, concurrency, Meter().tell), list[Job]()
         for task, pool in pools.items():
-            store = stack.enter_context(Store(out, _spec(grid, task), environment))
-            jobs += _missing(store, pool)
+            jobs += _missing(Store(database, _spec(grid, task), environment), pool)
         grid.save(out)
 
         async def one(job: Job) -> str | None:
-            store, record = job
-            row = await _attempt(judge, record)
-            store.append(row)
+            row = await scheduler.persist(partial(_attempt, made, scheduler.engine, *job))
+            job[0].append(row)
             return row.error
 
-        await drain(jobs, one, concurrency)
+        await scheduler.run(jobs, one)
     return grid
 
 
@@ -91,13 +96,20 @@ def _missing(store: Store, pool: Sequence[Record]) -> Iterator[Job]:
             store.append(record)
 
 
-async def _attempt(verifier: Verifier, record: Record) -> Record:
+async def _attempt(
+    verifier: Verifier, engine: Backend, store: Store, record: Record
+) -> Outcome[Record]:
+    """Try once, going on from what earlier tries were answered."""
+    calls = Calls(store.database, store.spec, record.problem)
+    judge = bound(journalled(verifier, calls), JournalledModel(engine, calls))
     candidates = [_candidate(sample) for sample in record.samples if sample.complete]
     try:
-        judgement = await verifier.score(Problem(record.problem, record.question), candidates)
-    except ReasonerError as e:
-        return record.model_copy(update={"error": str(e), "samples": (), "correct": False})
-    return _scored(record, judgement)
+        judgement = await judge.score(Problem(record.problem, record.question), candidates)
+    except (BackendError, ConfigError, PluginError) as e:
+        failed = {"error": str(e), "samples": (), "correct": False}
+        trouble = str(e) if isinstance(e, BackendError) else None
+        return Outcome(record.model_copy(update=failed), trouble)
+    return Outcome(_scored(record, judgement))
 
 
 def _scored(record: Record, judgement: Judgement) -> Record:

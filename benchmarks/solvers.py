@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from reasoner.base import Backend, Example, Task, Verifier, ready, release
+from reasoner.base import Backend, Example, Task, Verifier, release
+from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.engine_use import EngineUse
 from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.spec import Spec
 from reasoner.budget import Budget
 from reasoner.events import Result
@@ -45,20 +47,20 @@ class Solvers:
             (name, e.problem.id): e for name, found in self.examples.items() for e in found
         }
 
-    async def attempt(self, backend: Backend, spec: Spec, example: Example) -> Result:
-        """Solve one problem as `spec` says; starting the engine takes none of its time."""
+    async def attempt(self, backend: Backend, spec: Spec, example: Example, calls: Calls) -> Result:
+        """Solve one problem as `spec` says, going on from its finished `calls`."""
         solver = self._solvers[spec.key]
         task = solver.task
-        await ready(backend)
         result = await solve(
             example.problem,
             solver.strategy,
-            backend,
-            solver.verifier,
+            JournalledModel(backend, calls),
+            solver.verifier and journalled(solver.verifier, calls),
             budget=solver.budget,
             sampling=task.sampling,
             extract=task.answer,
             seed=spec.seed,
+            clock=calls.clock,
         )
         self.engine_use.add(result)
         return result

@@ -1,19 +1,15 @@
-"""What every search grew, kept beside its records: a line a problem, the latest attempt last."""
+"""What every search grew, kept beside its records."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from reasoner.base import Example, Task
-from reasoner.benchmarks.lines import Lines, whole_lines
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.kept import parsed
 from reasoner.benchmarks.spec import Frozen, Spec
-from reasoner.benchmarks.store import store_path
-from reasoner.errors import StoreError
 from reasoner.events import Result
 from reasoner.trace import Node
 
@@ -41,58 +37,27 @@ class Tree(Frozen):
     pieces: tuple[Piece, ...]
 
 
-class Trees:
-    """The trees of one spec, opened for appending by one process at a time.
-
-    Raises:
-        StoreError: the file cannot be written, or another process has it open.
-    """
-
-    def __init__(self, root: Path, spec: Spec) -> None:
-        self._lines = Lines(tree_path(root, spec))
-        self._lines.found.clear()
-
-    def append(self, tree: Tree) -> None:
-        """Write one tree as one line."""
-        self._lines.append(tree.model_dump_json(exclude_defaults=True))
-
-    def __enter__(self) -> Trees:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.close()
-
-
-def tree_path(root: Path, spec: Spec) -> Path:
-    """Where the trees of `spec` live under `root`."""
-    return store_path(root, spec).with_suffix(".trees")
-
-
 def read_tree(root: Path, spec: Spec, problem: str) -> Tree | None:
-    """The latest tree of a problem; None where none was kept.
+    """The tree of a problem; None where none was kept.
 
     Raises:
-        StoreError: the file is corrupt.
+        StoreError: the database cannot be read, or is corrupt.
     """
-    return latest_trees(root, spec, {problem}).get(problem)
+    return read_trees(root, spec, {problem}).get(problem)
 
 
-def latest_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, Tree]:
-    """The latest tree of each of `problems` that there is one of.
+def read_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, Tree]:
+    """The tree of each of `problems` that there is one of.
 
     Raises:
-        StoreError: the file is corrupt.
+        StoreError: the database cannot be read, or is corrupt.
     """
-    path = tree_path(root, spec)
-    lines = whole_lines(path) if path.exists() and problems else []
-    starts = {f'{{"problem":{json.dumps(p, ensure_ascii=False)},'.encode(): p for p in problems}
-    latest = {
-        starts[start]: line for line in lines if (start := line[: line.find(b',"') + 1]) in starts
-    }
-    try:
-        return {problem: Tree.model_validate_json(line) for problem, line in latest.items()}
-    except ValidationError as e:
-        raise StoreError(f"{path} is corrupt ({e.errors()[0]['msg']}); run it again") from e
+    with Database.reading(root) as database:
+        if database is None:
+            return {}
+        ask = "SELECT tree FROM trees WHERE key = ? AND problem = ?"
+        found = {p: database.execute(ask, spec.key, p) for p in problems}
+        return {p: parsed(Tree, database, spec, p, row[0][0]) for p, row in found.items() if row}
 
 
 def tree_of(result: Result, task: Task, example: Example) -> Tree:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
@@ -11,6 +10,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from reasoner.base import ModelInfo
+from reasoner.clock import Clock
 from reasoner.errors import BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
@@ -103,18 +103,18 @@ class Ledger:
     overspend together; what a call did not use returns when it settles.
     """
 
-    def __init__(self, budget: Budget = Budget()) -> None:
-        self.budget = budget
+    def __init__(self, budget: Budget = Budget(), clock: Clock | None = None) -> None:
+        self.budget, self.clock = budget, clock or Clock()
         self.entries: list[Entry] = []
         self.spent = Usage()
         self._held = Usage()
         self._holders = 0
-        self._start = time.monotonic()
+        self._start = self.clock.elapsed if clock else 0.0
         self._settled = asyncio.Event()
 
     @property
     def elapsed(self) -> float:
-        return time.monotonic() - self._start
+        return self.clock.elapsed - self._start
 
     @property
     def total(self) -> Usage:
@@ -211,7 +211,7 @@ class Part(Ledger):
     """A share of another ledger: what is held and spent here is held and spent there too."""
 
     def __init__(self, whole: Ledger, budget: Budget) -> None:
-        super().__init__(budget)
+        super().__init__(budget, whole.clock)
         self._whole = whole
 
     @property

@@ -5,6 +5,7 @@ ReasonerError
 ├── PluginError        a named component exists but would not load
 ├── StoreError         a results file cannot be read or written
 ├── BackendError       the model could not answer; retrying may help
+│   └── EngineDied     its engine is gone, and has to be started again
 └── BudgetExhausted    not a failure: the run ends with its incumbent
 """
 
@@ -27,6 +28,10 @@ class StoreError(ReasonerError):
 
 class BackendError(ReasonerError):
     """The model call failed."""
+
+
+class EngineDied(BackendError):
+    """The engine that served the model has ended; `aclose` and another call start a new one."""
 
 
 class BudgetExhausted(ReasonerError):

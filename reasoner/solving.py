@@ -6,6 +6,7 @@ import asyncio
 
 from reasoner.base import Backend, Generative, Verifier, bound
 from reasoner.budget import Budget, Ledger
+from reasoner.clock import Clock
 from reasoner.concurrency import unwrapped
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.events import Result, Solution, Stopped
@@ -25,13 +26,14 @@ async def solve(
     seed: int = 0,
     listen: Listener = ignore,
     second: Backend | None = None,
+    clock: Clock | None = None,
 ) -> Result:
     """Search until the strategy is done or the budget is; either way, answer.
 
     `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
     finds the canonical answer in a solution's text. A verifier that asks a model and has none asks
     `backend`. A model that fails ends the run with the incumbent and the error; what the caller got
-    wrong is raised.
+    wrong is raised. `clock` tells the seconds, where the search goes on from an earlier one.
     """
     verifier = None if verifier is None else bound(verifier, backend)
     judge = verifier.model if isinstance(verifier, Generative) else None
@@ -41,7 +43,7 @@ async def solve(
                 f"a FLOPs budget needs the size of {asked.model.name!r}, which its backend"
                 " does not tell; use a token budget"
             )
-    ledger = Ledger(budget)
+    ledger = Ledger(budget, clock)
     run = Run(
         problem, backend, verifier, ledger,
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
@@ -70,7 +72,8 @@ async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
     deadline = asyncio.timeout(run.ledger.budget.seconds)
     try:
         async with deadline:
-            run.offer(await unwrapped(strategy.search(run)))
+            with run.ledger.clock.keeping(deadline):
+                run.offer(await unwrapped(strategy.search(run)))
     except BudgetExhausted:
         return Stopped.BUDGET, None
     except BackendError as e:

@@ -35,7 +35,8 @@ async def _search(part: Run, strategy: Strategy) -> None:
     deadline = asyncio.timeout(part.ledger.budget.seconds)
     try:
         async with deadline:
-            part.offer(await unwrapped(strategy.search(part)))
+            with part.ledger.clock.keeping(deadline):
+                part.offer(await unwrapped(strategy.search(part)))
     except BudgetExhausted:
         part.clipped = True
     except TimeoutError:

@@ -14,6 +14,7 @@ import pytest
 
 from reasoner.cli import main
 from reasoner.search.auto import Auto
+from tests.benchmarks.tables import finished, sql
 
 SCRIPTED = ["--model", "scripted"]
 TINY = ["bench", *SCRIPTED, "--task", "countdown", "--n", "1,2", "--problems", "3"]
@@ -64,12 +65,12 @@ def test_fit_auto_resumes_and_writes_a_table_for_auto(tmp_path: Path, capsys: Ca
     assert main(["fit-auto", *SCRIPTED, *asked, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["problems"] == 6 and told["files"][0] == f"{out}/auto.json"
-    stores = {p.name: p.read_bytes() for p in Path(out).glob("*.jsonl")}
+    stored = sql(Path(out), "SELECT rowid, * FROM records")
     assert main(["fit-auto", *SCRIPTED, *asked]) == 0
     plain = capsys.readouterr().out
     assert "cross-validated" in plain and "beam:4" in plain and f"{out}/auto.json" in plain
-    assert {p.name: p.read_bytes() for p in Path(out).glob("*.jsonl")} == stores
-    assert len(stores) == 2
+    assert sql(Path(out), "SELECT rowid, * FROM records") == stored
+    assert len(sql(Path(out), "SELECT key FROM specs")) == 2
     assert main(["plot", out, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)["summary"]
     assert {"best-of-n", "beam"} <= {point["strategy"] for point in shown}
@@ -134,8 +135,8 @@ def test_bad_input_is_one_clear_line(
 def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captured) -> None:
     out = str(tmp_path)
     assert main([*TINY, "--strategy", "greedy", "--out", out]) == 0
-    [store] = tmp_path.glob("*.jsonl")
-    store.write_bytes(store.read_bytes() + b"\xff\xfe\n")
+    store = tmp_path / "run.db"
+    store.write_bytes(b"\xff\xfe" * 50 + store.read_bytes()[100:])
     capsys.readouterr()
     for command in (["plot", out], [*TINY, "--strategy", "greedy", "--out", out]):
         assert main(command) == 2
@@ -157,7 +158,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ},
     ) as bench:  # fmt: skip
         deadline = time.monotonic() + 60
-        while not any(p.read_bytes().count(b"\n") > 3 for p in tmp_path.glob("*.jsonl")):
+        while finished(tmp_path) < 4:
             assert bench.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
         bench.send_signal(signal.SIGINT)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import models
+from tests.benchmarks.tables import finished, sql
+
 pytest.importorskip("vllm")
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
-
-
-def records(out: Path) -> int:
-    """Finished problems in the results files of `out`."""
-    return sum(max(0, f.read_text().count("\n") - 1) for f in out.rglob("*.jsonl"))
 
 
 def descendants(root: int) -> set[int]:
@@ -36,6 +36,14 @@ def descendants(root: int) -> set[int]:
     return found - {root}
 
 
+def engine_cores(root: int) -> list[int]:
+    """The processes of vLLM's engine among those below `root`."""
+    named = [(p, Path(f"/proc/{p}/comm").read_text()) for p in descendants(root)]
+    found = [pid for pid, name in named if name.startswith("VLLM::")]
+    assert found, named
+    return found
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -48,7 +56,7 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
                "best-of-n", "--n", "8", "--problems", "400", "--out", str(tmp_path)]  # fmt: skip
     env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as bench:
-        while records(tmp_path) < 3:
+        while finished(tmp_path) < 3:
             assert bench.poll() is None, bench.stderr and bench.stderr.read()
             time.sleep(0.1)
         engine = descendants(bench.pid)
@@ -61,4 +69,26 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
     assert "interrupted; what was finished is kept" in told
     assert "Traceback" not in told
     assert not [pid for pid in engine if alive(pid)]
-    assert 3 <= records(tmp_path) < 400
+    assert 3 <= finished(tmp_path) < 400
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_engine_is_started_again_and_its_problems_go_on(tmp_path: Path) -> None:
+    out, model = tmp_path / "out", str(models.qwen3(tmp_path / "model"))
+    command = [sys.executable, "-m", "reasoner", "bench", "--model", model, "--task", "dagmath",
+               "--strategy", "best-of-n,beam", "--n", "4", "--search-n", "4", "--problems", "12",
+               "--concurrency", "4", "--out", str(out), "--json"]  # fmt: skip
+    env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=env, **pipes) as bench:
+        while finished(out) < 3:
+            assert bench.poll() is None, bench.stderr and bench.stderr.read()
+            time.sleep(0.02)
+        for pid in engine_cores(bench.pid):
+            os.kill(pid, signal.SIGKILL)
+        shown, told = bench.communicate(timeout=500)
+    assert bench.returncode == 0, told
+    assert told.count("the engine died") == 1 and "starting it again, 1 of 3" in told
+    assert finished(out) == 24
+    assert json.loads(shown)["failures"] == []
+    assert sql(out, "SELECT count(*) FROM calls") == [(0,)]

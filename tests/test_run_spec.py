@@ -164,7 +164,7 @@ def test_the_page_explains_every_field() -> None:
     page = (EXAMPLE.parent / "runs.md").read_text()
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     told = {field for row in rows for field in re.findall(r"`([\w-]+)`", row)}
-    assert told == {field.alias for field in RunSpec.model_fields.values()}
+    assert told >= {field.alias for field in RunSpec.model_fields.values()}
     assert "\n".join(EXAMPLE.read_text().splitlines()[1:9]) in page
 
 

@@ -19,7 +19,7 @@ from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.turns import Turns
 from reasoner.backends.verdicts import told
 from reasoner.base import Halt, ModelInfo
-from reasoner.errors import BackendError, ConfigError
+from reasoner.errors import BackendError, ConfigError, EngineDied
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 LEVELS = "reasoner.backends.levels:Levels"
@@ -164,7 +164,7 @@ class VLLM:
         except ValueError as e:
             raise ConfigError(f"vLLM refused the request: {e}") from e
         except Exception as e:
-            raise BackendError(f"vLLM failed: {type(e).__name__}: {e}") from e
+            raise _failed(e) from e
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         """The rendered problem, then what was sampled, or a solution's start given as text."""
@@ -286,6 +286,14 @@ def _launch(arguments: dict[str, Any]) -> Any:
         raise ConfigError(f"vLLM cannot serve {arguments['model']!r}: {e}") from e
     except Exception as e:
         raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
+
+
+def _failed(error: Exception) -> BackendError:
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    if isinstance(error, EngineDeadError):
+        return EngineDied("the process of vLLM's engine has ended")
+    return BackendError(f"vLLM failed: {type(error).__name__}: {error}")
 
 
 def _kind(sampling: Sampling) -> str:

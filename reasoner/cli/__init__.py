@@ -40,9 +40,9 @@ from reasoner.errors import BackendError, ConfigError, ReasonerError
 
 if TYPE_CHECKING:
     from reasoner.api import Reasoner
-    from reasoner.benchmarks.experiment import Tally
     from reasoner.benchmarks.grid import Grid
     from reasoner.benchmarks.judged import Plan
+    from reasoner.benchmarks.scheduler import Tally
     from reasoner.cli.run_spec import RunSpec
     from reasoner.events import Result
 

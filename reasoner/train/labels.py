@@ -11,8 +11,8 @@ from typing import Any
 from zlib import crc32
 
 from reasoner.base import Backend, Example, Task
-from reasoner.benchmarks.experiment import Tally
 from reasoner.benchmarks.judged import Labelled
+from reasoner.benchmarks.scheduler import Tally
 from reasoner.benchmarks.spec import recorded
 from reasoner.benchmarks.stepwise import Stepwise
 from reasoner.benchmarks.summary import save_json

@@ -12,8 +12,8 @@ import pytest
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Example
 from reasoner.benchmarks import environment, experiment
-from reasoner.benchmarks.experiment import Tally
 from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.scheduler import Tally
 from reasoner.benchmarks.solvers import Solvers
 from reasoner.types import Problem, Sampling
 

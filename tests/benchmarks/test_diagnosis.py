@@ -13,7 +13,7 @@ from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Task
-from reasoner.benchmarks import judging
+from reasoner.benchmarks import judging, scheduler
 from reasoner.benchmarks.diagnosis import diagnose
 from reasoner.benchmarks.judged import Plan
 from reasoner.benchmarks.quality import Quality, quality
@@ -110,7 +110,10 @@ async def test_scores_that_compare_say_nothing_of_fewer_solutions(tmp_path: Path
     assert found.over_optimisation is None and found.agreement
 
 
-async def test_failed_problems_count_as_wrong_and_are_told(tmp_path: Path) -> None:
+async def test_failed_problems_count_as_wrong_and_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "TRIES", 1)
     broken = Scripted(fail_every=70)
     found = await of(tmp_path, knows, UNLABELLED, backend=broken, problems=150)
     assert found.failed == 2

@@ -14,13 +14,15 @@ from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks import engine_use
 from reasoner.benchmarks.arrays import Floats
 from reasoner.benchmarks.engine_use import EngineUse, Session, busiest, throughput
+from reasoner.benchmarks.experiment import run
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.page import write
 from reasoner.benchmarks.report import report
 from reasoner.benchmarks.solvers import Solvers
+from reasoner.benchmarks.store import read
 from reasoner.budget import Entry
 from reasoner.cli import main
-from reasoner.errors import StoreError
+from reasoner.errors import BackendError, StoreError
 from reasoner.events import Result
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
@@ -93,12 +95,11 @@ async def test_a_run_is_counted_as_its_records_count_it(
 ) -> None:
     bench = bench_type(tmp_path, Scripted(delay=0.001), strategies=["beam", "best-of-n"])
     await bench.run()
-    lines = [line for f in tmp_path.glob("*.jsonl") for line in f.read_text().splitlines()]
-    spent = [told["spend"] for told in map(json.loads, lines) if "spend" in told]
+    spent = [row.spend for spec in bench.grid.specs() for row in read(tmp_path, spec)]
     assert report(bench.grid, tmp_path).throughput is None
     engine_use.save(bench.solvers.engine_use.session(), tmp_path)
     found = report(bench.grid, tmp_path).throughput
-    assert found and found.tokens == sum(each["generated_tokens"] for each in spent)
+    assert found and found.tokens == sum(each.generated_tokens for each in spent)
     assert found.window == found.seconds and found.mean == pytest.approx(found.peak)
 
 
@@ -139,13 +140,23 @@ def test_bench_and_report_show_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert '"throughput":"engine: ' in page
 
 
-async def test_an_engine_starts_before_a_problems_time_begins() -> None:
+async def test_an_engine_starts_before_a_problems_time_begins(tmp_path: Path) -> None:
     class Slow(Scripted):
         async def start(self) -> None:
-            await asyncio.sleep(0.05 * (not self.usage.requests))
+            await asyncio.sleep(0.2 * (not self.usage.requests))
 
     grid = Grid(tasks=("countdown",), strategies=("greedy",), problems=1, backend="scripted")
-    solvers = Solvers(grid)
-    [spec], [example] = grid.specs(), solvers.examples["countdown"]
-    result = await solvers.attempt(Slow(), spec, example)
-    assert result.seconds < 0.05
+    await run(grid, tmp_path, Solvers(grid), Slow())
+    [spec] = grid.specs()
+    [record] = read(tmp_path, spec)
+    assert 0 < record.spend.seconds < 0.2
+
+
+async def test_an_engine_that_does_not_start_is_a_clear_error(tmp_path: Path) -> None:
+    class Broken(Scripted):
+        async def start(self) -> None:
+            raise BackendError("no engine today")
+
+    grid = Grid(tasks=("countdown",), strategies=("greedy",), problems=9, backend="scripted")
+    with pytest.raises(BackendError, match="no engine today"):
+        await run(grid, tmp_path, Solvers(grid), Broken())

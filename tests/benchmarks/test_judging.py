@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks import judging
-from reasoner.benchmarks.experiment import Tally
+from reasoner.benchmarks import judging, scheduler
 from reasoner.benchmarks.judged import Drawn, Plan
 from reasoner.benchmarks.kept import kept
+from reasoner.benchmarks.scheduler import Tally
+from reasoner.benchmarks.spec import Spec
 from reasoner.benchmarks.stepwise import prefixes
-from reasoner.benchmarks.store import store_path
 from reasoner.errors import BackendError, ConfigError, StoreError
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Completion, Finish, Sampling
 from reasoner.verifiers.verdict import Verdict
 from tests.benchmarks.conftest import Sums
 from tests.benchmarks.synthetic import Knowing, LabelledSums, ranked
+from tests.benchmarks.tables import sql
 
 NAMED = {"labelled": LabelledSums()}
 
@@ -69,9 +70,11 @@ async def test_a_score_is_what_the_verifier_says_of_the_prefix(tmp_path: Path) -
     assert (tally.finished, tally.failed) == (8, 0)
     rows, task = plan().read(tmp_path, "labelled"), LabelledSums()
     assert [r.index for r in rows] == list(range(6))
-    [file] = (f for f in tmp_path.glob("*drawn*") if '"split":"test"' in f.read_text())
+    drawn_of_test = "SELECT spec FROM specs WHERE spec LIKE '%drawn%' AND spec LIKE '%\"test\"%'"
+    [[spec]] = sql(tmp_path, drawn_of_test)
     examples = list(task.examples("test", 6))
-    for example, row, drawn in zip(examples, rows, kept(file, Drawn), strict=True):
+    solutions = kept(tmp_path, Spec.model_validate_json(spec), Drawn)
+    for example, row, drawn in zip(examples, rows, solutions, strict=True):
         assert len(row.record.samples) == 4
         for i, solution in enumerate(drawn.solutions):
             judged = await Verdict().score(example.problem, prefixes(solution))
@@ -109,7 +112,10 @@ async def test_more_problems_extend_what_is_there(tmp_path: Path) -> None:
     assert len(plan(problems=2).read(tmp_path, "labelled")) == 2
 
 
-async def test_a_failure_is_kept_and_tried_again(tmp_path: Path) -> None:
+async def test_a_failure_is_kept_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "TRIES", 1)
     tally = await judge(tmp_path, Scripted(fail_every=40))
     assert tally.failed and tally.finished
     rows = plan().read(tmp_path, "labelled")
@@ -119,25 +125,25 @@ async def test_a_failure_is_kept_and_tried_again(tmp_path: Path) -> None:
     assert not any(r.error for r in plan().read(tmp_path, "labelled"))
 
 
-async def test_a_torn_line_is_judged_again(tmp_path: Path) -> None:
+async def test_what_is_drawn_and_not_judged_is_judged(tmp_path: Path) -> None:
     backend = Scripted()
     await judge(tmp_path, backend)
-    file = store_path(tmp_path, plan().judged("labelled"))
     before, spent = plan().read(tmp_path, "labelled"), backend.usage
-    file.write_bytes(file.read_bytes()[:-9])
+    key = plan().judged("labelled").key
+    sql(tmp_path, "DELETE FROM records WHERE key = ? AND place = 3", key)
     assert (await judge(tmp_path, backend)).finished == 1
     assert backend.usage == spent
     assert plan().read(tmp_path, "labelled") == before
 
 
-@pytest.mark.parametrize("line", ["nonsense", '{"problem": "p"}'])
-async def test_a_corrupt_file_is_named(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("row", ["nonsense", '{"problem": "p"}'])
+async def test_a_corrupt_row_is_named(tmp_path: Path, row: str) -> None:
     await judge(tmp_path, Scripted())
-    file = store_path(tmp_path, plan().judged("labelled"))
-    file.write_text(file.read_text() + line + "\n")
-    with pytest.raises(StoreError, match=r"judged-\w+.jsonl:8 is corrupt"):
+    key = plan().judged("labelled").key
+    sql(tmp_path, "UPDATE records SET record = ? WHERE key = ? AND place = 3", row, key)
+    with pytest.raises(StoreError, match=r"is corrupt: the judged of .*problem test-3"):
         plan().read(tmp_path, "labelled")
-    with pytest.raises(StoreError, match=r"is corrupt .*delete that line"):
+    with pytest.raises(StoreError, match=r"is corrupt: .*delete that row"):
         await judge(tmp_path, Scripted())
 
 

@@ -15,6 +15,7 @@ import pytest
 from reasoner.benchmarks import page
 from reasoner.cli import main
 from reasoner.errors import StoreError
+from tests.benchmarks.tables import sql
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Bench
@@ -84,8 +85,10 @@ def test_it_holds_everything_and_fetches_nothing(report: Path) -> None:
 
 
 def test_nothing_stored_can_end_the_data(report: Path, tmp_path: Path) -> None:
-    for store in tmp_path.glob("*.jsonl"):
-        store.write_text(store.read_text().replace('"reasoner bench"', '"</script><b>"', 1))
+    hostile = (
+        """UPDATE specs SET environment = replace(environment, 'reasoner bench', '</script><b>')"""
+    )
+    sql(tmp_path, hostile)
     again = page.write(tmp_path, report)
     assert told(again)["environment"]["command"] == "</script><b>"
     assert again.read_text().count("</script>") == 2

@@ -19,6 +19,7 @@ from reasoner.benchmarks.pool_file import Recorded, read_pool, write_pool
 from reasoner.benchmarks.recorded import export_pool, sizes
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
+from tests.benchmarks.tables import sql
 
 QWEN = Path(__file__).parents[3] / "shared" / "data" / "qwen2.5_math_100x8.jsonl"
 Captured = pytest.CaptureFixture[str]
@@ -136,9 +137,9 @@ def test_an_imported_pool_is_a_run(pool: Path, tmp_path: Path, capsys: Captured)
 def test_graded_once(pool: Path, tmp_path: Path, capsys: Captured) -> None:
     command = ["import-pool", str(pool), "--task", "countdown", "--out", str(tmp_path / "run")]
     first = told(command, capsys)
-    [results] = (tmp_path / "run").glob("*.jsonl")
-    size = results.stat().st_size
-    assert told(command, capsys) == first and results.stat().st_size == size
+    graded = sql(tmp_path / "run", "SELECT rowid, record FROM records")
+    assert told(command, capsys) == first
+    assert sql(tmp_path / "run", "SELECT rowid, record FROM records") == graded
     written(pool, [*puzzles()[:-1], *puzzles(13)[-1:]])
     assert main(command) == 2
     assert "holds another pool" in capsys.readouterr().err
@@ -321,14 +322,13 @@ def test_problems_without_solutions_are_wrong(tmp_path: Path, capsys: Captured) 
 def test_records_without_texts_are_told(tmp_path: Path) -> None:
     bench = ["bench", "--model", "scripted", "--task", "countdown", "--n", "2", "--problems", "2"]
     assert main([*bench, "--strategy", "majority", "--out", str(tmp_path)]) == 0
-    [results] = tmp_path.glob("countdown-*.jsonl")
-    header, *rows = results.read_text().splitlines()
-    old = [json.loads(row) for row in rows]
-    for row in old:
-        row["samples"] = [
-            {k: s[k] for k in ("answer", "correct", "score", "tokens")} for s in row["samples"]
+    for problem, row in sql(tmp_path, "SELECT problem, record FROM records"):
+        old = json.loads(row)
+        old["samples"] = [
+            {k: s[k] for k in ("answer", "correct", "score", "tokens")} for s in old["samples"]
         ]
-    results.write_text("\n".join([header, *map(json.dumps, old)]) + "\n")
+        changed = "UPDATE records SET record = ? WHERE problem = ?"
+        sql(tmp_path, changed, json.dumps(old), problem)
     with pytest.raises(StoreError, match="of an older version"):
         list(export_pool(tmp_path))
 

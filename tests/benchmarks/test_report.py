@@ -19,9 +19,9 @@ from reasoner.benchmarks.curves import Outcome, Point
 from reasoner.benchmarks.plot import spread
 from reasoner.benchmarks.report import Drawing, report
 from reasoner.benchmarks.spec import Spec, Spend
-from reasoner.benchmarks.store import store_path
 from reasoner.benchmarks.summary import falls, iso_accuracy
 from reasoner.errors import ConfigError, StoreError
+from tests.benchmarks.tables import sql
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Bench
@@ -116,8 +116,10 @@ def test_nothing_to_plot_is_a_clear_error(tmp_path: Path, bench_type: type[Bench
 async def test_a_corrupt_file_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:
     bench = bench_type(tmp_path, strategies=["greedy"], problems=2)
     await bench.run()
-    store_path(tmp_path, next(bench.grid.specs())).write_text("{]\n")
-    with pytest.raises(StoreError, match=r":1 is corrupt"):
+    sql(tmp_path, "UPDATE records SET record = '{]'")
+    with pytest.raises(
+        StoreError, match=r"is corrupt: the record of sums greedy n=1, problem test-0"
+    ):
         report(bench.grid, tmp_path)
 
 

@@ -1,0 +1,155 @@
+"""The finished model calls of a problem under way, from which a killed run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from reasoner.benchmarks.database import Database
+from reasoner.benchmarks.spec import Spec
+from reasoner.clock import Clock
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds without a sign of the search after which it is not held to its earlier course any more."""
+
+SETTLED = 32
+"""Turns of the event loop after which a search has done all that it does with an answer."""
+
+KEEP = """
+INSERT INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+FIND = """
+SELECT call, asked, turn, seconds, answer FROM calls WHERE key = ? AND problem = ? ORDER BY number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finished call and its answer.
+
+    By its end so many calls had been `asked` and so many `seconds` had passed; answers of one `turn`
+    came in one turn of the event loop.
+    """
+
+    asked: int
+    turn: int
+    seconds: float
+    answer: str
+
+
+class Calls:
+    """The calls of one attempt at a problem. What is finished is kept before the search sees it.
+
+    A call that an earlier attempt finished is answered from there. Such answers come as they first
+    came: in that order, each once the search has asked as many calls as it had then, and done all it
+    does with those before. So a search whose course depends on which call ends first takes the same
+    course again. New answers follow them. The `clock` is the attempt's; an earlier answer puts it
+    forward to when it came.
+
+    Raises:
+        StoreError: a call cannot be kept.
+    """
+
+    def __init__(self, database: Database, spec: Spec, problem: str) -> None:
+        self.clock = Clock()
+        self._database, self._place = database, (spec.key, problem)
+        self._found = {call: Found(*rest) for call, *rest in database.execute(FIND, *self._place)}
+        self._due = deque(self._found)
+        self._waiting = dict[str, asyncio.Future[None]]()
+        self._equal = Counter[str]()
+        self._asked = self._turn = self._unsettled = 0
+        self._turning = False
+
+    async def answer(
+        self, kind: TypeAdapter[T], asked: object, ask: Callable[[], Awaitable[T]]
+    ) -> T:
+        """The answer of `kind` to what is `asked`: an earlier one, or else what `ask` gives."""
+        call = self._named(asked)
+        self._asked += 1
+        if found := self._found.get(call):
+            await self._wait(call)
+            self.clock.forward(found.seconds)
+            return kind.validate_python(json.loads(found.answer))
+        if self._due:
+            self._release()
+        given = await ask()
+        if self._due or self._unsettled:
+            await self._wait(call)
+        self._keep(call, ENCODER.encode(given))
+        return given
+
+    def _named(self, asked: object) -> str:
+        """A name for a call that another attempt finds again; equal calls are numbered."""
+        digest = blake2b(repr(asked).encode(), digest_size=12).hexdigest()
+        self._equal[digest] += 1
+        return f"{digest}-{self._equal[digest]}"
+
+    def _keep(self, call: str, answer: str) -> None:
+        if not self._turning:
+            self._turn, self._turning = self._turn + 1, True
+            asyncio.get_running_loop().call_soon(self._turned)
+        when = self._asked, self._turn, self.clock.elapsed
+        self._database.execute(KEEP, *self._place, call, *when, answer)
+
+    def _turned(self) -> None:
+        self._turning = False
+
+    async def _wait(self, call: str) -> None:
+        """Wait for the call's turn."""
+        loop = asyncio.get_running_loop()
+        turn = self._waiting[call] = loop.create_future()
+        loop.call_soon(self._release)  # Not at once: whoever asked before goes on before.
+        while not turn.done():
+            before = self._asked, len(self._due), self._unsettled
+            await asyncio.wait([turn], timeout=PATIENCE)
+            if before == (self._asked, len(self._due), self._unsettled):
+                # The search took another course: its code has changed, or it depends on more than calls.
+                self._due.clear()
+                self._release()
+
+    def _release(self) -> None:
+        """Let go on whose turn it is."""
+        while self._due and self._due[0] in self._waiting:
+            found = self._found[self._due[0]]
+            if self._asked < found.asked or (self._unsettled and found.turn != self._turn):
+                return
+            self._turn = found.turn
+            _wake(self._waiting.pop(self._due.popleft()))
+            self._unsettle()
+        if not (self._due or self._unsettled):
+            while self._waiting:
+                _wake(self._waiting.pop(next(iter(self._waiting))))
+
+    def _unsettle(self) -> None:
+        if not self._unsettled:
+            asyncio.get_running_loop().call_soon(self._settle)
+        self._unsettled = SETTLED
+
+    def _settle(self) -> None:
+        self._unsettled -= 1
+        if self._unsettled:
+            asyncio.get_running_loop().call_soon(self._settle)
+        else:
+            self._release()
+
+
+def _wake(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+def _parts(told: Any) -> dict[str, Any]:
+    return {name: getattr(told, name) for name in told.__dataclass_fields__}
+
+
+ENCODER = json.JSONEncoder(default=_parts, check_circular=False)
+"""Dataclasses as objects, and infinite numbers as such, which pydantic's JSON has not."""

@@ -1,0 +1,94 @@
+"""A model and a verifier for one attempt at a problem, whose finished calls are never made again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reasoner.base import (
+    Backend,
+    Generative,
+    Halt,
+    ModelInfo,
+    Spelling,
+    Verifier,
+    Watching,
+    asks,
+)
+from reasoner.benchmarks.calls import Calls
+from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
+
+GENERATION, JUDGEMENT = TypeAdapter(Generation), TypeAdapter(Judgement)
+
+
+class JournalledModel:
+    """`backend`, its calls kept in `calls`. A watched sample is kept as it ended, and is not watched again."""
+
+    def __init__(self, backend: Backend, calls: Calls) -> None:
+        self._backend, self._calls = backend, calls
+        if isinstance(backend, Watching):
+            self.watch = self._watch
+        if isinstance(backend, Spelling):
+            self.decode = backend.decode
+
+    @property
+    def model(self) -> ModelInfo:
+        """The model's name and size."""
+        return self._backend.model
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Tokens of `prompt`."""
+        return self._backend.prompt_length(prompt)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text that goes on from another."""
+        return self._backend.encode(text)
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        """Continue `prompt`, or tell how it was continued."""
+        ask = partial(self._backend.generate, prompt, sampling)
+        return await self._calls.answer(GENERATION, ("generate", *_told(prompt), sampling), ask)
+
+    async def aclose(self) -> None:
+        """Nothing: the engine is shared."""
+
+    async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        assert isinstance(self._backend, Watching)
+        ask = partial(self._backend.watch, prompt, sampling, halt)
+        return await self._calls.answer(GENERATION, ("watch", *_told(prompt), sampling), ask)
+
+
+class JournalledVerifier:
+    """`verifier`, its judgements kept in `calls` where they cost anything."""
+
+    def __init__(self, verifier: Verifier, calls: Calls) -> None:
+        self._verifier, self._calls = verifier, calls
+        if isinstance(verifier, Generative):
+            self.model, self.on = verifier.model, verifier.on
+
+    def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
+        """The most that `score` may spend."""
+        return self._verifier.estimate(problem, candidates)
+
+    async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+        """Score `candidates`, or tell how they were scored."""
+        ask = partial(self._verifier.score, problem, candidates)
+        if self._verifier.estimate(problem, candidates) == Usage():
+            return await ask()
+        return await self._calls.answer(JUDGEMENT, ("score", problem.prompt, *candidates), ask)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the verifier says of itself: that it reads log-probabilities, its highest score."""
+        return getattr(self._verifier, name)
+
+
+def journalled(verifier: Verifier, calls: Calls) -> Verifier:
+    """`verifier` on a journal; one that asks the run's model does so through the model's journal."""
+    return verifier if asks(verifier) else JournalledVerifier(verifier, calls)
+
+
+def _told(prompt: Prompt) -> tuple[object, ...]:
+    return prompt.problem.prompt, prompt.text, prompt.token_ids

@@ -1,0 +1,26 @@
+"""A run's database, as anybody may open it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from reasoner.benchmarks.database import NAME
+
+
+def sql(root: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run one statement on the database in `root`."""
+    with closing(sqlite3.connect(root / NAME)) as connection, connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def finished(root: Path) -> int:
+    """How many problems have a record, as long as the run is at it."""
+    if not (root / NAME).exists():
+        return 0
+    try:
+        return int(sql(root, "SELECT count(*) FROM records")[0][0])
+    except sqlite3.OperationalError:  # The tables are not made yet.
+        return 0
