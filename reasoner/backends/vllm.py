@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import gc
 import os
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from reasoner.backends.checkpoint import Checkpoint
@@ -19,7 +16,8 @@ from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.turns import Turns
 from reasoner.backends.verdicts import told
 from reasoner.base import Halt, ModelInfo
-from reasoner.errors import BackendError, ConfigError, EngineDied
+from reasoner.engine import Engine, cuda, failed, on_this_machine
+from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 LEVELS = "reasoner.backends.levels:Levels"
@@ -59,10 +57,8 @@ class VLLM:
         self.checkpoint = Checkpoint(model, engine_args.get("max_model_len"))
         self._template = Template(system, shots)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
-        self._engine: Any = None
-        self._starting = asyncio.Lock()
+        self._engine = Engine(self._arguments)
         self._turns = Turns()
-        self._ids = count()
         self._prompts = dict[str, list[int]]()
 
     @property
@@ -125,22 +121,11 @@ class VLLM:
 
     async def start(self) -> Any:
         """The running engine, started by the first caller."""
-        async with self._starting:
-            if self._engine is None:
-                self._engine = await asyncio.to_thread(_launch, self._arguments())
-                atexit.register(self._engine.shutdown)
-        return self._engine
+        return await self._engine.start()
 
     async def aclose(self) -> None:
         """Stop the engine and its process."""
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            atexit.unregister(engine.shutdown)
-            engine.shutdown()
-            del engine
-            # The engine is part of a cycle, and its finalizer fails when the interpreter ends first.
-            await asyncio.sleep(0)
-            gc.collect()
+        await self._engine.aclose()
 
     async def _draw(self, engine: Any, ids: list[int], params: Any) -> Output:
         """One whole sample."""
@@ -157,14 +142,14 @@ class VLLM:
         try:
             # Marked as rendered, ids go to the engine without a detour through a thread pool.
             rendered = {"type": "token", "prompt_token_ids": ids}
-            request = engine.generate(rendered, params, f"reasoner-{next(self._ids)}")
+            request = engine.generate(rendered, params, self._engine.name())
             async with aclosing(request) as parts:
                 async for part in parts:
                     yield part
         except ValueError as e:
             raise ConfigError(f"vLLM refused the request: {e}") from e
         except Exception as e:
-            raise _failed(e) from e
+            raise failed(e) from e
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         """The rendered problem, then what was sampled, or a solution's start given as text."""
@@ -261,39 +246,13 @@ class VLLM:
         if self.checkpoint.verdicts:
             # The logits as rewritten are the ones that were sampled from.
             arguments |= {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
-        if not _cuda():
-            # Below 32 vLLM refuses; its default of 128 never hits on short problems.
-            arguments |= {"block_size": 32, "enforce_eager": True, "dtype": "float32"}
-            # A seeded request whose prompt is split into chunks kills vLLM 0.32's CPU worker.
-            whole = max(2048, self.model.context)
-            arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": whole}
+        if not cuda():
             if not any(name.endswith("parallel_size") for name in self._engine_args):
                 arguments |= {"distributed_executor_backend": _in_the_engine_process()}
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(self._kv_cache_gib))
             for name, value in KEEP_MEMORY.items():
                 os.environ.setdefault(name, value)
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        arguments |= on_this_machine(self.model.context, self._kv_cache_gib)
         return arguments | self._engine_args
-
-
-def _launch(arguments: dict[str, Any]) -> Any:
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
-
-    try:
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
-    except (TypeError, ValueError, OSError) as e:
-        raise ConfigError(f"vLLM cannot serve {arguments['model']!r}: {e}") from e
-    except Exception as e:
-        raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
-
-
-def _failed(error: Exception) -> BackendError:
-    from vllm.v1.engine.exceptions import EngineDeadError
-
-    if isinstance(error, EngineDeadError):
-        return EngineDied("the process of vLLM's engine has ended")
-    return BackendError(f"vLLM failed: {type(error).__name__}: {error}")
 
 
 def _kind(sampling: Sampling) -> str:
@@ -309,12 +268,6 @@ def _in_the_engine_process() -> Any:
     from reasoner.backends.cpu import InSchedulerProcess
 
     return InSchedulerProcess
-
-
-def _cuda() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())
 
 
 async def _gather(calls: Sequence[Coroutine[Any, Any, Output]]) -> list[Output]:

@@ -91,17 +91,22 @@ class StandIn:
 
 @pytest.fixture(autouse=True)
 def pooling_params(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one thing of vLLM's that asking needs."""
+    """The two things of vLLM's that asking needs."""
     stub = ModuleType("vllm.pooling_params")
     stub.PoolingParams = SimpleNamespace  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "vllm", ModuleType("vllm"))
     monkeypatch.setitem(sys.modules, "vllm.pooling_params", stub)
+    died = ModuleType("vllm.v1.engine.exceptions")
+    died.EngineDeadError = type("EngineDeadError", (Exception,), {})  # type: ignore[attr-defined]
+    for name in ("vllm.v1", "vllm.v1.engine"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, died.__name__, died)
 
 
 def served(engine: StandIn) -> Served:
     files: Any = SimpleNamespace(architecture="Toy", info=INFO)
     reader = Served(files, (), {})
-    reader._engine = engine
+    reader._engine._running = engine
     return reader
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import atexit
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from itertools import count
 from typing import Any, Literal
 
 from reasoner.concurrency import gather
+from reasoner.engine import Engine, failed, on_this_machine
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Usage
 from reasoner.verifiers.reward.encoded import Encoded, Reading
@@ -37,9 +34,7 @@ class Served:
         self._task: Literal["classify", "token_classify"] = (
             "classify" if whole else "token_classify"
         )
-        self._starting = asyncio.Lock()
-        self._engine: Any = None
-        self._ids = count()
+        self._engine = Engine(self._arguments, "; try engine='transformers'")
 
     def worst(self, asked: Encoded) -> Usage:
         """A pass over all tokens, after one that found the first read in the cache."""
@@ -60,18 +55,11 @@ class Served:
 
     async def start(self) -> Any:
         """The running engine, started by the first caller."""
-        async with self._starting:
-            if self._engine is None:
-                self._engine = await asyncio.to_thread(self._launch)
-                atexit.register(self._engine.shutdown)
-        return self._engine
+        return await self._engine.start()
 
     async def aclose(self) -> None:
         """Stop the engine and its process."""
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            atexit.unregister(engine.shutdown)
-            engine.shutdown()
+        await self._engine.aclose()
 
     async def _read(self, engine: Any, asked: Encoded, salt: str) -> Reading:
         rows, usage = await self._pool(engine, asked, salt, cached=True)
@@ -101,29 +89,15 @@ class Served:
         """The one output of a request. Cancelling aborts it in the engine."""
         prompt = {"type": "token", "prompt_token_ids": list(ids), "cache_salt": salt}
         try:
-            request = engine.encode(prompt, params, f"reward-{next(self._ids)}")
+            request = engine.encode(prompt, params, self._engine.name())
             async with aclosing(request) as parts:
                 async for part in parts:
                     return part
         except ValueError as e:
             raise ConfigError(f"vLLM refused to score: {e}") from e
         except Exception as e:
-            raise BackendError(f"vLLM failed to score: {type(e).__name__}: {e}") from e
+            raise failed(e, "vLLM failed to score") from e
         raise BackendError("vLLM ended a request without an output")
-
-    def _launch(self) -> Any:
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
-
-        try:
-            return AsyncLLM.from_engine_args(AsyncEngineArgs(**self._arguments()))
-        except (TypeError, ValueError, OSError) as e:
-            raise ConfigError(
-                f"vLLM cannot serve {self._weights.path!r}: {e}; try engine='transformers'"
-            ) from e
-        except Exception as e:
-            raise BackendError(f"the vLLM engine did not start: {type(e).__name__}: {e}") from e
 
     def _arguments(self) -> dict[str, Any]:
         from vllm.config import PoolerConfig
@@ -141,7 +115,8 @@ class Served:
             "enable_prefix_caching": True,
             "disable_log_stats": True,
         }
-        return arguments | self._conversion() | _on_this_machine(self._weights) | self._own
+        machine = on_this_machine(self._weights.info.context, kv_cache_gib=1)
+        return arguments | self._conversion() | machine | self._own
 
     def _conversion(self) -> dict[str, Any]:
         """How vLLM is to see an architecture that has no classifier as it knows them."""
@@ -155,19 +130,3 @@ class Served:
                 "hf_overrides": {"num_labels": 1},
             }
         return {}
-
-
-def _on_this_machine(weights: Weights) -> dict[str, Any]:
-    """What vLLM needs on CPU cores: see the generator's engine, whose settings these are."""
-    import torch
-
-    if torch.cuda.is_available():
-        return {}
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    return {
-        "block_size": 32,
-        "enforce_eager": True,
-        "dtype": "float32",
-        "enable_chunked_prefill": False,
-        "max_num_batched_tokens": max(2048, weights.info.context),
-    }
