@@ -36,12 +36,12 @@ check: setup
 # long as in float32.
 ALL := greedy,majority,best-of-n,weighted,adaptive-best-of-n,adaptive-majority,adaptive-majority(ahead=4),esc,$\
 	deepconf,self-certainty,speculative-rejection,beam,dvts,rebase,particle,particle-gibbs,best-first,$\
-	tot-bfs,tot-dfs,mcts,ab-mcts,rstar,revise,budget-forcing(wait="\n"),iterative-broadening,fallback,$\
+	step-rejection,tot-bfs,tot-dfs,mcts,ab-mcts,rstar,revise,budget-forcing(wait="\n"),iterative-broadening,fallback,$\
 	ensemble,auto
 COMPARE := --problems 500 --search-n 4,16 --search-n mcts=2,10 --search-n tot-bfs=1,5 $\
 	--search-n tot-dfs=1,5 --search-n rstar=1,6 --search-n deepconf=16 $\
 	--search-n adaptive-best-of-n=16,64 --search-n adaptive-majority=16,64 $\
-	--search-n 'adaptive-majority(ahead=4)=16,64' --search-n esc=16,64 $\
+	--search-n 'adaptive-majority(ahead=4)=16,64' --search-n esc=16,64 --search-n step-rejection=4,16,64 $\
 	--search-n iterative-broadening=16 --search-n auto=16,64
 comparison: setup
 	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task countdown --n 1,2,4,8,16,32,64 \

@@ -149,6 +149,7 @@ strategies = Registry(
         "rebase": "reasoner.search.rebase:Rebase",
         "particle": "reasoner.search.particle:Particle",
         "particle-gibbs": "reasoner.search.particle_gibbs:ParticleGibbs",
+        "step-rejection": "reasoner.search.step_rejection:StepRejection",
         "best-first": "reasoner.search.best_first:BestFirst",
         "tot-bfs": "reasoner.search.tot_bfs:TotBFS",
         "tot-dfs": "reasoner.search.tot_dfs:TotDFS",

@@ -24,6 +24,7 @@ from reasoner.search.revise import Revise
 from reasoner.search.rstar import RStar
 from reasoner.search.self_certainty import SelfCertainty
 from reasoner.search.speculative_rejection import SpeculativeRejection
+from reasoner.search.step_rejection import StepRejection
 from reasoner.search.tot_bfs import TotBFS
 from reasoner.search.tot_dfs import TotDFS
 from reasoner.search.weighted import Weighted
@@ -53,6 +54,7 @@ __all__ = [
     "Revise",
     "SelfCertainty",
     "SpeculativeRejection",
+    "StepRejection",
     "TotBFS",
     "TotDFS",
     "Weighted",

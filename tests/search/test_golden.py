@@ -25,6 +25,7 @@ from reasoner.search.rebase import Rebase
 from reasoner.search.revise import Revise
 from reasoner.search.rstar import RStar
 from reasoner.search.speculative_rejection import SpeculativeRejection
+from reasoner.search.step_rejection import StepRejection
 from reasoner.search.tot_bfs import TotBFS
 from reasoner.search.tot_dfs import TotDFS
 from reasoner.solving import solve
@@ -61,6 +62,7 @@ def tree(trace: Trace, node: Node) -> dict[str, Any]:
         ("particle", Particle(n=4, ess=1.0)),
         ("particle-gibbs", ParticleGibbs(n=4, ess=1.0)),
         ("best-first", BestFirst(n=5, branch=2)),
+        ("step-rejection", StepRejection(n=9, batch=2)),
         ("mcts", MCTS(n=4, branch=2, parallel=1)),
         ("mcts-parallel", MCTS(n=6, branch=2, parallel=3, rollout=False)),
         ("mcts-puct", MCTS(n=4, branch=2, parallel=1, select="puct", widening=0.8)),

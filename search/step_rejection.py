@@ -1,0 +1,98 @@
+"""Rejection sampling a step at a time: draw until a step is good enough, then go on from it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass as plain
+from dataclasses import field as state
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.run import Run, best
+from reasoner.search.siblings import Siblings
+from reasoner.trace import Node
+
+
+@dataclass(frozen=True)
+class StepRejection:
+    """Draw `batch` next steps until one is good enough, go on from it, and come back when in doubt.
+
+    Cascade reward sampling (CARDS; Li et al., 2024, arXiv 2406.16306) with a threshold that falls by
+    itself. A step is worth its score, the root the highest score that the verifier gives, and every
+    draw from them multiplies that by `threshold`; the next draw is where most is to be had. So a step
+    is accepted at once if it scores `threshold` of what there could be, after one more draw its
+    square, and so on; and one whose next steps are bad yields to the best of those rejected, or to
+    another draw above it. It ends when a solution is worth most, at the latest when as many steps
+    are drawn as `n` solutions have that are as deep as the deepest. Should nothing have finished by
+    then, or the budget hold but one solution, the best step is continued to the end.
+    """
+
+    n: PositiveInt = 64
+    batch: PositiveInt = 2
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    stops_early: ClassVar[bool] = True
+
+    async def search(self, run: Run) -> Node:
+        """Draw from what is worth most, until that is a solution."""
+        steps = Steps(run, Siblings(run), [run.trace.root], self.threshold)
+        while not (node := steps.worthiest).finished and steps.drawn < self.n * steps.depth:
+            if size := steps.affordable(min(self.batch, self.n)):
+                await steps.draw(node, size)
+            else:
+                await steps.end()
+        if not steps.finished:
+            await steps.end()
+        return run.improve(steps.known)
+
+
+@plain(slots=True)
+class Steps:
+    """The distinct steps drawn so far, accepted or not."""
+
+    run: Run
+    siblings: Siblings
+    known: list[Node]
+    threshold: float
+    drawn: int = 0
+    draws: Counter[Node] = state(default_factory=Counter[Node])
+
+    @property
+    def finished(self) -> bool:
+        """Whether one of them ends a solution."""
+        return any(node.finished for node in self.known)
+
+    @property
+    def worthiest(self) -> Node:
+        """Where to draw next, or the answer."""
+        return max(self.known, key=self.worth)
+
+    @property
+    def depth(self) -> int:
+        """Steps of the longest solution so far, finished or not."""
+        return max(1, *(node.depth for node in self.known))
+
+    def worth(self, node: Node) -> tuple[float, int]:
+        """The score, less for every draw; of equals the deepest comes first."""
+        score = self.run.ceiling if node.score is None else node.score
+        return score * self.threshold ** self.draws[node], node.depth
+
+    def affordable(self, size: int) -> int:
+        """Steps to draw at once: until a solution has finished, the budget for one is kept."""
+        return size if self.finished else max(0, self.run.affordable(1 + size) - 1)
+
+    async def draw(self, node: Node, size: int) -> None:
+        """Sample `size` next steps of a node."""
+        self.draws[node] += 1
+        await self.add(await self.run.expand([node], n=size, step=True))
+
+    async def end(self) -> None:
+        """Continue the best step, of equals the latest, to the end."""
+        await self.add(await self.run.expand([best(self.known[::-1])]))
+
+    async def add(self, drawn: Sequence[Node]) -> None:
+        """Score what was drawn; what can go on or has finished is known from now on."""
+        self.drawn += len(drawn)
+        firsts = dict.fromkeys(await self.siblings.merge(drawn))
+        self.known += [s for s in firsts if s not in self.known and (s.finished or not s.terminal)]
+        self.run.improve(drawn)
