@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
+from reasoner.search.common import by_score
 from reasoner.search.siblings import Siblings
 from reasoner.trace import Node
 
@@ -23,9 +24,10 @@ class StepRejection:
     draw from them multiplies that by `threshold`; the next draw is where most is to be had. So a step
     is accepted at once if it scores `threshold` of what there could be, after one more draw its
     square, and so on; and one whose next steps are bad yields to the best of those rejected, or to
-    another draw above it. It ends when a solution is worth most, at the latest when as many steps
-    are drawn as `n` solutions have that are as deep as the deepest. Should nothing have finished by
-    then, or the budget hold but one solution, the best step is continued to the end.
+    another draw above it. Once as many steps are drawn as `n` solutions have that are as deep as the
+    deepest, the best of the deepest is accepted. It ends when a solution is worth most, or is that.
+    Should the budget hold but one solution before any has finished, the best step is continued to
+    the end.
     """
 
     n: PositiveInt = 64
@@ -36,7 +38,7 @@ class StepRejection:
     async def search(self, run: Run) -> Node:
         """Draw from what is worth most, until that is a solution."""
         steps = Steps(run, Siblings(run), [run.trace.root], self.threshold)
-        while not (node := steps.worthiest).finished and steps.drawn < self.n * steps.depth:
+        while not (node := steps.next(self.n)).terminal:
             if size := steps.affordable(min(self.batch, self.n)):
                 await steps.draw(node, size)
             else:
@@ -62,19 +64,17 @@ class Steps:
         """Whether one of them ends a solution."""
         return any(node.finished for node in self.known)
 
-    @property
-    def worthiest(self) -> Node:
-        """Where to draw next, or the answer."""
-        return max(self.known, key=self.worth)
-
-    @property
-    def depth(self) -> int:
-        """Steps of the longest solution so far, finished or not."""
-        return max(1, *(node.depth for node in self.known))
+    def next(self, n: int) -> Node:
+        """What is worth most; once `n` solutions so deep are spent, the best of the deepest."""
+        deepest = max(self.known, key=lambda node: (node.depth, by_score(node)))
+        spent = self.drawn >= n * max(1, deepest.depth)
+        return deepest if spent else max(self.known, key=self.worth)
 
     def worth(self, node: Node) -> tuple[float, int]:
         """The score, less for every draw; of equals the deepest comes first."""
         score = self.run.ceiling if node.score is None else node.score
+        if node.terminal and not node.finished:
+            score = 0.0
         return score * self.threshold ** self.draws[node], node.depth
 
     def affordable(self, size: int) -> int:
@@ -88,11 +88,12 @@ class Steps:
 
     async def end(self) -> None:
         """Continue the best step, of equals the latest, to the end."""
-        await self.add(await self.run.expand([best(self.known[::-1])]))
+        unended = [node for node in reversed(self.known) if not node.terminal]
+        await self.add(await self.run.expand([best(unended)]))
 
     async def add(self, drawn: Sequence[Node]) -> None:
-        """Score what was drawn; what can go on or has finished is known from now on."""
+        """Score what was drawn; the first of every text is known from now on."""
         self.drawn += len(drawn)
         firsts = dict.fromkeys(await self.siblings.merge(drawn))
-        self.known += [s for s in firsts if s not in self.known and (s.finished or not s.terminal)]
+        self.known += [s for s in firsts if s not in self.known]
         self.run.improve(drawn)

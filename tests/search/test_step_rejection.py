@@ -77,19 +77,13 @@ async def test_a_better_step_above_is_still_sought() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 4, 8])
-async def test_n_solutions_hold_n_first_steps_and_the_best_is_followed_to_its_end(n: int) -> None:
+async def test_where_nothing_is_good_it_spends_n_steps_a_depth_at_most_and_answers(n: int) -> None:
     backend = Watched(lambda s: 0.1 * (s[0] == "b"), length=9)
     result = await climb(StepRejection(n=n), backend)
-    assert backend.asked.count("") == len(backend.sizes) - 1
-    assert sum(backend.sizes) == n + 1
+    firsts = max(1, n // 2)
+    assert set(backend.asked[:firsts]) == {""} and backend.asked[firsts] in "ab"
+    assert sum(backend.sizes) <= 10 * n + 1
     assert result.candidate is not None and result.candidate.complete
-
-
-async def test_deeper_solutions_hold_more_steps() -> None:
-    backend = Watched(lambda s: 1.0 if len(s) < 9 else 0.0, length=9)
-    result = await climb(StepRejection(n=4), backend)
-    assert max(node.depth for node in result.trace) == 9
-    assert sum(backend.sizes) == 9 * 4 + 1
 
 
 async def test_the_budget_for_a_solution_is_kept_and_the_rest_is_used() -> None:
