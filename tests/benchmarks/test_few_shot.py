@@ -17,6 +17,7 @@ from reasoner.benchmarks import game24, gsm8k, hendrycks_math
 from reasoner.cli import main
 from reasoner.registry import tasks
 from reasoner.types import Problem, Prompt
+from tests.benchmarks.tables import sql
 
 SUMS = [(2, 3), (40, 2), (7, 8)]
 ASKED = re.compile(r"Tom has (\d+) figs and buys (\d+)\.")
@@ -98,8 +99,7 @@ def bench(data: Path, out: Path, *more: str) -> list[str]:
 
 
 def records(out: Path) -> list[dict[str, Any]]:
-    [store] = out.glob("gsm8k-majority-*.jsonl")
-    return [json.loads(line) for line in store.read_text().splitlines()[1:]]
+    return [json.loads(row) for [row] in sql(out, "SELECT record FROM records ORDER BY place")]
 
 
 def few_shot(prompt: str, question: str) -> bool:
