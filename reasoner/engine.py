@@ -41,7 +41,11 @@ class Engine:
         """
         async with self._starting:
             if self._running is None:
-                self._running = await asyncio.to_thread(self._launch)
+                os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+                # vLLM keeps exceptions of its imports, and they the frames of the call that imports it:
+                # were the engine in one of those, it would outlive its end.
+                arguments = await asyncio.to_thread(self._arguments)
+                self._running = await asyncio.to_thread(self._launch, arguments)
                 atexit.register(self._running.shutdown)
         return self._running
 
@@ -56,9 +60,7 @@ class Engine:
             await asyncio.sleep(0)
             gc.collect()
 
-    def _launch(self) -> Any:
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        arguments = self._arguments()  # Some are environment variables, which vLLM reads first.
+    def _launch(self, arguments: dict[str, Any]) -> Any:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
