@@ -21,7 +21,14 @@ from reasoner.errors import ConfigError
 from reasoner.registry import spelled
 
 STAGES = ("policy", "rollouts", "verdict", "evaluate")
-ARMS = ("best-of-n:16", "best-of-n:64", "adaptive-best-of-n:64", "beam:8", "particle:16", "mcts:16")
+ARMS = (
+    "best-of-n:16",
+    "best-of-n:64",
+    "adaptive-best-of-n:64",
+    "beam:8",
+    "particle:16",
+    "step-rejection:64",
+)
 
 
 class Parser(argparse.ArgumentParser):
