@@ -46,7 +46,7 @@ COMPARE := --problems 500 --search-n 4,16 --search-n mcts=2,10 --search-n tot-bf
 comparison: setup
 	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task countdown --n 1,2,4,8,16,32,64 \
 		--backend 'vllm(dtype="bfloat16")' --out runs/compare/countdown
-	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task dagmath --n 1,2,4,8,16,32,64,128,256 \
+	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task dagmath --n 1,2,4,8,16,32,64 \
 		--out runs/compare/dagmath
 	$(BIN)/reasoner compare runs/compare/countdown runs/compare/dagmath --out runs/compare
 
