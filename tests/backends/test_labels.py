@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import reduce
 from math import exp, inf, log
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,15 @@ async def test_the_labels_of_a_steps_end_tell_its_verdict(embedded: Any) -> None
     drawn = Sampling(n=6, temperature=1.3, max_tokens=60, stop=("\n",), seed=1)
     first = (await embedded.generate(Prompt(PROBLEM), drawn)).completions
     starts = [(c,) for c in first if c.finish is Finish.STOP]
-    nexts = await gather(
-        embedded.generate(Prompt(PROBLEM).extend(c), replace(drawn, n=2)) for (c,) in starts
-    )
-    grown = [(*s, c) for s, told in zip(starts, nexts, strict=True) for c in told.completions]
-    ended = [pieces for pieces in [*starts, *grown] if pieces[-1].finish is Finish.STOP]
+    ended, latest = [*starts], starts
+    for _ in range(3):  # Its first steps are never sure: the policy may yet err.
+        prompts = [reduce(Prompt.extend, path, Prompt(PROBLEM)) for path in latest]
+        nexts = await gather(embedded.generate(p, replace(drawn, n=1)) for p in prompts)
+        grown = [(*path, *told.completions) for path, told in zip(latest, nexts, strict=True)]
+        latest = [path for path in grown if path[-1].finish is Finish.STOP]
+        ended += latest
     verdicts = [pieces[-1].verdicts[-1] for pieces in ended]
-    assert len(ended) > 6 and max(verdicts) - min(verdicts) > 0.3
+    assert len(ended) > 6 and max(verdicts) - min(verdicts) > 0.4
 
     verifier = LabelToken(good="\n", bad="<step?>", suffix="").on(embedded)
     unended = [Candidate((*p[:-1], before_its_end(p[-1])), complete=False) for p in ended]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from reasoner.benchmarks.store import Store, read
 from reasoner.benchmarks.trees import Piece, Tree, read_tree
 from reasoner.errors import StoreError
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SPEC = Spec(task="sums", backend="scripted", strategy="beam", n=4)
 RECORDS = [Record(problem=f"p{i}", index=i, correct=i > 0) for i in range(3)]
 TREES = [
@@ -68,15 +65,3 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     path.write_text(header.replace('"schema_version":1', '"schema_version":99') + "".join(rows))
     with pytest.raises(StoreError, match="schema 99"):
         read(tmp_path, SPEC)
-
-
-def test_the_records_in_the_repository_have_the_keys_of_their_specs(tmp_path: Path) -> None:
-    """A run that goes on from them looks for them by the key."""
-    with tarfile.open(RESULTS / "comparison" / "records.tar.xz") as archive:
-        files = [m for m in archive.getmembers() if m.name.endswith(".jsonl")]
-        assert len(files) > 10
-        for member in files:
-            file = archive.extractfile(member)
-            assert file
-            spec = Spec.model_validate(json.loads(file.readline())["spec"])
-            assert member.name.endswith(f"-{spec.key}.jsonl")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from reasoner.errors import StoreError
 from reasoner.types import Sampling
 from tests.benchmarks.tables import sql
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SPEC = Spec(task="sums", backend="scripted", strategy="greedy", n=1)
 
 
@@ -234,3 +236,17 @@ def test_kill_9_keeps_everything_reported(tmp_path: Path) -> None:
         reported = [int(writer.stdout.readline()) for _ in range(50)][-1]
         os.kill(writer.pid, signal.SIGKILL)
     assert {f"p{i}" for i in range(reported + 1)} <= done(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["countdown", "dagmath"])
+def test_the_records_in_the_repository_have_the_keys_of_their_specs(
+    tmp_path: Path, task: str
+) -> None:
+    """A run that goes on from them looks for them by the key."""
+    with tarfile.open(RESULTS / "comparison" / "records.tar.xz") as archive:
+        archive.extract(f"{task}/run.db", tmp_path, filter="data")
+    told = sql(tmp_path / task, "SELECT key, spec FROM specs")
+    assert len(told) > 10
+    for key, spec in told:
+        found = Spec.model_validate_json(spec)
+        assert found.key == key and len(read(tmp_path / task, found)) == 500
