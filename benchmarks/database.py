@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from reasoner.benchmarks import former
+from reasoner.benchmarks.lock import locked
 from reasoner.benchmarks.spec import Header
 from reasoner.errors import StoreError
 
@@ -61,7 +61,7 @@ class Database:
 
     def __init__(self, root: Path) -> None:
         self.path = root / NAME
-        self._lock: FileIO | None = _locked(root)
+        self._lock: FileIO | None = locked(root / LOCK, root)
         try:
             self._connection = _connected(self.path, "mode=rwc")
             self._begin(root)
@@ -179,24 +179,6 @@ class Database:
         if found != "ok":
             error = " ".join(str(found).split())
             raise StoreError(NEXT[sqlite3.SQLITE_CORRUPT].format(path=self.path, error=error))
-
-
-def _locked(root: Path) -> FileIO:
-    """The folder's lock, which ends with the process; the database itself has none of its own."""
-    path = root / LOCK
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab", buffering=0)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}; choose another --out") from e
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
-        file.close()
-        raise StoreError(
-            f"{root} is in use by another process; wait for it or choose another --out"
-        ) from e
-    return file
 
 
 def _connected(path: Path, how: str) -> sqlite3.Connection:

@@ -8,12 +8,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from reasoner.backends.wrapping import Wrapping
 from reasoner.base import (
     Backend,
     Generative,
     Halt,
-    ModelInfo,
-    Spelling,
     Verifier,
     Watching,
     asks,
@@ -24,40 +23,24 @@ from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sa
 GENERATION, JUDGEMENT = TypeAdapter(Generation), TypeAdapter(Judgement)
 
 
-class JournalledModel:
+class JournalledModel(Wrapping):
     """`backend`, its calls kept in `calls`. A watched sample is kept as it ended, and is not watched again."""
 
     def __init__(self, backend: Backend, calls: Calls) -> None:
-        self._backend, self._calls = backend, calls
-        if isinstance(backend, Watching):
-            self.watch = self._watch
-        if isinstance(backend, Spelling):
-            self.decode = backend.decode
-
-    @property
-    def model(self) -> ModelInfo:
-        """The model's name and size."""
-        return self._backend.model
-
-    def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
-        return self._backend.prompt_length(prompt)
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
-        return self._backend.encode(text)
+        super().__init__(backend)
+        self._calls = calls
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt`, or tell how it was continued."""
-        ask = partial(self._backend.generate, prompt, sampling)
+        ask = partial(self.backend.generate, prompt, sampling)
         return await self._calls.answer(GENERATION, ("generate", *_told(prompt), sampling), ask)
 
     async def aclose(self) -> None:
         """Nothing: the engine is shared."""
 
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        assert isinstance(self._backend, Watching)
-        ask = partial(self._backend.watch, prompt, sampling, halt)
+        assert isinstance(self.backend, Watching)
+        ask = partial(self.backend.watch, prompt, sampling, halt)
         return await self._calls.answer(GENERATION, ("watch", *_told(prompt), sampling), ask)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from io import FileIO
 from pathlib import Path
 from typing import Self
 
+from reasoner.benchmarks.lock import locked
 from reasoner.errors import StoreError
 
 
@@ -23,7 +22,7 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = _open(path)
+        self._file = locked(path, path)
         self.found = whole_lines(path)
         self._file.truncate(sum(map(len, self.found)))
 
@@ -56,19 +55,3 @@ def whole_lines(path: Path) -> list[bytes]:
     except OSError as e:
         raise StoreError(f"cannot read {path}: {e.strerror}") from e
     return lines[:-1] if lines and not lines[-1].endswith(b"\n") else lines
-
-
-def _open(path: Path) -> FileIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab", buffering=0)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
-        file.close()
-        raise StoreError(
-            f"{path} is in use by another process; wait for it or choose another --out"
-        ) from e
-    return file

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from reasoner.base import Backend, Halt, ModelInfo, Spelling, Watching, ready
+from reasoner.backends.wrapping import Wrapping
+from reasoner.base import Backend, Halt, Watching, ready
 from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Generation, Prompt, Sampling
 
@@ -17,7 +18,7 @@ def silent(_: str) -> None:
     """Tell nobody."""
 
 
-class Restarting:
+class Restarting(Wrapping):
     """`backend`, with a new engine of the same settings in the place of one that died.
 
     Calls in flight wait for it and are asked again; a sample that was being watched ends with a
@@ -27,29 +28,13 @@ class Restarting:
     def __init__(
         self, backend: Backend, *, most: int = MOST, tell: Callable[[str], None] = silent
     ) -> None:
-        self.backend, self.most, self.tell = backend, most, tell
+        super().__init__(backend)
+        self.most, self.tell = most, tell
         self.restarts = 0
         self.lost = ""
         """Why the engine was given up, if it was."""
         self._in_a_row = 0
         self._reviving = asyncio.Lock()
-        if isinstance(backend, Watching):
-            self.watch = self._watch
-        if isinstance(backend, Spelling):
-            self.decode = backend.decode
-
-    @property
-    def model(self) -> ModelInfo:
-        """The model's name and size."""
-        return self.backend.model
-
-    def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
-        return self.backend.prompt_length(prompt)
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
-        return self.backend.encode(text)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt`, whatever becomes of the engine meanwhile.
