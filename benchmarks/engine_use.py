@@ -19,6 +19,8 @@ from reasoner.events import Result
 WINDOW = 10.0
 """Seconds over which a peak is taken."""
 FILE = "throughput.json"
+EVERY = 30.0
+"""Seconds after which a session's throughput is kept again: what a killed run loses of it at most."""
 SHORTEST = 1e-6
 """Seconds that a call takes at least, so that its tokens a second are finite."""
 
@@ -58,14 +60,36 @@ class EngineUse:
 
     def __init__(self) -> None:
         self._calls = array("d")
+        self._earlier: list[Session] = []
+        self._out: Path | None = None
+        self._due = 0.0
+
+    def keep(self, out: Path) -> None:
+        """Keep the session in `out` from now on, beside earlier ones: `EVERY` seconds, and at each `save`.
+
+        Raises:
+            StoreError: the file of earlier sessions is corrupt.
+        """
+        self._earlier, self._out = _sessions(out), out
+        self._due = time.monotonic() + EVERY
 
     def add(self, result: Result) -> None:
         """Enter the calls of a run that ended just now."""
-        start = time.monotonic() - result.seconds
+        now = time.monotonic()
+        start = now - result.seconds
         for call in result.calls:
             if call.usage.completion_tokens:
                 ended = start + call.elapsed
                 self._calls.extend((ended - call.seconds, ended, call.usage.completion_tokens))
+        if self._out and now > self._due:
+            self.save()
+            self._due = time.monotonic() + EVERY
+
+    def save(self) -> None:
+        """Bring what is kept up to date; without a place to keep it, or anything decoded, do nothing."""
+        session = self.session()
+        if self._out and session:
+            save_json([s.model_dump() for s in (*self._earlier, session)], self._out / FILE)
 
     def session(self) -> Session | None:
         """What they come to; None if nothing was decoded."""
@@ -90,13 +114,6 @@ def busiest(began: Floats, ended: Floats, tokens: Floats, window: float) -> floa
     after = np.interp(times + window, times, done) - done
     before = done - np.interp(times - window, times, done)
     return float(max(after.max(), before.max()))
-
-
-def save(session: Session | None, out: Path) -> None:
-    """Add a session, if it decoded anything, to those of the run in `out`."""
-    if session:
-        told = [s.model_dump() for s in (*_sessions(out), session)]
-        save_json(told, out / FILE)
 
 
 def throughput(out: Path) -> Throughput | None:

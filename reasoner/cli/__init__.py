@@ -211,7 +211,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
     from reasoner.api import Reasoner
     from reasoner.base import release
-    from reasoner.benchmarks import engine_use, environment, experiment
+    from reasoner.benchmarks import environment, experiment
     from reasoner.benchmarks.solvers import Solvers
 
     solvers = Solvers(grid)
@@ -223,7 +223,8 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
         made["spec"] = spec.key
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, backend, solvers)
-        stack.callback(lambda: engine_use.save(solvers.engine_use.session(), args.out))
+        solvers.engine_use.keep(args.out)
+        stack.callback(solvers.engine_use.save)
         return await experiment.run(
             grid, args.out, solvers, backend, concurrency=args.concurrency, environment=made
         )
