@@ -8,7 +8,7 @@ BENCH ?=
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench test check train throughput comparison setup clean
+.PHONY: bench full test check train throughput comparison setup clean
 
 setup: $(VENV)/ready
 
@@ -20,6 +20,9 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 bench: setup
 	$(BIN)/reasoner bench --out $(OUT) $(BENCH)
+
+full: setup
+	$(BIN)/reasoner bench --spec benchmarks/full.yaml $(FULL)
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'

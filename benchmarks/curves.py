@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,26 @@ class Point(Frozen):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How often each problem is solved by one strategy at one size, and at what cost."""
+    """How often each problem is solved by one strategy at one size, and at what cost.
+
+    `places` are where the problems stand in their split.
+    """
 
     spec: Spec
+    places: Sequence[int]
     values: Floats
     spends: Sequence[Spend]
     oracle: bool = False
+
+    def on(self, places: Set[int]) -> Outcome:
+        """The same on some of its problems only."""
+        kept = [row for row, place in enumerate(self.places) if place in places]
+        return replace(
+            self,
+            places=[self.places[row] for row in kept],
+            values=self.values[kept],
+            spends=[self.spends[row] for row in kept],
+        )
 
     def point(self) -> Point:
         """The mean over problems with its 95 % interval."""
@@ -90,6 +104,12 @@ def points(grid: Grid, out: Path) -> list[Point]:
     return [o.point() for task in grid.tasks for o in outcomes(grid, task, out)]
 
 
+def attempted(points: Iterable[Point]) -> str:
+    """How many problems are behind points: one number, or the fewest and the most."""
+    counts = sorted({p.problems for p in points})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
 def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:
     """One outcome per strategy and size, strategies in the grid's order, coverage last."""
     pool = grid.pool(task)
@@ -110,7 +130,7 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
     """What `strategy` would have answered with the first `k` of the pool, for every `k`."""
     if not pool:
         return
-    values = decided(pool, strategy, grid.ns, grid.seed)
+    values, places = decided(pool, strategy, grid.ns, grid.seed), [r.index for r in pool]
     verified = strategy in (BEST, WEIGHTED)
     oracle = strategy == COVERAGE or (verified and pool[0].oracle)
     for column, k in enumerate(grid.ns):
@@ -118,7 +138,7 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
         if strategy == COVERAGE:
             spec = spec.model_copy(update={"verifier": None})
         spends = [portion(r, k, verified) for r in pool]
-        yield Outcome(spec, values[:, column], spends, oracle)
+        yield Outcome(spec, places, values[:, column], spends, oracle)
 
 
 def portion(record: Record, k: int, verified: bool) -> Spend:
@@ -143,7 +163,8 @@ def _once(fixed: float, total: float, share: float) -> float:
 
 def records(grid: Grid, spec: Spec, out: Path) -> list[Record]:
     """What `out` holds of an experiment on the grid's problems, in their order."""
-    return sorted((r for r in read(out, spec) if r.index < grid.problems), key=lambda r: r.index)
+    count = grid.attempted(spec.strategy)
+    return sorted((r for r in read(out, spec) if r.index < count), key=lambda r: r.index)
 
 
 def decided(pool: Sequence[Record], strategy: str, ks: Sequence[int], seed: int = 0) -> Floats:
@@ -160,4 +181,5 @@ def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:
     for spec in specs:
         if found := records(grid, spec, out):
             values = np.array([float(r.correct) for r in found])
-            yield Outcome(spec, values, [r.spend for r in found], found[0].oracle)
+            places, spends = [r.index for r in found], [r.spend for r in found]
+            yield Outcome(spec, places, values, spends, found[0].oracle)

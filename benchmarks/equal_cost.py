@@ -154,15 +154,15 @@ def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]
     if len({(grid.split, grid.problems) for grid, _ in having}) > 1:
         raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
     found = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
+    if not (best_places := [o.places for o in found if o.spec.strategy == BEST]):
+        told = f"{having[0][1]} has no {BEST} on {task} to compare with"
+        raise ConfigError(f"{told}; add --strategy {BEST}")
     # Pairs need the same problems: a size that was stopped half-way is left out.
-    most = max((len(o.values) for o in found), default=0)
-    found, out = [o for o in found if len(o.values) == most], having[0][1]
+    least = min(grid.attempted(s) for grid, _ in having for s in grid.strategies)
+    shared = {place for place in best_places[0] if place < least}
+    found = [o.on(shared) for o in found if shared <= set(o.places)]
     for cost in COSTS:
         lines = {c.strategy: c for c in curves(found, cost)}
-        if BEST not in lines:
-            raise ConfigError(
-                f"{out} has no {BEST} on {task} to compare with; add --strategy {BEST}"
-            )
         best = lines[BEST]
         for size in (s for s in sizes if s in best.sizes):
             budget = float(best.costs[best.sizes.index(size)])

@@ -57,7 +57,7 @@ async def run(
             stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
         grid.save(out)
-        jobs = [job for s in specs for job in _missing(s, solvers, stores[s.key])]
+        jobs = [job for s in specs for job in _missing(grid, s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
         shown.start(len(jobs), sum(j.spec.n for j in jobs))
@@ -120,9 +120,10 @@ def _failed(job: Job, error: ReasonerError) -> Record:
     return Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
 
 
-def _missing(spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:
+def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:
     done = store.done()
-    for index, example in enumerate(solvers.examples[spec.task]):
+    examples = solvers.examples[spec.task][: grid.attempted(spec.strategy)]
+    for index, example in enumerate(examples):
         if example.problem.id not in done:
             yield Job(spec, solvers.tasks[spec.task], index, example)
 

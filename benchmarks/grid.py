@@ -30,6 +30,8 @@ class Grid(Frozen):
     """Sizes of single searches, where they differ."""
     budgets: tuple[dict[str, float], ...] = ()
     problems: int = Field(default=64, ge=1)
+    search_problems: int | None = Field(default=None, ge=1)
+    """The first so many problems are all that the searches attempt; None for every problem."""
     split: str = "test"
     model: str = "embedded"
     weights: str = ""
@@ -54,6 +56,11 @@ class Grid(Frozen):
     def sizes(self, strategy: str) -> tuple[int, ...]:
         """The sizes that a strategy runs in, one that no pool decides."""
         return (1,) if strategy == GREEDY else self.own_ns.get(strategy, self.search_ns or self.ns)
+
+    def attempted(self, strategy: str) -> int:
+        """How many problems a strategy attempts, the first ones."""
+        fewer = self.search_problems if strategy in self.searches else None
+        return min(self.problems, fewer or self.problems)
 
     @property
     def searches(self) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from reasoner.benchmarks.costs import AXES
-from reasoner.benchmarks.curves import Point, points
+from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.engine_use import throughput
 from reasoner.benchmarks.equal_cost import SIZES, compare
 from reasoner.benchmarks.grid import BEST, Grid
@@ -20,7 +20,6 @@ from reasoner.benchmarks.inspection import Attempt
 from reasoner.benchmarks.plot import COLOURS
 from reasoner.benchmarks.report import caption, environment
 from reasoner.benchmarks.spec import Record
-from reasoner.benchmarks.store import read
 from reasoner.benchmarks.trees import read_trees
 from reasoner.errors import ConfigError, StoreError
 
@@ -79,9 +78,9 @@ def problems(grid: Grid, out: Path, task: str, kept: int) -> Iterator[Json]:
     told = dict[str, Json]()
     pool = grid.pool(task)
     for spec in (s for s in grid.specs() if s.task == task):
-        records = [r for r in read(out, spec) if r.index < grid.problems]
-        trees = read_trees(out, spec, {r.problem for r in records if r.index < kept})
-        for record in records:
+        found = records(grid, spec, out)
+        trees = read_trees(out, spec, {r.problem for r in found if r.index < kept})
+        for record in found:
             row = told.setdefault(record.problem, _problem(task, record))
             attempt = _attempt(Attempt(spec, record), whole=record.index < kept)
             if tree := trees.get(record.problem):

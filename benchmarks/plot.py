@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
 from reasoner.benchmarks.costs import Axis, chosen
-from reasoner.benchmarks.curves import Point
+from reasoner.benchmarks.curves import Point, attempted
 from reasoner.benchmarks.grid import COVERAGE
 from reasoner.errors import StoreError
 
@@ -71,9 +71,8 @@ def draw(
         for task, row in zip(tasks, grid, strict=True):
             for axes, cost in zip(row, costs, strict=True):
                 _panel(axes, [p for p in points if p.task == task], cost)
-            row[0].set_title(
-                f"{task}  ({row_size(points, task)} problems)", loc="left", weight="bold"
-            )
+            count = attempted(p for p in points if p.task == task)
+            row[0].set_title(f"{task}  ({count} problems)", loc="left", weight="bold")
         lines = wrap(caption, LETTERS * len(costs))
         figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025 * max(1, len(lines)), 1, 1), w_pad=2.5, h_pad=2)
@@ -94,11 +93,6 @@ def spread(positions: Sequence[float], gap: float, high: float) -> list[float]:
         moved[i] = min(moved[i], ceiling)
         ceiling = moved[i] - gap
     return moved
-
-
-def row_size(points: Iterable[Point], task: str) -> int:
-    """The number of problems behind a task's points."""
-    return max(p.problems for p in points if p.task == task)
 
 
 def save(figure: Figure, paths: Iterable[Path]) -> None:

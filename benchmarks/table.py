@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.curves import Point
+from reasoner.benchmarks.curves import Point, attempted
 from reasoner.benchmarks.grid import COVERAGE
 from reasoner.benchmarks.summary import falls, iso_accuracy
 
@@ -24,7 +24,7 @@ def show(points: Sequence[Point], console: Console) -> None:
 
 
 def _table(points: Sequence[Point]) -> Table:
-    title = f"{points[0].task}: {max(p.problems for p in points)} problems, means per problem"
+    title = f"{points[0].task}: {attempted(points)} problems, means per problem"
     table = Table(
         title=title,
         box=box.SIMPLE_HEAD,

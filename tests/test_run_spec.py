@@ -54,12 +54,14 @@ def test_a_file_says_what_flags_say(tmp_path: Path, capsys: Captured) -> None:
     file = written(
         tmp_path,
         "task: countdown\nstrategy: best-of-n,beam(branch=4)\nn: 1,2\nsearch-n: 2\n"
-        "budget: tokens=300\nproblems: 2\nmodel: scripted\nseed: 3\n",
+        "budget: tokens=300\nproblems: 2\nsearch-problems: 1\nmodel: scripted\nseed: 3\n",
     )
     flags = ["--task", "countdown", "--strategy", "best-of-n,beam(branch=4)", "--n", "1,2",
-             "--search-n", "2", "--budget", "tokens=300", "--problems", "2", "--seed", "3"]  # fmt: skip
+             "--search-n", "2", "--budget", "tokens=300", "--problems", "2",
+             "--search-problems", "1", "--seed", "3"]  # fmt: skip
     of_file = ran(capsys, "--spec", file, "--out", str(tmp_path / "file"))
     assert of_file == ran(capsys, *flags, *SCRIPTED, "--out", str(tmp_path / "flags"))
+    assert {p["problems"] for p in of_file if p["strategy"] == "beam(branch=4)"} == {1}
     grids = [(tmp_path / run / "grid.json").read_text() for run in ("file", "flags")]
     assert grids[0] == grids[1]
 

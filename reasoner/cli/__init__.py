@@ -257,6 +257,7 @@ def _grid(args: argparse.Namespace) -> Grid:
         "ns": args.n and sorted(set(args.n)),
         "search_ns": sizes.pop(OTHERS, () if args.n else None),
         "own_ns": sizes,
+        "search_problems": args.search_problems,
         "budgets": args.budget,
     }
     grid = Grid(**{k: v for k, v in chosen.items() if v is not None}, **_setting(args))

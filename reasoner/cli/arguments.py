@@ -67,6 +67,10 @@ def bench_arguments(parser: Parser) -> None:
         help="sizes of searches, or of one (default: those of --n; without, 4,8,16); repeatable",
     )  # fmt: skip
     parser.add_argument(
+        "--search-problems", type=positive, metavar="COUNT",
+        help="problems that searches attempt, the first ones (default: those of --problems)",
+    )  # fmt: skip
+    parser.add_argument(
         "--budget", type=budget, action="append", metavar="tokens=2000",
         help="adds a point at the largest N within this budget; repeatable",
     )  # fmt: skip

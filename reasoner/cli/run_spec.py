@@ -95,6 +95,7 @@ class RunSpec(Frozen):
     )
     budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
     problems: PositiveInt = 64
+    search_problems: PositiveInt | None = None
     verifier: Annotated[str, _known(verifiers.load)] | None = None
     model: str | None = None
     weights: str | None = None

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from reasoner.benchmarks import forest
 from reasoner.benchmarks.comparison import chance, comparison
+from reasoner.benchmarks.curves import points
 from reasoner.benchmarks.equal_cost import Curve, Row, compare, judged
 from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import difference
@@ -94,6 +95,29 @@ async def test_a_size_that_was_stopped_half_way_is_left_out(
     sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 9", beam.key)
     rows = compare([(bench.grid, tmp_path)], sizes=(8,))
     assert all(8 not in r.sizes for r in rows if r.strategy == "beam")
+
+
+async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
+    bench_type: type, tmp_path: Path
+) -> None:
+    asked = {"strategies": ["greedy", "best-of-n", "beam"]}
+    few = bench_type(tmp_path / "few", problems=9, **asked)
+    await few.run()
+    many = bench_type(tmp_path / "many", problems=30, search_problems=9, **asked)
+    assert (await many.run()).finished == 2 * 30 + 9 * len(many.grid.search_ns)
+    assert {(p.strategy, p.problems) for p in points(many.grid, many.out)} == {
+        ("greedy", 30),
+        ("best-of-n", 30),
+        ("pass@k", 30),
+        ("beam", 9),
+    }
+    rows = compare([(many.grid, many.out)], sizes=(4, 8))
+    assert rows and rows == compare([(few.grid, few.out)], sizes=(4, 8))
+    # A pool that is under way is compared on the problems that it has.
+    pool = many.grid.pool("sums")
+    sql(many.out, "DELETE FROM records WHERE key = ? AND place IN (2, 20)", pool.key)
+    found = compare([(many.grid, many.out)], sizes=(4, 8))
+    assert {r.problems for r in found} == {8}
 
 
 async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def test_a_curve_that_falls_is_met_at_its_peak_and_told_of() -> None:
 def test_the_interval_of_a_point_is_wilsons() -> None:
     made = Outcome(
         Spec(task="t", backend="b", strategy="beam", n=1),
+        range(100),
         np.array([1.0] * 30 + [0.0] * 70),
         [Spend()],
     )
