@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/bench
 BENCH ?=
+FULL ?=
 # uv does not read pip's setting for extra wheels; where there is none, it finds the CPU torch itself.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
