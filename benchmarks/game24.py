@@ -73,8 +73,9 @@ class Game24:
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is drawn: an operation a line."""
-        return Sampling(temperature=0.7, max_tokens=self.max_tokens, stop=(self.step,))
+        """How a solution is drawn: an operation a line, up to numbers that the model asks itself about."""
+        end = ("Input:",) if self.shots else ()
+        return Sampling(temperature=0.7, max_tokens=self.max_tokens, stop=(self.step,), end=end)
 
     def prompt(self, text: str) -> str:
         """Four numbers as the model reads them: with an instruction, and after worked examples of others.

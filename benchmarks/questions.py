@@ -112,12 +112,16 @@ class Questions:
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is drawn: `step` ends a step, the rest is as in the task's papers."""
+        """How a solution is drawn: `step` ends a step, the rest is as in the task's papers.
+
+        After worked examples a model goes on with a question of its own, which ends the solution.
+        """
         return Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             stop=(self.step,),
+            end=(self.layout[0].strip(),) if self.shots else (),
         )
 
     def prompt(self, text: str) -> str:

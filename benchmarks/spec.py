@@ -58,9 +58,8 @@ class Spec(Frozen):
 
 
 def recorded(sampling: Sampling) -> dict[str, Any]:
-    """`sampling` as records have it: there are some from before labels could be asked for."""
-    told = asdict(sampling)
-    return told if sampling.labels else {k: v for k, v in told.items() if k != "labels"}
+    """`sampling` as records have it: there are some from before labels and ends could be asked for."""
+    return {k: v for k, v in asdict(sampling).items() if v or k not in ("labels", "end")}
 
 
 class Spend(Frozen):

@@ -154,6 +154,7 @@ class Run:
             self.sampling,
             n=n,
             stop=stop,
+            end=(),
             max_tokens=max_tokens or self.sampling.max_tokens,
             temperature=self.sampling.temperature if temperature is None else temperature,
             seed=self._seeded(text, drawn),

@@ -36,6 +36,9 @@ class Problem:
 class Sampling:
     """How to draw completions for one prompt. A `stop` string is kept in the completion.
 
+    An `end` string ends a whole solution, as the model's own end does, and is not kept: what stands
+    before the next question, say, where worked examples have the model write one.
+
     Log-probabilities slow an engine down, so they come only where `logprobs` asks for them, and
     confidences only where `confidences` tells against how many of the likeliest tokens. `labels` asks
     how probable each of these tokens is at the first position, and then no confidences come.
@@ -50,6 +53,7 @@ class Sampling:
     logprobs: bool = False
     confidences: int = 0
     labels: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

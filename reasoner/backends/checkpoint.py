@@ -8,6 +8,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
+from reasoner.backends.ends import begin
 from reasoner.backends.labels import Labels
 from reasoner.backends.verdicts import described, endings, table
 from reasoner.errors import ConfigError
@@ -119,6 +120,13 @@ class Checkpoint(ModelFiles):
         if self.tokenizer.unk_token_id in ids:
             raise ConfigError(f"{self.info.name!r} has no tokens for all of {text!r}")
         return ids
+
+    def before(self, ends: Sequence[str], ids: Sequence[int]) -> int | None:
+        """How many tokens stand before the first of `ends`; None where there is none."""
+        at = begin(ends, self.decode(ids) if ends else "")
+        if at is None:
+            return None
+        return next(i for i in reversed(range(len(ids))) if len(self.decode(ids[:i])) <= at)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids` without special tokens."""

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from reasoner.backends.confidences import confidences, entropies
+from reasoner.backends.ends import begin
 from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.streamed import Streamed, first, likeliest
 from reasoner.backends.verdicts import table, told
@@ -131,8 +132,8 @@ class OpenAI:
             "max_tokens": sampling.max_tokens,
             "seed": sampling.seed,
         }
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
+        if stop := (*sampling.stop, *sampling.end):
+            body["stop"] = list(stop)
         if sampling.logprobs or sampling.confidences or sampling.labels:
             most = MOST if self._chat or vllm else FEWEST
             top = most if sampling.labels else sampling.confidences
@@ -170,7 +171,10 @@ class OpenAI:
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         text = text or ""
         ids = choice.get("token_ids") or [UNKNOWN] * (usage.completion_tokens // count)
-        finish = _finish(choice, text, sampling)
+        verdicts, finish = told(ids, self._verdicts), _finish(choice, text, sampling)
+        if (at := begin(sampling.end, text)) is not None:
+            # Which token ends where is not told: who goes on from here does so from the text.
+            text, ids, finish = text[:at], [UNKNOWN] * len(ids), Finish.EOS
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
         logprobs = choice.get("logprobs")
@@ -181,7 +185,7 @@ class OpenAI:
             tuple(ids),
             finish,
             logprob=sum(sampled) if logprobs else None,
-            verdicts=told(ids, self._verdicts),
+            verdicts=verdicts,
             confidences=confidences(likely),
             entropies=entropies(likely),
             logprobs=sampled,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reasoner.backends.confidences import confidences, entropies
@@ -20,6 +20,12 @@ class Output:
     """The sampled tokens' log-probabilities."""
     likeliest: list[list[float]] = field(default_factory=list[list[float]])
     """The highest log-probabilities at each token."""
+
+    def first(self, size: int) -> Output:
+        """The first `size` tokens of this sample."""
+        sampled = None if self.sampled is None else self.sampled[:size]
+        cut = {"token_ids": self.token_ids[:size], "likeliest": self.likeliest[:size]}
+        return replace(self, sampled=sampled, **cut)
 
     def add(self, part: Any) -> None:
         """Append what arrived."""

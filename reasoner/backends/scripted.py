@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from math import inf, log
 
+from reasoner.backends.ends import begin
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
@@ -196,6 +197,8 @@ def cut_off(whole: Completion, size: int) -> Completion:
 
 def cut(text: str, sampling: Sampling) -> tuple[str, Finish]:
     """End `text` where the sampling would; the end mark counts as a token."""
+    if (at := begin(sampling.end, text)) is not None:
+        text = text[:at] + END
     ends = [text.find(s) + len(s) for s in sampling.stop if s in text]
     size, finish = (min(ends), Finish.STOP) if ends else (len(text), Finish.EOS)
     return (

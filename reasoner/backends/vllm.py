@@ -169,7 +169,7 @@ class VLLM:
         """Engine settings of each sample; the same request seed gives the same samples."""
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-        tokens, strings = self.checkpoint.stops(sampling.stop)
+        tokens, strings = self.checkpoint.stops((*sampling.stop, *sampling.end))
         labels = self.checkpoint.labels(sampling.labels).asked
         likeliest = None if labels else sampling.confidences or (0 if sampling.logprobs else None)
         silent = {t: bias for t, bias in self.checkpoint.silent.items() if t not in labels}
@@ -194,11 +194,14 @@ class VLLM:
         ]
 
     def _completion(self, output: Output, sampling: Sampling) -> Completion:
-        ids, labels = tuple(output.token_ids), self._labels(output, sampling)
+        labels = self._labels(output, sampling)
+        if (size := self.checkpoint.before(sampling.end, output.token_ids)) is not None:
+            output = output.first(size + 1)  # One token is the end, as where the model has its own.
+        ids = tuple(output.token_ids)
         return Completion(
-            text=self.checkpoint.decode(ids),
+            text=self.checkpoint.decode(ids[:size]),
             token_ids=ids,
-            finish=self._finish(output),
+            finish=self._finish(output) if size is None else Finish.EOS,
             logprob=output.logprob,
             verdicts=told(ids, self.checkpoint.verdicts),
             confidences=output.confidences,

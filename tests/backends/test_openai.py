@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,22 @@ async def test_a_plain_servers_stop_string_is_put_back() -> None:
     end = await backend.generate(Prompt(PROBLEM).extend(step), sampling)
     assert end.completions[0].finish is Finish.EOS
     assert server.bodies[1]["prompt"] == PROBLEM.prompt + "42\n"
+
+
+async def test_an_end_string_ends_the_solution() -> None:
+    plain, vllm = answer(" 18.\n\n"), answer(" 18.\n\nQ: Tom", stop_reason="Q:", token_ids=[5, 6])
+    step = answer(" 18.\n\n", stop_reason="\n\n", token_ids=[5, 6])
+    server = Server(*(httpx.Response(200, json=told) for told in (plain, vllm, step, answer(""))))
+    backend, whole = client(server), Sampling(end=("Q:",))
+    steps = replace(whole, stop=("\n\n",))
+    found = [
+        (await backend.generate(Prompt(PROBLEM), asked)).completions[0]
+        for asked in (whole, whole, steps, steps)
+    ]
+    assert [b["stop"] for b in server.bodies] == [["Q:"]] * 2 + [["\n\n", "Q:"]] * 2
+    assert [c.text for c in found] == [" 18.\n\n"] * 3 + [""]
+    assert [c.finish for c in found] == [Finish.EOS, Finish.EOS, Finish.STOP, Finish.EOS]
+    assert found[1].token_ids == (-1, -1) and found[2].token_ids == (5, 6)
 
 
 async def test_chat_continues_the_assistants_message() -> None:

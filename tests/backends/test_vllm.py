@@ -66,6 +66,28 @@ async def test_samples_carry_ids_text_ends_and_verdicts(engine: VLLM) -> None:
         assert c.logprob is None
 
 
+async def test_a_solution_ends_before_an_end_string(engine: VLLM) -> None:
+    drawn = (
+        await engine.generate(Prompt(PROBLEM), Sampling(n=8, max_tokens=40, seed=0))
+    ).completions
+    seed, whole = max(enumerate(drawn), key=lambda pair: len(pair[1].text))
+    asked = Sampling(max_tokens=40, seed=seed, logprobs=True, confidences=3)
+    for size in (1, 3):
+        end = whole.text[4 : 4 + size]
+        at = whole.text.index(end)
+        found = await engine.generate(Prompt(PROBLEM), replace(asked, end=("absent", end)))
+        [ended] = found.completions
+        assert (ended.text, ended.finish) == (whole.text[:at], Finish.EOS)
+        # A token stands for the end, as the model's own would; all that were decoded are counted.
+        kept = len(ended.token_ids)
+        assert ended.token_ids == whole.token_ids[:kept]
+        assert engine.checkpoint.decode(ended.token_ids[:-1]) == ended.text
+        assert len(ended.logprobs) == len(ended.confidences) == kept
+        assert kept <= found.usage.completion_tokens < len(whole.token_ids)
+    watched = await engine.watch(Prompt(PROBLEM), replace(asked, end=(end,)), lambda _: False)
+    assert watched.completions[0].text == ended.text
+
+
 async def test_log_probabilities_come_where_asked_for(engine: VLLM) -> None:
     asked = Sampling(n=2, max_tokens=20, seed=1, logprobs=True)
     generation = await engine.generate(Prompt(PROBLEM), asked)

@@ -7,16 +7,22 @@ import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
 
 from reasoner.backends.openai import OpenAI
+from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks import game24, gsm8k, hendrycks_math
 from reasoner.cli import main
 from reasoner.registry import tasks
+from reasoner.search.beam import Beam
+from reasoner.search.majority import Majority
+from reasoner.solving import solve
 from reasoner.types import Problem, Prompt
+from reasoner.verifiers.verdict import Verdict
 from tests.benchmarks.tables import sql
 
 SUMS = [(2, 3), (40, 2), (7, 8)]
@@ -134,6 +140,27 @@ def test_on_the_scripted_model(data: Path, tmp_path: Path) -> None:
         # Its tokens are characters.
         assert record["prompt_tokens"] == len(record["question"])
         assert record["spend"]["prompt_tokens_fresh"] == len(record["question"])
+
+
+async def test_a_question_of_the_models_own_ends_a_solution() -> None:
+    def rambling(prompt: Prompt, rng: Random) -> str:
+        return "It is 5.\n\nThe answer is 5.\n\nQ: Tom has 2 figs.\nA: The answer is 2."[
+            len(prompt.text) :
+        ]
+
+    task = tasks.make("gsm8k", shots=2)
+    for strategy in (Majority(n=2), Beam(n=2)):
+        backend = Scripted(reply=rambling)
+        problem = Problem("p", task.prompt("Tom has 2 figs and buys 3. How many are there?"))
+        result = await solve(
+            problem, strategy, backend, Verdict(), sampling=task.sampling, extract=task.answer
+        )
+        assert (result.answer, result.text) == ("5", "It is 5.\n\nThe answer is 5.\n\n")
+        assert backend.usage.completion_tokens <= 2 * (len(result.text) + 1)
+    for name, end in (("gsm8k", "Q:"), ("math500", "Problem:"), ("game24", "Input:")):
+        asked, bare = tasks.make(name, shots=1), tasks.make(name)
+        assert asked.sampling.end == (end,) and not bare.sampling.end
+        assert asked.prompt("1 2 3 4").count(end) == 2
 
 
 # -- no problem is among its own examples ---------------------------------------------------------

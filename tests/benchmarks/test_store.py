@@ -72,6 +72,8 @@ def test_another_way_of_drawing_has_results_of_its_own(tmp_path: Path) -> None:
     drawn = SPEC.model_copy(update={"sampling": Sampling(top_p=0.9, stop=("\n",))})
     assert read(tmp_path, drawn) == []
     assert Spec.model_validate_json(drawn.model_dump_json()) == drawn
+    ended = drawn.model_copy(update={"sampling": Sampling(top_p=0.9, stop=("\n",), end=("Q:",))})
+    assert ended.key != drawn.key
 
 
 def test_what_the_docs_ask_of_the_tables_is_answered(tmp_path: Path) -> None:

@@ -1,0 +1,10 @@
+"""Strings that end a solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def begin(ends: Sequence[str], text: str) -> int | None:
+    """Where the first of `ends` begins in a text; None where there is none."""
+    return min((at for end in ends if (at := text.find(end)) >= 0), default=None)
