@@ -23,9 +23,12 @@ class Output:
 
     def first(self, size: int) -> Output:
         """The first `size` tokens of this sample."""
-        sampled = None if self.sampled is None else self.sampled[:size]
-        cut = {"token_ids": self.token_ids[:size], "likeliest": self.likeliest[:size]}
-        return replace(self, sampled=sampled, **cut)
+        return replace(
+            self,
+            token_ids=self.token_ids[:size],
+            sampled=None if self.sampled is None else self.sampled[:size],
+            likeliest=self.likeliest[:size],
+        )
 
     def add(self, part: Any) -> None:
         """Append what arrived."""
