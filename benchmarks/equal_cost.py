@@ -149,7 +149,14 @@ def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
     return made
 
 
-def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
+def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
+    """What `runs` have of a task on the problems that every strategy was to attempt and best-of-N has.
+
+    A size that was stopped before it had all of these is left out.
+
+    Raises:
+        ConfigError: there is no best-of-N, or the runs are on different problems.
+    """
     having = [(grid, out) for grid, out in runs if task in grid.tasks]
     if len({(grid.split, grid.problems) for grid, _ in having}) > 1:
         raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
@@ -157,10 +164,13 @@ def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]
     if not (best_places := [o.places for o in found if o.spec.strategy == BEST]):
         told = f"{having[0][1]} has no {BEST} on {task} to compare with"
         raise ConfigError(f"{told}; add --strategy {BEST}")
-    # Pairs need the same problems: a size that was stopped half-way is left out.
     least = min(grid.attempted(s) for grid, _ in having for s in grid.strategies)
     shared = {place for place in best_places[0] if place < least}
-    found = [o.on(shared) for o in found if shared <= set(o.places)]
+    return [o.on(shared) for o in found if shared <= set(o.places)]
+
+
+def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
+    found = together(task, runs)
     for cost in COSTS:
         lines = {c.strategy: c for c in curves(found, cost)}
         best = lines[BEST]

@@ -1,4 +1,4 @@
-"""`import-pool`, `export-pool`, `rerank`, `inspect` and `report`: what is stored, looked at anew."""
+"""`import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`: what is stored, looked at anew."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from reasoner.cli.arguments import Parser, engine, json_argument, model_arguments
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
-from reasoner.cli.values import positive
+from reasoner.cli.values import positive, share, sizes
 
 PARTS = ("id", "question", "answer", "completions")
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
@@ -25,6 +25,7 @@ def stored_commands(add: Add) -> None:
     _rerank_arguments(add("rerank", rerank, "reasoner rerank runs/mine --verifier arithmetic"))
     _inspect_arguments(add("inspect", inspect, "reasoner inspect runs/mine 7 --strategy beam"))
     _report_arguments(add("report", report, "reasoner report runs/mine"))
+    _scaling_arguments(add("scaling", scaling, "reasoner scaling runs/mine --accuracy 0.9"))
 
 
 def _import_arguments(parser: Parser) -> None:
@@ -85,6 +86,19 @@ def _report_arguments(parser: Parser) -> None:
         "--problems", type=positive, default=24,
         help="problems a task with their trees and samples: most of the file (default: 24)",
     )  # fmt: skip
+    json_argument(parser)
+
+
+def _scaling_arguments(parser: Parser) -> None:
+    """What `scaling` takes."""
+    add = parser.add_argument
+    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    add("--n", type=sizes, action="extend", help="these sizes only (default: all)")
+    add(
+        "--accuracy", type=share, metavar="SHARE",
+        help="where to compare compute (default: what best-of-N has in its largest size)",
+    )  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="where scaling.json goes (default: DIR)")
     json_argument(parser)
 
 
@@ -157,4 +171,13 @@ def report(args: argparse.Namespace) -> int:
 
     path = page.write(args.dir, args.out or args.dir / "report.html", args.problems)
     print_json({"file": str(path)}) if args.json else print(path)
+    return 0
+
+
+def scaling(args: argparse.Namespace) -> int:
+    """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
+    from reasoner.benchmarks.scaling import scaling
+
+    found = scaling(args.dir, args.out or args.dir, args.n or (), args.accuracy)
+    print_json(found.as_json()) if args.json else found.show(console())
     return 0
