@@ -15,6 +15,7 @@ from reasoner.benchmarks.curves import outcomes
 from reasoner.benchmarks.estimators.cost_curve import CostCurve
 from reasoner.benchmarks.estimators.log_linear import log_linear
 from reasoner.benchmarks.estimators.multiplier import Multiplier, multiplier
+from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.scaling import Scaling, curve, rising, saving, scaling
 from reasoner.cli import main
 from reasoner.errors import ConfigError
@@ -54,7 +55,7 @@ async def run(bench_type: type, tmp_path: Path) -> Path:
         strategies=["greedy", "majority", "best-of-n", "beam"], ns=[1, 4, 16], search_ns=[4, 8], problems=60,
     )  # fmt: skip
     await bench.run()
-    return bench.out
+    return tmp_path / "run"
 
 
 async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path: Path) -> None:
@@ -63,15 +64,13 @@ async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path
     assert {name: row.sizes for name, row in rows.items()} == {
         "greedy": (1,), "majority": (1, 4, 16), "best-of-n": (1, 4, 16), "beam": (4, 8),
     }  # fmt: skip
-    assert rows["greedy"].line is rows["greedy"].area is rows["greedy"].multiplier is None
+    assert [rows["greedy"].line, rows["greedy"].area, rows["greedy"].multiplier] == [None] * 3
     best = rows["best-of-n"]
     assert best.line and best.line.doubling.low > 0 and best.multiplier is None
     assert all(0 <= share <= 1 for row in rows.values() for share in row.front.values())
     assert sum(share == 1 for row in rows.values() for share in row.front.values()) >= 1
 
     # What a row says is what the estimators say of the curves.
-    from reasoner.benchmarks.grid import Grid
-
     every = list(outcomes(Grid.load(run), "sums", run))
     curves = {
         name: curve(rising([o for o in every if o.spec.strategy == name], "flops"), "flops")
