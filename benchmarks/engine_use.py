@@ -17,7 +17,7 @@ from reasoner.errors import StoreError
 from reasoner.events import Result
 
 WINDOW = 10.0
-"""Seconds over which a peak is taken."""
+"""Seconds over which a peak is taken, at least."""
 FILE = "throughput.json"
 EVERY = 30.0
 """Seconds after which a session's throughput is kept again: what a killed run loses of it at most."""
@@ -28,7 +28,8 @@ SHORTEST = 1e-6
 class Session(Frozen):
     """Output tokens of one session of a run, in the seconds from its first call to the end of its last.
 
-    `peak` is the most tokens a second over any `window` seconds, or over all if they are fewer.
+    `peak` is the most tokens a second over `window` seconds or more, or over all if they are fewer, as
+    far as the calls tell (`busiest`).
     """
 
     tokens: int = Field(ge=1)
@@ -48,7 +49,7 @@ class Throughput(Frozen):
     window: float
 
     def __str__(self) -> str:
-        busy = f", {self.peak:,.0f} at the peak of {self.window:.3g} s"
+        busy = f", {self.peak:,.0f} at the peak of {self.window:.3g} s or more"
         return (
             f"engine: {self.mean:,.0f} output tokens a second ({self.tokens:,} in {self.seconds:,.3g} s)"
             + (busy if self.window < self.seconds else "")
@@ -101,19 +102,29 @@ class EngineUse:
         window = min(WINDOW, seconds)
         total = int(tokens.sum())
         most = busiest(began, ended, tokens, window)
-        return Session(tokens=total, seconds=seconds, peak=most / window, window=window)
+        return Session(tokens=total, seconds=seconds, peak=most, window=window)
 
 
 def busiest(began: Floats, ended: Floats, tokens: Floats, window: float) -> float:
-    """The most tokens in any `window` seconds, each call's spread evenly over the time it took."""
-    times, pace = np.concatenate([began, ended]), tokens / (ended - began)
-    order = np.argsort(times)
-    times, paces = times[order], np.cumsum(np.concatenate([pace, -pace])[order])
-    done = np.concatenate([[0.0], np.cumsum(paces[:-1] * np.diff(times))])
-    # Between two ends of calls the tokens done are a straight line: the most starts or ends at one.
-    after = np.interp(times + window, times, done) - done
-    before = done - np.interp(times - window, times, done)
-    return float(max(after.max(), before.max()))
+    """The most tokens a second that the engine must have decoded over a stretch of `window` seconds or more.
+
+    A call waits before it is decoded, and nothing tells how long. But its tokens came between its ends:
+    those of all calls that began and ended within a stretch were decoded in it. Stretches are looked at
+    in lengths that grow by a tenth, so that the most may be so much higher.
+    """
+    first, last = np.argsort(began), np.argsort(ended)
+    whole = float(ended[last[-1]] - began[first[0]])
+    lengths = np.geomspace(window, whole, 1 + int(np.ceil(np.log(whole / window) / np.log(1.1))))
+    most = 0.0
+    for length in lengths * (1 + SHORTEST):
+        short = ended - began <= length
+        starts, ends = first[short[first]], last[short[last]]
+        if ends.size:
+            # Of calls so short, those that began before a stretch are over at its end.
+            before = np.searchsorted(began[starts], ended[ends] - length)
+            begun = np.concatenate([[0.0], np.cumsum(tokens[starts])])
+            most = max(most, float((np.cumsum(tokens[ends]) - begun[before]).max()) / length)
+    return most
 
 
 def throughput(out: Path) -> Throughput | None:

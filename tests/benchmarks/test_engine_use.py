@@ -12,7 +12,7 @@ import pytest
 
 from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks.arrays import Floats
-from reasoner.benchmarks.engine_use import WINDOW, EngineUse, Session, busiest, throughput
+from reasoner.benchmarks.engine_use import WINDOW, EngineUse, busiest, throughput
 from reasoner.benchmarks.experiment import run
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.page import write
@@ -43,28 +43,35 @@ def most(calls: list[tuple[float, float, float]], window: float) -> float:
 
 
 def tried(began: Floats, ended: Floats, tokens: Floats, window: float) -> float:
-    """The most tokens in windows that start at 20,000 places."""
-    starts = np.linspace(began.min() - window, ended.max(), 20_000)[:, None]
-    shared = np.minimum(ended, starts + window) - np.maximum(began, starts)
-    return float((tokens * np.clip(shared, 0, None) / (ended - began)).sum(1).max())
+    """The most tokens a second of calls within any stretch from a call's start to a call's end."""
+    return max(
+        float(tokens[(began >= a) & (ended <= b)].sum() / max(b - a, window))
+        for a in began
+        for b in ended
+        if b > a
+    )
 
 
-def test_the_busiest_window() -> None:
-    assert most([(0, 100, 1000)], 10) == pytest.approx(100)
-    assert most([(0, 100, 1000), (40, 44, 60)], 10) == pytest.approx(160)
-    # Two bursts that no window holds both of.
-    assert most([(0, 1, 50), (20, 22, 80)], 10) == pytest.approx(80)
-    assert most([(0, 5, 50), (5, 15, 100)], 10) == pytest.approx(100)
+def test_the_busiest_stretch() -> None:
+    assert most([(0, 100, 1000)], 10) == pytest.approx(10)
+    assert most([(0, 100, 1000), (40, 44, 600)], 10) == pytest.approx(60)
+    # Two bursts that no stretch holds both of.
+    assert most([(0, 1, 50), (20, 22, 80)], 10) == pytest.approx(8)
+
+
+def test_calls_that_wait_in_line_make_no_peak() -> None:
+    """Each is decoded in four seconds, one after the other, and all have begun at once."""
+    calls = [(0.0, 4.0 * (i + 1), 4000.0) for i in range(128)]
+    assert 1000 / 1.1 <= most(calls, 10) <= 1000 * 1.001
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_busiest_window_is_that_of_all_windows(seed: int) -> None:
+def test_the_busiest_stretch_is_that_of_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
     began = rng.uniform(0, 60, 40)
     ended, tokens = began + rng.exponential(4, 40) + 0.01, rng.integers(1, 500, 40).astype(float)
-    assert busiest(began, ended, tokens, 10) == pytest.approx(
-        tried(began, ended, tokens, 10), rel=2e-3
-    )
+    found, best = busiest(began, ended, tokens, 10), tried(began, ended, tokens, 10)
+    assert best / 1.1 <= found <= best * 1.001
 
 
 def test_a_session_of_finished_problems(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +85,8 @@ def test_a_session_of_finished_problems(monkeypatch: pytest.MonkeyPatch) -> None
         )
         use.add(Result(None, None, (), Trace(PROBLEM), Usage(), seconds=20, calls=calls))
     found = use.session()
-    assert found == Session(tokens=800, seconds=36, peak=25, window=10)
+    assert found and (found.tokens, found.seconds, found.window) == (800, 36, 10)
+    assert 25 / 1.1 <= found.peak <= 25
     assert EngineUse().session() is None
 
 
@@ -117,8 +125,9 @@ def test_sessions_add_up(tmp_path: Path) -> None:
         use.add(ended(tokens, seconds))
         use.save()
     found = throughput(tmp_path)
-    assert found and (found.sessions, found.mean, found.peak) == (2, 25, 30)
-    told = "engine: 25 output tokens a second (1,000 in 40 s), 30 at the peak of 10 s"
+    assert found and (found.sessions, found.mean) == (2, 25)
+    assert found.peak == pytest.approx(30)
+    told = "engine: 25 output tokens a second (1,000 in 40 s), 30 at the peak of 10 s or more"
     assert str(found) == told
     (tmp_path / "throughput.json").write_text('[{"tokens": 0}]')
     with pytest.raises(StoreError, match=r"throughput.json is corrupt \(.*\); delete it"):
