@@ -15,7 +15,6 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
 from reasoner.benchmarks.costs import Axis, chosen
@@ -170,9 +169,8 @@ def _label(axes: Axes, ends: Sequence[End]) -> None:
 def _name_point(axes: Axes, end: End) -> None:
     name, colour, x, y = end
     axes.annotate(
-        name, xy=(x, y), xytext=(5, -20), textcoords="offset points", color=colour, fontsize=9,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
-    )  # fmt: skip
+        name, xy=(x, y), xytext=(5, -20), textcoords="offset points", color=colour, fontsize=9
+    )
 
 
 def _colour(strategy: str) -> str:
