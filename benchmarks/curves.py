@@ -62,6 +62,10 @@ class Outcome:
     spends: Sequence[Spend]
     oracle: bool = False
 
+    def spent(self, cost: str) -> Floats:
+        """What each problem cost: a field of `Spend`."""
+        return np.array([getattr(s, cost) for s in self.spends], float)
+
     def on(self, places: Set[int]) -> Outcome:
         """The same on some of its problems only."""
         kept = [row for row, place in enumerate(self.places) if place in places]
@@ -108,6 +112,16 @@ def attempted(points: Iterable[Point]) -> str:
     """How many problems are behind points: one number, or the fewest and the most."""
     counts = sorted({p.problems for p in points})
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def rising(line: Iterable[Outcome], cost: str) -> list[Outcome]:
+    """One strategy's sizes from the cheapest; one that costs no more than the one before is left out."""
+    kept, last = list[Outcome](), -np.inf
+    for outcome in sorted(line, key=lambda o: float(o.spent(cost).mean())):
+        if (mean := float(outcome.spent(cost).mean())) > last:
+            kept.append(outcome)
+            last = mean
+    return kept
 
 
 def outcomes(grid: Grid, task: str, out: Path) -> Iterator[Outcome]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.curves import Outcome, outcomes
+from reasoner.benchmarks.curves import Outcome, outcomes, rising
 from reasoner.benchmarks.estimators import Floats
 from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import paired
@@ -142,11 +142,9 @@ def verdict(row: Row) -> str:
 
 def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
     """Outcomes by strategy; a size that costs more than a larger one does is left out."""
-    made = list[Curve]()
-    for name in dict.fromkeys(o.spec.strategy for o in found if o.spec.budget is None):
-        line = [o for o in found if o.spec.strategy == name and o.spec.budget is None]
-        made.append(_curve(sorted(line, key=lambda o: _mean(o, cost)), cost))
-    return made
+    plain = [o for o in found if o.spec.budget is None]
+    names = dict.fromkeys(o.spec.strategy for o in plain)
+    return [_curve(rising((o for o in plain if o.spec.strategy == n), cost), cost) for n in names]
 
 
 def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
@@ -228,17 +226,10 @@ def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: C
 
 
 def _curve(line: Sequence[Outcome], cost: str) -> Curve:
-    costs = np.array([_mean(o, cost) for o in line])
-    rising = np.concatenate([[True], costs[1:] > costs[:-1]])
-    kept = [o for o, keep in zip(line, rising, strict=True) if keep]
     return Curve(
         strategy=line[0].spec.strategy,
         verifier=line[0].spec.verifier,
-        sizes=tuple(o.spec.n for o in kept),
-        costs=costs[rising],
-        values=np.array([o.values for o in kept]),
+        sizes=tuple(o.spec.n for o in line),
+        costs=np.array([o.spent(cost).mean() for o in line]),
+        values=np.array([o.values for o in line]),
     )
-
-
-def _mean(outcome: Outcome, cost: str) -> float:
-    return float(np.mean([getattr(s, cost) for s in outcome.spends]))

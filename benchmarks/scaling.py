@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.curves import Outcome, decided, records
+from reasoner.benchmarks.curves import Outcome, decided, records, rising
 from reasoner.benchmarks.equal_cost import COSTS, together
 from reasoner.benchmarks.estimators.area import area
 from reasoner.benchmarks.estimators.cost_curve import CostCurve
@@ -119,14 +119,15 @@ def told(rows: Sequence[Row], laws: Sequence[Law]) -> dict[str, Any]:
 
 
 def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterator[Row]:
-    names = dict.fromkeys(o.spec.strategy for o in found)
-    lines = {name: rising([o for o in found if o.spec.strategy == name], cost) for name in names}
-    lines = {name: line for name, line in lines.items() if line}
+    known = [o for o in found if o.spent(cost).any()]
+    names = dict.fromkeys(o.spec.strategy for o in known)
+    lines = {name: rising((o for o in known if o.spec.strategy == name), cost) for name in names}
     if BEST not in lines:
         return
     curves = {name: curve(line, cost) for name, line in lines.items()}
-    every = [o for line in lines.values() for o in line]
-    shares = iter(front_shares(np.array([spent(o, cost) for o in every]).T, values(every)))
+    every = list(curves.values())
+    costs, values = (np.hstack([getattr(c, part) for c in every]) for part in ("costs", "values"))
+    shares = iter(front_shares(costs, values))
     for name, line in lines.items():
         several = len(line) > 1
         yield Row(
@@ -151,28 +152,12 @@ def _saving(name: str, curves: dict[str, CostCurve], accuracy: float | None) -> 
     return multiplier(ours, best, accuracy)
 
 
-def rising(line: Sequence[Outcome], cost: str) -> list[Outcome]:
-    """The sizes of one strategy that cost more than all smaller ones do."""
-    kept, most = list[Outcome](), 0.0
-    for outcome in sorted(line, key=lambda o: float(np.mean(spent(o, cost)))):
-        if (mean := float(np.mean(spent(outcome, cost)))) > most:
-            kept, most = [*kept, outcome], mean
-    return kept
-
-
 def curve(line: Sequence[Outcome], cost: str) -> CostCurve:
     """One strategy at rising sizes."""
-    return CostCurve(np.array([spent(o, cost) for o in line]).T, values(line))
-
-
-def values(line: Sequence[Outcome]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """How often each problem is solved: (problems, sizes)."""
-    return np.array([o.values for o in line], float).T
-
-
-def spent(outcome: Outcome, cost: str) -> list[float]:
-    """What each problem cost."""
-    return [float(getattr(s, cost)) for s in outcome.spends]
+    return CostCurve(
+        costs=np.array([o.spent(cost) for o in line]).T,
+        values=np.array([o.values for o in line], float).T,
+    )
 
 
 def _law(grid: Grid, task: str, out: Path) -> Law:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from reasoner.base import Backend, Halt, ModelInfo, Spelling, Watching
 from reasoner.types import Generation, Prompt, Sampling
 
 
-class Wrapping:
+class Wrapping(ABC):
     """Tells what `backend` tells; a subclass generates, and watches if `backend` can, in its own way."""
 
     def __init__(self, backend: Backend) -> None:
@@ -29,5 +31,6 @@ class Wrapping:
         """The tokens of a text that goes on from another."""
         return self.backend.encode(text)
 
+    @abstractmethod
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        raise NotImplementedError
+        """`watch`, of a backend that has it."""

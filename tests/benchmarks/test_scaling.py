@@ -11,14 +11,15 @@ import pytest
 from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.curves import outcomes
+from reasoner.benchmarks.curves import outcomes, rising
 from reasoner.benchmarks.estimators.cost_curve import CostCurve
 from reasoner.benchmarks.estimators.log_linear import log_linear
 from reasoner.benchmarks.estimators.multiplier import Multiplier, multiplier
 from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.scaling import Scaling, curve, rising, saving, scaling
+from reasoner.benchmarks.scaling import Scaling, curve, saving, scaling
 from reasoner.cli import main
-from reasoner.errors import ConfigError
+from reasoner.errors import ConfigError, StoreError
+from tests.benchmarks.tables import sql
 
 
 def test_a_straight_line_is_found() -> None:
@@ -97,6 +98,15 @@ async def test_some_sizes_only(run: Path, tmp_path: Path) -> None:
     assert {r.sizes for r in found.rows if r.strategy == "majority"} == {(4, 16)}
     with pytest.raises(ConfigError, match=r"best-of-n on sums at sizes 1, 4, 16; name two of them"):
         scaling(run, tmp_path, [5])
+
+
+async def test_results_that_tell_no_cost(run: Path, tmp_path: Path) -> None:
+    for spent in ("generator_flops", "generated_tokens"):
+        sql(run, f"UPDATE records SET record = json_set(record, '$.spend.{spent}', 0)")
+        if spent == "generator_flops":
+            assert {row.cost for row in scaling(run, tmp_path).rows} == {"generated_tokens"}
+    with pytest.raises(StoreError, match="tells neither tokens nor FLOPs"):
+        scaling(run, tmp_path)
 
 
 def test_what_is_known_of_a_saving() -> None:
