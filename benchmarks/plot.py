@@ -122,7 +122,7 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:
         if len(line) > 1:
             ends.append(end)
         else:
-            _name_point(axes, end)
+            _name_point(axes, end, line[0].ci_high)
     _label(axes, ends)
 
 
@@ -166,10 +166,11 @@ def _label(axes: Axes, ends: Sequence[End]) -> None:
         )  # fmt: skip
 
 
-def _name_point(axes: Axes, end: End) -> None:
-    name, colour, x, y = end
+def _name_point(axes: Axes, end: End, top: float) -> None:
+    """Name a point above its interval: lines that start below it rise to its right."""
+    name, colour, x, _ = end
     axes.annotate(
-        name, xy=(x, y), xytext=(5, -20), textcoords="offset points", color=colour, fontsize=9
+        name, xy=(x, top), xytext=(-4, 3), textcoords="offset points", color=colour, fontsize=9
     )
 
 

@@ -12,7 +12,7 @@ from reasoner.benchmarks.curves import Point, attempted
 from reasoner.benchmarks.grid import COVERAGE
 from reasoner.benchmarks.summary import falls, iso_accuracy
 
-COLUMNS = ("n", "accuracy", "95 % CI", "tokens", "prompt", "verifier", "GFLOPs", "s")
+COLUMNS = ("n", "problems", "accuracy", "95 % CI", "tokens", "prompt", "verifier", "GFLOPs", "s")
 
 
 def show(points: Sequence[Point], console: Console) -> None:
@@ -25,6 +25,7 @@ def show(points: Sequence[Point], console: Console) -> None:
 
 def _table(points: Sequence[Point]) -> Table:
     title = f"{points[0].task}: {attempted(points)} problems, means per problem"
+    differ = len({p.problems for p in points}) > 1
     table = Table(
         title=title,
         box=box.SIMPLE_HEAD,
@@ -34,12 +35,13 @@ def _table(points: Sequence[Point]) -> Table:
     )
     table.add_column("strategy", no_wrap=True)
     for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
+        if differ or name != "problems":
+            table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for p in points:
         if previous and p.strategy != previous:
             table.add_section()
-        table.add_row("" if p.strategy == previous else _name(p), *_cells(p))
+        table.add_row("" if p.strategy == previous else _name(p), *_cells(p, differ))
         previous = p.strategy
     return table
 
@@ -52,10 +54,11 @@ def _name(point: Point) -> str:
     )
 
 
-def _cells(p: Point) -> tuple[str, ...]:
+def _cells(p: Point, counted: bool) -> tuple[str, ...]:
     size = " ".join(f"{k}={v:g}" for k, v in (p.budget or {}).items()) or str(p.n)
     return (
         size,
+        *([str(p.problems)] if counted else []),
         f"{p.accuracy:.3f}",
         f"{p.ci_low:.2f}-{p.ci_high:.2f}",
         f"{p.generated_tokens:.0f}",

@@ -18,6 +18,7 @@ from reasoner.benchmarks.equal_cost import Curve, Row, compare, judged
 from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.report import report
 from reasoner.errors import ConfigError
 from tests.benchmarks.tables import sql
 
@@ -111,6 +112,9 @@ async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
         ("pass@k", 30),
         ("beam", 9),
     }
+    shown = StringIO()
+    report(many.grid, many.out).show(Console(file=shown, width=110))
+    assert "sums: 9 to 30 problems" in shown.getvalue() and "problems  accuracy" in shown.getvalue()
     rows = compare([(many.grid, many.out)], sizes=(4, 8))
     assert rows and rows == compare([(few.grid, few.out)], sizes=(4, 8))
     # A pool that is under way is compared on the problems that it has.
