@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
 from concurrent.futures import Future
@@ -67,6 +68,8 @@ class Reasoner:
         self.extract = extract or (self.task.answer if self.task else last_line)
         self.shots, self.seed, self.concurrency = shots, seed, concurrency
         self._loop: _Loop | None = None
+        self._opening = threading.Lock()
+        self._pid = 0
 
     # -- asynchronous ---------------------------------------------------------------------------
 
@@ -78,7 +81,12 @@ class Reasoner:
         seed: int | None = None,
         listen: Listener = ignore,
     ) -> Result:
-        """Solve one problem within `budget`."""
+        """Solve one problem within `budget`.
+
+        Raises:
+            ConfigError: this is a fork of the process that used the object first.
+        """
+        self._refuse_fork()
         return await solve(
             self._problem(problem),
             self.strategy,
@@ -149,11 +157,14 @@ class Reasoner:
         return self._wait(self.asolve_many(problems, budget))
 
     def close(self) -> None:
-        """Release the engine and the thread that ran it."""
+        """Release the engine and the thread that ran it; a fork of the process has neither."""
+        if self._pid and self._pid != os.getpid():
+            return
         self._wait(self.aclose())
-        if self._loop:
-            self._loop.close()
-            self._loop = None
+        with self._opening:
+            loop, self._loop = self._loop, None
+        if loop:
+            loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -162,9 +173,28 @@ class Reasoner:
         self.close()
 
     def _wait(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            self._refuse_fork()
+        except ConfigError:
+            call.close()
+            raise
         # One loop for the object's whole life: an engine lives in the loop it was started in.
-        self._loop = self._loop or _Loop()
+        with self._opening:
+            self._loop = self._loop or _Loop()
         return self._loop.run(call)
+
+    def _refuse_fork(self) -> None:
+        """Let one process use this object: threads and connections do not outlive a fork.
+
+        Raises:
+            ConfigError: another process used it before.
+        """
+        self._pid = self._pid or os.getpid()
+        if self._pid != os.getpid():
+            raise ConfigError(
+                f"this Reasoner belongs to process {self._pid}, of which {os.getpid()} is a fork:"
+                " make a new one in each process, or start processes by 'spawn'"
+            )
 
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):

@@ -142,10 +142,11 @@ def bound(verifier: Verifier, backend: Backend) -> Verifier:
     return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
 
 
-async def ready(backend: Backend) -> None:
-    """Start the engine of a backend that has one: it has `start`, which the first call does else."""
-    if start := getattr(backend, "start", None):
-        await start()
+async def ready(*held: object) -> None:
+    """Start the engine of each of `held` that has one: it has `start`, which its first call does else."""
+    for each in held:
+        if start := getattr(each, "start", None):
+            await start()
 
 
 async def release(*held: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reasoner.base import Backend, Generative, Verifier, bound
+from reasoner.base import Backend, Generative, Verifier, bound, ready
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
 from reasoner.concurrency import unwrapped
@@ -33,7 +33,8 @@ async def solve(
     `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
     finds the canonical answer in a solution's text. A verifier that asks a model and has none asks
     `backend`. A model that fails ends the run with the incumbent and the error; what the caller got
-    wrong is raised. `clock` tells the seconds, where the search goes on from an earlier one.
+    wrong is raised. Engines are started first: their start counts neither as the search's seconds nor
+    against its budget. `clock` tells the seconds, where the search goes on from an earlier one.
     """
     verifier = None if verifier is None else bound(verifier, backend)
     judge = verifier.model if isinstance(verifier, Generative) else None
@@ -43,12 +44,13 @@ async def solve(
                 f"a FLOPs budget needs the size of {asked.model.name!r}, which its backend"
                 " does not tell; use a token budget"
             )
+    failure = await _started(backend, second, verifier, judge)
     ledger = Ledger(budget, clock)
     run = Run(
         problem, backend, verifier, ledger,
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
     )  # fmt: skip
-    stopped, error = await _search(strategy, run)
+    stopped, error = (Stopped.ERROR, failure) if failure else await _search(strategy, run)
     node = run.conclude()
     solutions = [
         Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
@@ -66,6 +68,15 @@ async def solve(
         oracle=bool(getattr(verifier, "oracle", False)),
         calls=tuple(ledger.entries),
     )
+
+
+async def _started(*held: object) -> str | None:
+    """Start every engine, which is no part of the search's time; return why one did not start."""
+    try:
+        await ready(*held)
+    except BackendError as e:
+        return str(e)
+    return None
 
 
 async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:

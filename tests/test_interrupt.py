@@ -92,3 +92,47 @@ def test_a_killed_engine_is_started_again_and_its_problems_go_on(tmp_path: Path)
     assert finished(out) == 24
     assert json.loads(shown)["failures"] == []
     assert sql(out, "SELECT count(*) FROM calls") == [(0,)]
+
+
+SCRIPT = """
+import sys
+from reasoner import Reasoner
+
+if __name__ == "__main__":
+    solver = Reasoner(sys.argv[1], task="dagmath", strategy="best-of-n(n=64)")
+    solver.solve_many(["dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f"] * 200)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_engine_ends_with_any_program_that_started_it(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A program of a user's own, which handles no signal; ended as its engine starts."""
+    script = tmp_path / "program.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(models.qwen3(tmp_path / "model"))]
+    env = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1"}
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as program:
+        while not (started := spawned(program.pid)):
+            assert program.poll() is None
+            time.sleep(0.05)
+        time.sleep(1.0)
+        program.send_signal(number)
+    deadline = time.monotonic() + 10
+    while any(map(alive, started)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in started if alive(pid)]
+
+
+def spawned(root: int) -> list[int]:
+    """The processes below `root` that Python spawned, an engine's among them."""
+    found = list[int]()
+    for pid in descendants(root):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"spawn_main" in command or command.startswith(b"VLLM::"):
+            found.append(pid)
+    return found

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import InstanceOf
 
-from reasoner.base import Backend, Generative, Verifier, asks, bound, release
+from reasoner.base import Backend, Generative, Verifier, asks, bound, ready, release
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Problem, Usage
 
@@ -72,6 +72,10 @@ class Nested(ABC):
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """What all members may spend."""
         return sum((v.estimate(problem, candidates) for v in self.inner), Usage())
+
+    async def start(self) -> None:
+        """Start the engines of members that have one."""
+        await ready(*self.inner)
 
     async def aclose(self) -> None:
         """Release what members hold."""

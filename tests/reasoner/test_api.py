@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import reasoner
 from reasoner import Budget, ConfigError, Done, Reasoner, StepSampled, Stopped
 from reasoner.backends.scripted import Scripted
+from reasoner.errors import BackendError
+from reasoner.types import Usage
 
 
 def test_public_names_exist() -> None:
@@ -103,3 +110,78 @@ def test_what_cannot_be() -> None:
         pytest.raises(ConfigError, match="FLOPs budget needs the size"),
     ):
         solver.solve("1+2", Budget(flops=1e9))
+
+
+def test_the_first_calls_of_many_threads_share_one_loop() -> None:
+    before = {t.ident for t in threading.enumerate()}
+    solver, ready = Reasoner(Scripted(delay=0.05), strategy="greedy"), threading.Barrier(16)
+
+    def solve(i: int) -> str | None:
+        ready.wait()
+        return solver.solve(f"{i}+1").answer
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(solve, range(16)))
+        loops = [t for t in threading.enumerate() if t.name == "reasoner"]
+    assert answers == [str(i + 1) for i in range(16)]
+    assert len([t for t in loops if t.ident not in before]) == 1
+    solver.close()
+
+
+def in_a_fork(call: Callable[[], object]) -> str:
+    """Return what `call` raises in a fork of this process; nothing if it takes 10 seconds."""
+    reads, writes = os.pipe()
+    if (pid := os.fork()) == 0:
+        signal.alarm(10)
+        try:
+            call()
+            os.write(writes, b"no error")
+        except BaseException as e:
+            os.write(writes, f"{type(e).__name__}: {e}".encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as pipe:
+        message = pipe.read()
+    os.waitpid(pid, 0)
+    return message
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_is_refused() -> None:
+    with Reasoner("scripted", strategy="greedy") as solver:
+        assert solver.solve("1+2").answer == "3"
+        assert in_a_fork(lambda: solver.solve("1+2")).startswith("ConfigError: this Reasoner")
+        assert in_a_fork(lambda: asyncio.run(solver.asolve("1+2"))).startswith("ConfigError")
+        assert in_a_fork(solver.close) == "no error"
+        fresh = Reasoner("scripted", strategy="greedy")
+        assert in_a_fork(lambda: fresh.solve("1+2")) == "no error"
+        assert solver.solve("1+3").answer == "4"
+    fresh.close()
+
+
+class Cold(Scripted):
+    """Its engine takes a while to start."""
+
+    async def start(self) -> None:
+        await asyncio.sleep(0.3)
+
+
+class Broken(Scripted):
+    """Its engine does not start."""
+
+    async def start(self) -> None:
+        raise BackendError("the engine did not start: no memory")
+
+
+async def test_the_start_of_an_engine_is_no_part_of_a_search() -> None:
+    async with Reasoner(Cold(), strategy="greedy") as solver:
+        result = await solver.asolve("1+2", Budget(seconds=0.2))
+    assert (result.answer, result.stopped) == ("3", Stopped.DONE)
+    assert result.seconds < 0.3
+
+
+async def test_an_engine_that_does_not_start_is_data() -> None:
+    async with Reasoner(Broken(), strategy="greedy") as solver:
+        result = await solver.asolve("1+2")
+    assert (result.stopped, result.error) == (Stopped.ERROR, "the engine did not start: no memory")
+    assert result.usage == Usage() and result.candidate is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,19 @@ async def test_what_vllm_does_not_serve_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="engine='transformers'"):
         await judged(verifier, ["a"], "q")
     assert await judged(TokenClassifier(model=str(tmp_path)), ["a"], "q")
+
+
+async def test_an_engine_that_dies_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    FORMATS[0].build(tmp_path)
+    verifier = FORMATS[0].verifier(model=str(tmp_path), engine="vllm")
+    try:
+        before = await judged(verifier, ["1. 2\n\n3."], "q")
+        for child in active_children():
+            child.kill()
+        again = FORMATS[0].verifier(model=str(tmp_path), engine="vllm")
+        assert await judged(again, ["1. 2\n\n3."], "q") == before
+    finally:
+        await verifier.aclose()
+    assert caplog.text.count("starting it again, 1 of 3") == 1

@@ -43,6 +43,10 @@ class Plain:
         rows = await loop.run_in_executor(self._thread, self._compute, asked)
         return [Reading(r, self.worst(a)) for r, a in zip(rows, asked, strict=True)]
 
+    async def start(self) -> None:
+        """Load the weights, which the first call does else."""
+        await self.read((), "")
+
     async def aclose(self) -> None:
         """Let the weights go."""
         self._model = None

@@ -26,6 +26,10 @@ class Reader(Protocol):
         """The most that reading `asked` may cost."""
         ...
 
+    async def start(self) -> Any:
+        """Load the model, which the first call does else."""
+        ...
+
     async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
         """The raw outputs at all reads, in order; who shares a `salt` may share a prefix cache.
 

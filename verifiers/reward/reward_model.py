@@ -76,6 +76,10 @@ class RewardModel(ABC):
         usage = sum((r.usage for r in readings), Usage())
         return Judgement(tuple(self.judge(bank.recall(e)) for e in encoded), usage)
 
+    async def start(self) -> None:
+        """Load the model, which the first call does else."""
+        await self.reader.start()
+
     async def aclose(self) -> None:
         """Release the model, for every verifier that shares it."""
         await self.reader.aclose()

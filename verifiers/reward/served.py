@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from reasoner.concurrency import gather
 from reasoner.engine import Engine, failed, on_this_machine
-from reasoner.errors import BackendError, ConfigError
+from reasoner.errors import BackendError, ConfigError, EngineDied
 from reasoner.types import Usage
 from reasoner.verifiers.reward.encoded import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
@@ -46,12 +46,21 @@ class Served:
     async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
         """The raw outputs at all reads, in order; each of `asked` is a request of its own.
 
+        An engine that dies is started again, and everything is asked once more.
+
         Raises:
-            BackendError: the engine failed.
+            BackendError: the engine failed, or died too often in a row.
             ConfigError: vLLM cannot serve the model, or refuses the request.
         """
-        engine = await self.start()
-        return await gather(self._read(engine, a, salt) for a in asked)
+        while True:
+            engine = await self.start()
+            try:
+                readings = await gather(self._read(engine, a, salt) for a in asked)
+            except EngineDied as e:
+                await self._engine.restart(engine, e)
+            else:
+                self._engine.progressed()
+                return readings
 
     async def start(self) -> Any:
         """The running engine, started by the first caller."""
