@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
-    from typing import Any, NoReturn
+    from typing import Any, BinaryIO, NoReturn
 
 DEPTH = 100
 """Containers in one another, at most."""
@@ -136,10 +136,10 @@ def _read(data: bytes, start: int, depth: int) -> tuple[Any, int]:
 
 
 class Channel:
-    """One end of two pipes, over which values go as messages: four bytes of length, and the value."""
+    """One end of two pipes; a message on them is four bytes of length, and a value."""
 
-    def __init__(self, reads: int, writes: int) -> None:
-        self._reads, self._writes = os.fdopen(reads, "rb"), os.fdopen(writes, "wb")
+    def __init__(self, reads: BinaryIO, writes: BinaryIO) -> None:
+        self._reads, self._writes = reads, writes
 
     def send(self, value: Any) -> None:
         """Write a value."""
@@ -251,12 +251,12 @@ class Judge:
             self.end(f"unusable: it is no Python ({error})")
 
 
-def judge(reads: int, writes: int) -> None:
+def judge(channel: Channel) -> None:
     """Run the test on standard input; report on standard output, which the test itself has not."""
     nonce, test, entry_point, seconds = decode(sys.stdin.buffer.read())
     report = os.dup(1)
     silence()
-    side = Judge(Channel(reads, writes), report, nonce)
+    side = Judge(channel, report, nonce)
     side.run(test, entry_point, seconds)
     side.end("passed")
 
@@ -284,11 +284,10 @@ def restore(given: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
 # -- the sandbox of the program -------------------------------------------------------------------
 
 
-def serve(reads: int, writes: int) -> None:
+def serve(channel: Channel) -> None:
     """Load the program on standard input, and call its functions as the test asks."""
     source = sys.stdin.buffer.read().decode()
     silence()
-    channel = Channel(reads, writes)
     channel.send("ready")
     module = sys.modules["program"] = type(sys)("program")
     space = module.__dict__
@@ -333,7 +332,8 @@ def silence() -> None:
 def main() -> None:
     """Play the role that the command line names, at the ends of two pipes."""
     role, reads, writes = sys.argv[1:]
-    {"judge": judge, "serve": serve}[role](int(reads), int(writes))
+    channel = Channel(os.fdopen(int(reads), "rb"), os.fdopen(int(writes), "wb"))
+    {"judge": judge, "serve": serve}[role](channel)
 
 
 if __name__ == "__main__":
