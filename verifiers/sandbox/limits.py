@@ -124,12 +124,15 @@ def _with_scratch(bwrap: str, limits: Limits, root: bool) -> list[str]:
     the folder Python lies in, which is therefore put in reach.
     """
     _need("mount", "mount")
-    rights = [] if root else ["--unshare-user", "--uid", "0", "--gid", "0"]
+    # CAP_SETFCAP lets the sandbox proper have a user of its own for this namespace's root.
+    rights = ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP"]
+    if not root:
+        rights += ["--unshare-user", "--uid", "0", "--gid", "0"]
     view = [*_system(Path(sys.base_prefix)), "--bind", "/proc", "/proc", "--dir", "/tmp"]
     options = f"size={limits.scratch},nr_inodes={limits.files + 1},mode=1777,nosuid,nodev"
     mounting = ["/bin/sh", "-c", 'mount -t tmpfs -o "$0" scratch /tmp && exec "$@"', options]
     return [
-        *(bwrap, "--die-with-parent", *rights, "--cap-add", "CAP_SYS_ADMIN", *view, "--"),
+        *(bwrap, "--die-with-parent", *rights, *view, "--"),
         *mounting,
         *(_nobody() if root else []),
     ]
