@@ -99,9 +99,9 @@ class HumanEval:
         """
         head = example.problem.prompt.removeprefix(INSTRUCTION).lstrip("\n")
         entry = str(example.problem.meta.get("entry_point") or defined(head)[-1])
-        problem = Problem(
-            example.problem.id, head, {"tests": [example.answer], "entry_point": entry}
-        )
+        # Helpers that the prompt defines are the tests' own, whatever the solution makes of them.
+        test = f"{_helpers(head, entry)}\n{example.answer}"
+        problem = Problem(example.problem.id, head, {"tests": [test], "entry_point": entry})
         source = completed(head, entry, solution)
         limits = Limits(seconds=self.seconds + 10)
         code = Code(limits=limits, seconds=self.seconds, sandbox=self.sandbox)
@@ -151,9 +151,14 @@ def completed(head: str, entry: str, solution: str) -> str:
     """The whole program: the solution behind what the prompt imports and defines, or behind its head."""
     code = written(solution)
     if entry in FUNCTION.findall(code):
-        return f"{head.rpartition(f'def {entry}(')[0]}\n{code}"
+        return f"{_helpers(head, entry)}\n{code}"
     body = code if code.startswith(BLANK) else indent(code, "    ")
     return f"{head.rstrip()}\n{body}"
+
+
+def _helpers(head: str, entry: str) -> str:
+    """Return what a prompt imports and defines before the function to complete."""
+    return head.rpartition(f"def {entry}(")[0]
 
 
 def written(solution: str) -> str:

@@ -1,12 +1,10 @@
 """Programs, judged by unit tests."""
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from textwrap import dedent
 from typing import Literal
+from unicodedata import normalize
 
 from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
@@ -14,23 +12,21 @@ from pydantic.dataclasses import dataclass
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers import sandbox
-from reasoner.verifiers.sandbox import Limits
+from reasoner.verifiers.sandbox import Limits, Trial, Unusable
 
-HARNESS = Path(__file__).with_name("code_harness.py")
 NAMES = ("python", "py", "python3")
 BLOCK = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Code:
-    """The share of unit tests that a program passes, run in a sandbox (Chen et al., 2021, §2).
+    """The share of unit tests that a program passes, run in sandboxes (Chen et al., 2021, §2).
 
     The program is the last Python block of the candidate's text, or all of it where there is none; a
     candidate under way without a closed block has 0. The tests are `problem.meta["tests"]`, each a
     piece of Python that raises where the program is wrong; `problem.meta["entry_point"]` may name
-    the function they call `candidate`. Each test meets the program freshly started, for at most
-    `seconds`, and `limits` are those of all tests together: those not reached in time are failed.
+    the function they call `candidate`. Each test meets the program freshly started, in sandboxes of
+    their own within `limits`, and has `seconds` by the clock.
     """
 
     limits: Limits = Limits()
@@ -57,24 +53,23 @@ class Code:
 
     async def _share(self, problem: Problem, tests: Sequence[str], source: str) -> float:
         """The share of `tests` that a program passes."""
-        task = {
-            "program": source,
-            "entry_point": problem.meta.get("entry_point"),
-            "tests": tests,
-            "seconds": self.seconds,
-        }
-        outcome = await sandbox.run(
-            HARNESS.read_text(),
-            stdin=json.dumps(task),
-            limits=self._with_harness(len(tests)),
-            sandbox=self.sandbox,
+        entry_point = _entry_point(problem)
+        passed = await gather(
+            self._passes(
+                problem, Trial(test, entry_point, self.seconds, self.limits, self.sandbox), source
+            )
+            for test in tests
         )
-        return len(set(outcome.stdout.split())) / len(tests)
+        return sum(passed) / len(tests)
 
-    def _with_harness(self, tests: int) -> Limits:
-        """The limits, and room for the two processes and the report of the harness."""
-        output = max(self.limits.output, 8 * tests)
-        return replace(self.limits, processes=self.limits.processes + 2, output=output)
+    async def _passes(self, problem: Problem, trial: Trial, source: str) -> bool:
+        try:
+            return await trial.passes(source)
+        except Unusable as error:
+            raise ConfigError(
+                f"verifier 'code' cannot use a test of problem {problem.id!r}: {error};"
+                " docs/verifiers/code.md tells what a test can do"
+            ) from None
 
 
 def program(candidate: Candidate) -> str | None:
@@ -98,3 +93,16 @@ def _tests(problem: Problem) -> list[str]:
             " pieces of Python into its meta, such as {'tests': ['assert add(1, 2) == 3']}"
         )
     return tests
+
+
+def _entry_point(problem: Problem) -> str | None:
+    """The name of the function that tests call, as Python itself reads it."""
+    name = problem.meta.get("entry_point")
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ConfigError(
+            f"the entry point of problem {problem.id!r} is {name!r}, which names no function of"
+            " Python: give the name of the function that its tests call, such as 'add'"
+        )
+    return normalize("NFKC", name)

@@ -12,8 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers import sandbox_seccomp
-from reasoner.verifiers.sandbox import Limits, Outcome, Status, run
+from reasoner.verifiers.sandbox import Limits, Outcome, Status, run, seccomp
 
 CORES = len(os.sched_getaffinity(0))
 bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
@@ -21,7 +20,7 @@ bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is
 
 def test_an_unknown_machine_is_refused() -> None:
     with pytest.raises(ConfigError, match="not of 'pdp11'"):
-        sandbox_seccomp.program("pdp11")
+        seccomp.program("pdp11")
 
 
 @bubblewrap

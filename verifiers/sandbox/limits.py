@@ -38,7 +38,7 @@ class Limits:
     """The most that one run may take; sizes in bytes.
 
     All its memory together is at most `processes * memory + scratch`, and what the kernel keeps for
-    its open pipes and sockets.
+    it: about 1 KiB for each of the `files`, and 208 KiB for each of the open ones that is a socket.
     """
 
     seconds: PositiveFloat = 10.0
@@ -52,6 +52,8 @@ class Limits:
     file_size: PositiveInt = 16 * MIB
     scratch: PositiveInt = 64 * MIB
     """All files in /tmp together."""
+    files: PositiveInt = 4096
+    """Files, folders and links in /tmp."""
     open_files: PositiveInt = Field(default=64, ge=16)
     output: PositiveInt = 64 * 1024
     """Standard output and standard error, each; who writes more is stopped."""
@@ -98,13 +100,13 @@ def bubblewrap(
     _need("prlimit", "util-linux")
     root = os.geteuid() == 0
     return [
-        *(_unprivileged(bwrap) if root else []),
+        *_with_scratch(bwrap, limits, root),
         bwrap,
         *("--unshare-all", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY),
         *("--die-with-parent", "--cap-drop", "ALL", "--hostname", "sandbox"),
         *("--clearenv", *(x for pair in INSIDE.items() for x in ("--setenv", *pair))),
-        *_system(PREFIX if root else Path(sys.base_prefix)),
-        *("--size", str(limits.scratch), "--tmpfs", "/tmp", "--symlink", "/tmp", "/dev/shm"),
+        *_system(PREFIX),
+        *("--bind", "/tmp", "/tmp", "--symlink", "/tmp", "/dev/shm"),
         *(x for name, fd in files.items() for x in ("--ro-bind-data", str(fd), name)),
         *("--remount-ro", "/", "--chdir", "/tmp"),
         *("--seccomp", str(seccomp), "--json-status-fd", str(status), "--"),
@@ -114,13 +116,26 @@ def bubblewrap(
     ]  # fmt: skip
 
 
-def _unprivileged(bwrap: str) -> list[str]:
-    """Root becomes an ordinary user, on whom the limit of processes is binding.
+def _with_scratch(bwrap: str, limits: Limits, root: bool) -> list[str]:
+    """What runs a command where /tmp is in memory and bounded, and where root is an ordinary user.
 
-    That user may not be allowed to the folder Python lies in, so root first puts it in reach.
+    bwrap itself bounds the bytes of such a folder but not its files, each of which takes memory of
+    the kernel. The limit of processes does not bind root; and its successor may not be allowed to
+    the folder Python lies in, which is therefore put in reach.
     """
+    _need("mount", "mount")
+    # CAP_SETFCAP lets the sandbox proper have a user of its own for this namespace's root.
+    rights = ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP"]
+    if not root:
+        rights += ["--unshare-user", "--uid", "0", "--gid", "0"]
     view = [*_system(Path(sys.base_prefix)), "--bind", "/proc", "/proc", "--dir", "/tmp"]
-    return [bwrap, "--die-with-parent", *view, "--", *_nobody()]
+    options = f"size={limits.scratch},nr_inodes={limits.files + 1},mode=1777,nosuid,nodev"
+    mounting = ["/bin/sh", "-c", 'mount -t tmpfs -o "$0" scratch /tmp && exec "$@"', options]
+    return [
+        *(bwrap, "--die-with-parent", *rights, *view, "--"),
+        *mounting,
+        *(_nobody() if root else []),
+    ]
 
 
 def _nobody() -> list[str]:

@@ -1,4 +1,4 @@
-"""Programs that nobody has read, run where they can do no harm."""
+"""One run of a program in a sandbox: from its start to what came of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers import sandbox_seccomp
-from reasoner.verifiers.sandbox_process import Flood, Process, memory, started
-from reasoner.verifiers.sandbox_view import BARE, PREFIX, Limits, bubblewrap, plain, python
-
-__all__ = ["Kind", "Limits", "Outcome", "Status", "run"]
+from reasoner.verifiers.sandbox import seccomp as filters
+from reasoner.verifiers.sandbox.limits import BARE, PREFIX, Limits, bubblewrap, plain, python
+from reasoner.verifiers.sandbox.process import Flood, Process, memory, started
 
 Kind = Literal["bubblewrap", "none"]
 SOURCE = "/program.py"
@@ -83,44 +80,68 @@ async def run(
     Raises:
         ConfigError: a tool is missing, or the system does not let bubblewrap make a sandbox.
     """
-    async with _turn():
+    async with turn():
         with ExitStack() as files:
-            start = time.monotonic()
-            process = _start(files, program, stdin, limits, sandbox)
-            try:
-                stopped = await _attend(process, limits)
-            finally:
-                await process.end()
-            return _outcome(process, stopped, limits, time.monotonic() - start)
+            process = start(files, program, stdin=stdin, limits=limits, sandbox=sandbox)
+            return await finish(process, limits)
 
 
 _turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]()
 """One for each loop, since a semaphore cannot be waited for in two."""
 
 
-def _turn() -> asyncio.Semaphore:
+def turn() -> asyncio.Semaphore:
+    """Wait for a processor, in `async with`."""
     loop = asyncio.get_running_loop()
     return _turns.setdefault(loop, asyncio.Semaphore(len(os.sched_getaffinity(0))))
 
 
-def _start(
-    files: ExitStack, program: str | Sequence[str], stdin: str, limits: Limits, sandbox: Kind
+def start(
+    files: ExitStack,
+    program: str | Sequence[str],
+    *,
+    stdin: str | bytes,
+    limits: Limits,
+    sandbox: Kind,
+    arguments: Sequence[str] = (),
+    passed: Sequence[int] = (),
 ) -> Process:
+    """Start a run in which the descriptors `passed` stay open; `finish` must follow.
+
+    It is killed when `files` is closed.
+
+    Raises:
+        ConfigError: a tool is missing.
+    """
     source = memory(files, program if isinstance(program, str) else "")
     given = memory(files, stdin)
     if sandbox == "none":
-        bare = plain(_words(program, Path(sys.base_prefix), f"/dev/fd/{source}"), limits)
-        return started(files, bare, BARE, stdin=given, passed=[source])
-    seccomp = memory(files, sandbox_seccomp.program())
-    told, tell = os.pipe()
-    files.callback(os.close, told)
+        words = _words(program, Path(sys.base_prefix), f"/dev/fd/{source}")
+        bare = plain([*words, *arguments], limits)
+        return started(files, bare, BARE, stdin=given, passed=[source, *passed])
+    seccomp = memory(files, filters.program())
+    status, tell = os.pipe()
+    files.callback(os.close, status)
     with os.fdopen(tell):
-        words = _words(program, PREFIX, SOURCE)
+        words = [*_words(program, PREFIX, SOURCE), *arguments]
         inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=tell)
         # BARE, since what LD_PRELOAD names (vLLM sets it) is not there for what runs inside.
         return started(
-            files, inside, BARE, stdin=given, passed=[source, seccomp, tell], status=told
+            files, inside, BARE, stdin=given, passed=[source, seccomp, tell, *passed], status=status
         )
+
+
+async def finish(process: Process, limits: Limits) -> Outcome:
+    """Wait until a run ends by itself or by its limits; then, or when cancelled, it is dead.
+
+    Raises:
+        ConfigError: the system does not let bubblewrap make a sandbox.
+    """
+    try:
+        stopped = await _attend(process, limits)
+    finally:
+        await process.end()
+    return _outcome(process, stopped, limits)
 
 
 def _words(program: str | Sequence[str], prefix: Path, source: str) -> Sequence[str]:
@@ -131,7 +152,7 @@ def _words(program: str | Sequence[str], prefix: Path, source: str) -> Sequence[
 async def _attend(process: Process, limits: Limits) -> Status | None:
     """The limit by which it was stopped from outside, if any."""
     try:
-        async with asyncio.timeout(limits.seconds):
+        async with asyncio.timeout(limits.seconds - process.seconds):
             await process.attend(limits.output)
     except TimeoutError:
         return Status.SECONDS
@@ -140,7 +161,7 @@ async def _attend(process: Process, limits: Limits) -> Status | None:
     return None
 
 
-def _outcome(process: Process, stopped: Status | None, limits: Limits, seconds: float) -> Outcome:
+def _outcome(process: Process, stopped: Status | None, limits: Limits) -> Outcome:
     out, err = (
         bytes(kept[: limits.output]).decode(errors="replace")
         for kept in (process.stdout, process.stderr)
@@ -152,7 +173,7 @@ def _outcome(process: Process, stopped: Status | None, limits: Limits, seconds: 
             " allow them, and what sandbox='none' gives up"
         )
     status = stopped or _status(process.code, err)
-    return Outcome(status, None if stopped else process.code, out, err, seconds)
+    return Outcome(status, None if stopped else process.code, out, err, process.seconds)
 
 
 def _status(code: int, err: str) -> Status:

@@ -1,0 +1,7 @@
+"""Programs that nobody has read, run where they can do no harm."""
+
+from reasoner.verifiers.sandbox.limits import Limits
+from reasoner.verifiers.sandbox.run import Kind, Outcome, Status, run
+from reasoner.verifiers.sandbox.trial import Trial, Unusable
+
+__all__ = ["Kind", "Limits", "Outcome", "Status", "Trial", "Unusable", "run"]
