@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoner.base import ModelInfo
+from reasoner.base import Attention, ModelInfo
 from reasoner.budget import GENERATOR, Budget, Ledger, Room, clip, largest, worst_case
 from reasoner.errors import BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
-MODEL = ModelInfo("m", parameters=1000, layers=2, width=8)
+MODEL = ModelInfo("m", parameters=1000, attention=(Attention(2, 8),))
 
 
 @pytest.mark.parametrize("bad", [0, -1, 0.0, float("nan"), "5", True])
