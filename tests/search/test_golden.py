@@ -59,33 +59,35 @@ def tree(trace: Trace, node: Node) -> dict[str, Any]:
     return {"node": row, "children": [tree(trace, c) for c in trace.children(node)]}
 
 
-@pytest.mark.parametrize(
-    ("name", "strategy"),
-    [
-        ("beam", Beam(n=4, branch=2)),
-        ("beam-lookahead", Beam(n=4, branch=2, lookahead=1)),
-        ("dvts", DVTS(n=4, branch=2)),
-        ("rebase", Rebase(n=8)),
-        ("particle", Particle(n=6, ess=1.0)),
-        ("particle-gibbs", ParticleGibbs(n=6, ess=1.0)),
-        ("best-first", BestFirst(n=5, branch=2)),
-        ("step-rejection", StepRejection(n=9, batch=2)),
-        ("mcts", MCTS(n=8, branch=2, parallel=1)),
-        ("mcts-parallel", MCTS(n=8, branch=2, parallel=3, rollout=False)),
-        ("mcts-puct", MCTS(n=8, branch=3, parallel=1, select="puct", widening=0.3)),
-        ("ab-mcts", ABMCTS(n=5, parallel=1)),
-        ("ab-mcts-gaussian", ABMCTS(n=5, prior="gaussian", parallel=2, rollout=False)),
-        ("rstar", RStar(n=2, branch=2, parallel=1, checks=2)),
-        ("tot-bfs", TotBFS(n=2, branch=3)),
-        ("tot-dfs", TotDFS(n=2, branch=2, threshold=0.4)),
-        ("revise", Revise(n=6, length=2)),
-        ("speculative-rejection", SpeculativeRejection(n=4, tokens=2)),
-    ],
-)
-async def test_tree(name: str, strategy: Strategy) -> None:
+STRATEGIES: dict[str, Strategy] = {
+    "beam": Beam(n=4, branch=2),
+    "beam-lookahead": Beam(n=4, branch=2, lookahead=1),
+    "dvts": DVTS(n=4, branch=2),
+    "rebase": Rebase(n=8),
+    "particle": Particle(n=6, ess=1.0),
+    "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
+    "best-first": BestFirst(n=5, branch=2),
+    "step-rejection": StepRejection(n=9, batch=2),
+    "mcts": MCTS(n=8, branch=2, parallel=1),
+    "mcts-parallel": MCTS(n=8, branch=2, parallel=3, rollout=False),
+    "mcts-puct": MCTS(n=8, branch=3, parallel=1, select="puct", widening=0.3),
+    "ab-mcts": ABMCTS(n=5, parallel=1),
+    "ab-mcts-gaussian": ABMCTS(n=5, prior="gaussian", parallel=2, rollout=False),
+    "rstar": RStar(n=2, branch=2, parallel=1, checks=2),
+    "tot-bfs": TotBFS(n=2, branch=3),
+    "tot-dfs": TotDFS(n=2, branch=2, threshold=0.4),
+    "revise": Revise(n=6, length=2),
+    "speculative-rejection": SpeculativeRejection(n=4, tokens=2),
+}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+async def test_tree(name: str) -> None:
     backend = Scripted(reply=letters, judge=worth)
     sampling = Sampling(stop=("\n",), max_tokens=12)
-    result = await solve(Problem("p", "?"), strategy, backend, Verdict("last"), sampling=sampling)
+    result = await solve(
+        Problem("p", "?"), STRATEGIES[name], backend, Verdict("last"), sampling=sampling
+    )
     got = {"answer": result.text.split(), **tree(result.trace, result.trace.root)}
     path = GOLDEN / f"{name}.json"
     if not path.exists():
