@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,6 +157,13 @@ def test_a_public_model_costs_what_its_matrices_cost(name: str, tmp_path: Path) 
     assert model.attention == case.attention
     assert model.flops(999, 1000) == case.token_1000
     assert model.flops(9_999, 10_000) == case.token_10000
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_page_shows_these_numbers(name: str) -> None:
+    case, page = CASES[name], Path(__file__).parents[2] / "docs" / "flops.md"
+    numbers = f"{case.parameters:,} | {case.token_1000 / 1e9:.2f} | {case.token_10000 / 1e9:.2f} |"
+    assert re.search(rf"^\| {name} \| [\d.]+ \| {re.escape(numbers)}$", page.read_text(), re.M)
 
 
 def test_a_mixture_that_does_not_tell_its_share_counts_whole() -> None:
