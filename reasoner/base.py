@@ -10,23 +10,48 @@ from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sa
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """Layers that attend alike; `width` is that of all query heads together.
+
+    A position attends to itself and those before it, `window` in all, or every one where that is 0.
+    """
+
+    layers: int
+    width: int
+    window: int = 0
+
+    def flops(self, start: int, stop: int) -> float:
+        """FLOPs of positions `start` to `stop`: four a pair and unit of width, for score and sum."""
+        return 4.0 * self.layers * self.width * (self._pairs(stop) - self._pairs(start))
+
+    def _pairs(self, length: int) -> float:
+        """Pairs in a sequence: a triangle, less the smaller one that lies beyond the window."""
+        # A product in place of a branch, so that arrays of lengths pass too.
+        beyond = (length > self.window) * (length - self.window) if self.window else 0
+        return (length * (length + 1) - beyond * (beyond + 1)) / 2
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What accounting needs to know of a model; zero where a server does not tell."""
+    """A model's name, and the sizes that accounting needs; zero where a server does not tell them.
+
+    `parameters` are the weights that a token is multiplied with: the active experts of a mixture
+    only, an output layer, no table that is looked up.
+    """
 
     name: str
     context: int = 0
     parameters: int = 0
-    layers: int = 0
-    width: int = 0
+    attention: tuple[Attention, ...] = ()
 
     def flops(self, start: int, stop: int) -> float:
         """FLOPs to compute positions `start` to `stop` of one sequence.
 
-        Two per parameter and token, plus attention's 4·layers·width per token and position
-        attended (Kaplan et al., 2020, table 1).
+        Two per parameter and position, and those of attention (Kaplan et al., 2020, table 1). The
+        conventions are in docs/flops.md.
         """
-        positions = (start + 1 + stop) * (stop - start) / 2
-        return 2.0 * self.parameters * (stop - start) + 4.0 * self.layers * self.width * positions
+        matrices = 2.0 * self.parameters * (stop - start)
+        return matrices + sum(a.flops(start, stop) for a in self.attention)
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.model_sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
 """The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
@@ -55,18 +56,30 @@ class ModelFiles:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """Name and size; the limit given shortens the context."""
+        """Name and sizes of the part that reads and writes text; the limit given shortens the context.
+
+        Raises:
+            ConfigError: the architecture is none that Transformers can build.
+        """
+        config = self.config.get_text_config()
+        longest = config.max_position_embeddings
+        context = min(longest, self._limit or longest)
+        parameters = active_parameters(self._shapes(config), config)
+        return ModelInfo(Path(self.path).name, context, parameters, attention(config))
+
+    def _shapes(self, config: Any) -> Any:
+        """The model without its weights: tensors of the right shapes and no data."""
         import torch
         import transformers
 
-        config = self.config
-        with torch.device("meta"):
-            size = getattr(transformers, self.sized_by).from_config(config).num_parameters()
-        longest = config.max_position_embeddings
-        context = min(longest, self._limit or longest)
-        return ModelInfo(
-            Path(self.path).name, context, size, config.num_hidden_layers, config.hidden_size
-        )
+        try:
+            with torch.device("meta"):
+                return getattr(transformers, self.sized_by).from_config(config)
+        except ValueError as e:
+            raise ConfigError(
+                f"Transformers has no {self.sized_by} of {config.model_type!r}, the architecture of"
+                f" {self.path!r}; choose another model"
+            ) from e
 
     def _load(self, auto: Any) -> Any:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import inf, log
 
 from reasoner.backends.ends import begin
-from reasoner.base import Halt, ModelInfo
+from reasoner.base import Attention, Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -70,7 +70,7 @@ class Scripted:
         parameters: int = 1000,
         context: int = 0,
     ) -> None:
-        self._model = ModelInfo(model, context, parameters, layers=1, width=8)
+        self._model = ModelInfo(model, context, parameters, (Attention(1, 8),))
         self.reply, self.judge = reply, judge
         self.delay, self.fail_every = delay, fail_every
         self.usage = Usage()

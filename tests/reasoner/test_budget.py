@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoner.base import ModelInfo
+from reasoner.base import Attention, ModelInfo
 from reasoner.budget import GENERATOR, Budget, Ledger, Room, clip, largest, worst_case
+from reasoner.clock import Clock
 from reasoner.errors import BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
-MODEL = ModelInfo("m", parameters=1000, layers=2, width=8)
+MODEL = ModelInfo("m", parameters=1000, attention=(Attention(2, 8),))
 
 
 @pytest.mark.parametrize("bad", [0, -1, 0.0, float("nan"), "5", True])
@@ -50,6 +51,40 @@ def test_clip_fits_the_room(
     assert sampling.max_tokens == length or (final and sampling.n == 1)
 
 
+def test_the_worst_case_is_the_whole_prompt_and_every_sample_to_its_end() -> None:
+    worst = worst_case(Sampling(n=3, max_tokens=5), 2, MODEL)
+    pairs = 1 + 2 + 3 * (3 + 4 + 5 + 6 + 7)
+    assert worst == Usage(1, 2, 0, 15, 2 * 1000 * 17 + 4 * 2 * 8 * pairs)
+
+
+async def test_what_a_call_holds_is_nobody_elses_until_it_ends() -> None:
+    ledger = Ledger(Budget(tokens=100))
+    fit = clip(Sampling(max_tokens=30), 0, MODEL)
+    async with ledger.reserve(GENERATOR, fit):
+        async with ledger.reserve(GENERATOR, fit) as second:
+            assert ledger.room.tokens == 40
+            second.usage = Usage(1, 0, 0, 10)
+        assert ledger.room.tokens == 60
+    assert ledger.room.tokens == 90
+
+
+def test_a_share_shrinks_with_what_the_whole_spends() -> None:
+    ledger = Ledger(Budget(tokens=100))
+    part = ledger.part(0.5, 0.5)
+    assert part.room.tokens == 50
+    ledger.charge(GENERATOR, Usage(1, 0, 0, 80))
+    assert part.room.tokens == 20
+
+
+async def test_no_call_starts_after_the_last_second() -> None:
+    clock = Clock()
+    ledger = Ledger(Budget(seconds=60), clock)
+    clock.forward(61)
+    with pytest.raises(BudgetExhausted, match=r"time budget of 60"):
+        async with ledger.reserve(GENERATOR, clip(Sampling(), 0, MODEL)):
+            pass
+
+
 async def test_waits_for_budget_that_comes_back() -> None:
     ledger = Ledger(Budget(tokens=100))
 
@@ -75,3 +110,8 @@ async def test_a_failed_call_is_charged_what_it_cost() -> None:
             raise ValueError("boom")
     assert ledger.by_role == {GENERATOR: Usage(1, 7)}
     assert ledger.room.requests == 1
+
+
+def test_fresh_tokens_are_those_the_cache_did_not_hold() -> None:
+    usage = Usage(1, 100, 70, 5) + Usage(1, 20, 0, 5)
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.fresh_tokens) == (120, 70, 50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from math import log, sqrt
 from typing import Any
 
 import pytest
@@ -84,6 +85,30 @@ async def test_virtual_loss_spreads_simulations() -> None:
         return root
 
     await probe(spread)
+
+
+@pytest.mark.parametrize(
+    ("puct", "often", "rarely"),
+    [
+        (False, 0.6 + 0.5 * sqrt(log(8) / 4), 0.5 + 0.5 * sqrt(log(8) / 2)),
+        (True, 0.6 + 0.5 * sqrt(7) * 1 / 4 / 5, 0.5 + 0.5 * sqrt(7) * 3 / 4 / 3),
+    ],
+)
+async def test_preference_is_the_formulas(puct: bool, often: float, rarely: float) -> None:
+    """Of a child worth .6 in 4 visits, sampled once, and one worth .5 in 2 visits, sampled thrice."""
+
+    async def preferred(run: Run) -> Node:
+        root, tree = run.trace.root, Tree(run, exploration=0.5, puct=puct)
+        samples = [step(run, root, text, 0.5) for text in ("a\n", "b\n", "b\n", "b\n")]
+        children = tree.merge(root, samples)
+        root.visits = 7
+        for child, (visits, value) in zip(children, [(4, 2.4), (2, 1.0)], strict=True):
+            child.visits, child.value = visits, value
+        preference = tree.preference(root, children)
+        assert [preference(c) for c in children] == [pytest.approx(often), pytest.approx(rarely)]
+        return root
+
+    await probe(preferred)
 
 
 async def test_puct_explores_what_is_sampled_often() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic.dataclasses import dataclass
 
 from reasoner.backends.scripted import END, Scripted
-from reasoner.base import ModelInfo
+from reasoner.base import Attention, ModelInfo
 from reasoner.benchmarks.incremental import DEPTH, search
 from reasoner.budget import Budget
 from reasoner.errors import BackendError, ConfigError
@@ -38,7 +38,7 @@ from reasoner.verifiers.reward.reader import shared
 from reasoner.verifiers.reward.served import Served
 
 PROBLEM = Problem("p", "123456789+987654321+192837465+918273645+564738291")
-INFO = ModelInfo("toy", 2000, 1000, 1, 8)
+INFO = ModelInfo("toy", 2000, 1000, (Attention(1, 8),))
 TAG = 0
 
 

@@ -1,0 +1,1 @@
+"""Mutants: mistakes that the tests must notice (`make check-slow`)."""

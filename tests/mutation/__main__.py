@@ -1,0 +1,93 @@
+"""Make each mistake in a copy of the tree and see the tests fail.
+
+    python -m tests.mutation [NAME ...]
+
+Takes the mutants whose names contain a NAME, or all. Exit code 1 where one survives, or cannot be
+judged.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from tests.mutation.table import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 300
+FAILED = 1
+"""The exit code by which pytest tells that a test failed, and nothing else."""
+
+
+def main(names: Sequence[str]) -> int:
+    """Judge the mutants asked for; the exit code."""
+    chosen = [m for m in MUTANTS if any(n in m.name for n in names or [""])]
+    with copied(ROOT) as tree:
+        tests = sorted({test for mutant in chosen for test in mutant.tests})
+        if (code := run(tree, tests)) != 0:
+            print(f"the tests do not pass without a mutant (pytest ends with {code})")
+            return 1
+        survivors = [m for m in chosen if not killed(tree, m)]
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants died")
+    return 1 if survivors else 0
+
+
+@contextmanager
+def copied(root: Path) -> Iterator[Path]:
+    """A copy of the files that are under version control or might be."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        for name in filter(None, names.split("\0")):
+            target = Path(folder, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (root / name).exists():
+                shutil.copy2(root / name, target, follow_symlinks=False)
+        yield Path(folder)
+
+
+def killed(tree: Path, mutant: Mutant) -> bool:
+    """Whether a test fails with the mistake in `tree`, which is left as it was."""
+    file, began = tree / mutant.file, monotonic()
+    before = file.read_text()
+    file.write_text(mutant.applied(tree))
+    try:
+        code = run(tree, mutant.tests)
+    finally:
+        file.write_text(before)
+    verdict = {0: "SURVIVED", FAILED: "died"}.get(code, f"CANNOT BE JUDGED (pytest: {code})")
+    print(f"{verdict:10} {monotonic() - began:4.0f} s  {mutant.name} ({mutant.file})", flush=True)
+    return code == FAILED
+
+
+def run(tree: Path, tests: Sequence[str]) -> int:
+    """The exit code of pytest in `tree`, whose packages go before the installed ones."""
+    command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", *tests]
+    # Without bytecode: a file that changes twice within a second looks unchanged.
+    settings = {
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(tree / ".hypothesis"),
+    }
+    try:
+        return subprocess.run(
+            command,
+            cwd=tree,
+            env=os.environ | settings,
+            timeout=SECONDS,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

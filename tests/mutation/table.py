@@ -1,0 +1,287 @@
+"""Each mutant is one mistake in one line, and the tests that must fail with it.
+
+The old text occurs exactly once in its file, in every version of the code: where a line changes, so does
+its mutant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`old` becomes `new` in `file`, and at least one of `tests` fails; all are relative to the root."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def applied(self, root: Path) -> str:
+        """The text of the file with the mistake.
+
+        Raises:
+            ValueError: the old text does not occur exactly once.
+        """
+        text = (root / self.file).read_text()
+        if (count := text.count(self.old)) != 1:
+            raise ValueError(f"{self.name}: {self.old!r} occurs {count} times in {self.file}")
+        return text.replace(self.old, self.new)
+
+
+GOLDEN = "tests/search/test_golden.py"
+BUDGET = "tests/reasoner/test_budget.py"
+FLOPS = "tests/reasoner/test_flops.py"
+CLOSED = FLOPS + "::test_a_window_in_closed_form_is_the_sum_over_positions"
+PUBLIC = FLOPS + "::test_a_public_model_costs_what_its_matrices_cost"
+POOLS = "tests/benchmarks/test_pool_estimators.py::test_closed_forms_equal_enumeration"
+STATISTICS = "tests/benchmarks/test_statistics.py::"
+JOURNAL = "tests/benchmarks/test_journal.py::"
+SANDBOX = "tests/verifiers/test_sandbox.py::"
+
+
+def golden(*names: str) -> tuple[str, ...]:
+    """The golden trees alone: they must be able to fail without the help of others."""
+    return tuple(f"{GOLDEN}::test_tree[{name}]" for name in names)
+
+
+MUTANTS = (
+    # Searches.
+    Mutant(
+        "UCT fears what it has not tried", "search/tree.py",
+        "mean(c) + spread /", "mean(c) - spread /", golden("mcts"),
+    ),
+    Mutant(
+        "UCT explores without a logarithm", "search/tree.py",
+        "sqrt(log(parent.visits + 1))", "sqrt(parent.visits + 1)",
+        ("tests/search/test_mcts.py::test_preference_is_the_formulas",),
+    ),
+    Mutant(
+        "PUCT takes all priors for equal", "search/tree.py",
+        "share * self.drawn[c.id] / (1 + c.visits)", "share / (1 + c.visits)", golden("mcts-puct"),
+    ),
+    Mutant(
+        "a leaf under way may be taken again", "search/tree.py",
+        "self.taken.add(path[-1].id)", "pass", golden("mcts-parallel"),
+    ),
+    Mutant(
+        "a visit under way is no loss", "search/tree.py",
+        "node.visits += 1", "node.visits += not self.taken", golden("mcts-parallel"),
+    ),
+    Mutant(
+        "a node is never widened", "search/tree.py",
+        "max(1, node.visits) ** self.widening", "1", golden("mcts"),
+    ),
+    Mutant(
+        "only the last value is backed up", "search/tree.py",
+        "node.value += value", "node.value = value", golden("mcts"),
+    ),
+    Mutant(
+        "AB-MCTS believes failures", "search/ab_mcts.py",
+        "0.5 + arm.visits - arm.total", "0.5 + arm.total", golden("ab-mcts"),
+    ),
+    Mutant(
+        "particles are resampled alike", "search/particle.py",
+        "systematic(weights, len(free)", "systematic([1.0] * len(weights), len(free)",
+        golden("particle"),
+    ),
+    Mutant(
+        "particles are weighed by score, not by odds", "search/particle.py",
+        "log(score / (1 - score))", "log(score)", golden("particle"),
+    ),
+    Mutant(
+        "weights outlive resampling", "search/particle.py",
+        "logs = [0.0] * len(logs)", "pass", golden("particle"),
+    ),
+    Mutant(
+        "particles are never resampled", "search/particle.py",
+        "effective(weights) < self.ess", "effective(weights) > self.ess", golden("particle"),
+    ),
+    Mutant(
+        "Gibbs forgets the solution it retained", "search/particle_gibbs.py",
+        "retained = run.trace.path(drawn)[1:]", "retained = []", golden("particle-gibbs"),
+    ),
+    Mutant(
+        "REBASE gives copies one share", "search/rebase.py",
+        "n * exp(", "exp(", golden("rebase"),
+    ),
+    Mutant(
+        "REBASE turns its temperature round", "search/rebase.py",
+        "- top) / self.temperature", "- top) * self.temperature", golden("rebase"),
+    ),
+    Mutant(
+        "a beam keeps all", "search/beam.py",
+        "size // branch)", "size)", golden("beam"),
+    ),
+    Mutant(
+        "DVTS grows one tree", "search/dvts.py",
+        "range(0, len(firsts), self.branch)", "range(0, 1)", golden("dvts"),
+    ),
+    Mutant(
+        "DVTS follows the first", "search/dvts.py",
+        "key=by_score, default=None", "key=lambda c: 0, default=None", golden("dvts"),
+    ),
+    Mutant(
+        "best-first is worst-first", "search/best_first.py",
+        "(-by_score(node),", "(by_score(node),", golden("best-first"),
+    ),
+    Mutant(
+        "a draw costs a step nothing", "search/step_rejection.py",
+        "self.threshold ** self.draws[node]", "self.threshold", golden("step-rejection"),
+    ),
+    Mutant(
+        "the best are rejected", "search/speculative_rejection.py",
+        "top(judged, len(judged) -", "top(judged, 0 * len(judged) +",
+        golden("speculative-rejection"),
+    ),
+    Mutant(
+        "the later answer wins a tie", "search/common.py",
+        "max(ballots.values(),", "max(reversed(ballots.values()),",
+        ("tests/search/test_voting.py",),
+    ),
+    Mutant(
+        "a weighted vote counts heads", "search/common.py",
+        "sum(map(weight, nodes))", "len(nodes)", ("tests/search/test_voting.py",),
+    ),
+    Mutant(
+        "a window agrees by its last answer", "search/esc.py",
+        "len(set(answers)) == 1", "len(set(answers[-1:])) == 1", ("tests/search/test_esc.py",),
+    ),
+    # Verdicts, answers, seeds.
+    Mutant(
+        "min is prod", "verifiers/verdict.py",
+        '"min": min', '"min": prod', ("tests/verifiers/test_builtin.py::test_verdict",),
+    ),
+    Mutant(
+        "the first verdict is the last", "verifiers/verdict.py",
+        "return verdicts[-1]", "return verdicts[0]",
+        ("tests/verifiers/test_builtin.py::test_verdict",),
+    ),
+    Mutant(
+        "what speaks for a step makes up for errors", "verifiers/verdict.py",
+        "sum(min(x, 0.0) for x in before)", "sum(before)",
+        ("tests/verifiers/test_builtin.py::test_a_doubt_is_held_against_every_later_step",),
+    ),
+    Mutant(
+        "the answer is the first line", "reasoner/run.py",
+        "in reversed(lines) if", "in lines if", ("tests/search/test_mcts.py",),
+    ),
+    Mutant(
+        "siblings share a seed", "reasoner/run.py",
+        "self._drawn[node.id] += n", "pass", (GOLDEN,),
+    ),
+    Mutant(
+        "a problem's place in the tree is no part of its seed", "reasoner/run.py",
+        ":{place}:{drawn}", ":{drawn}", (GOLDEN,),
+    ),
+    # The ledger.
+    Mutant(
+        "calls are admitted without a hold", "reasoner/budget.py",
+        "self._held += worst", "pass", (BUDGET,),
+    ),
+    Mutant(
+        "what was held never returns", "reasoner/budget.py",
+        "self._held + negative(worst)", "self._held + worst", (BUDGET,),
+    ),
+    Mutant(
+        "a share may overspend the whole", "reasoner/budget.py",
+        "super().room.within(self._whole.room)", "super().room",
+        (BUDGET,),
+    ),
+    Mutant(
+        "a budget in seconds never ends", "reasoner/budget.py",
+        "self.elapsed >= self.budget.seconds", "self.elapsed < 0", (BUDGET,),
+    ),
+    Mutant(
+        "samples cost one sample", "reasoner/budget.py",
+        "sampling.n * sampling.max_tokens", "sampling.max_tokens", (BUDGET,),
+    ),
+    Mutant(
+        "cached tokens count as fresh", "reasoner/types.py",
+        "self.prompt_tokens - self.cached_tokens", "self.prompt_tokens", (BUDGET,),
+    ),
+    Mutant(
+        "a server is asked once", "reasoner/backends/openai.py",
+        "range(self._retries + 1)", "range(1)",
+        ("tests/backends/test_openai.py::test_trouble_that_passes_is_tried_again",),
+    ),
+    # FLOPs.
+    Mutant("attention costs half", "reasoner/base.py", "4.0 * self.layers", "2.0 * self.layers", (CLOSED,)),
+    Mutant(
+        "a window reaches back to the start", "reasoner/base.py",
+        "- beyond * (beyond + 1)", "", (CLOSED,),
+    ),
+    Mutant(
+        "all experts are active", "reasoner/model_sizes.py",
+        'w.numel() * chosen // experts if ".experts."', 'w.numel() if ".experts."', (PUBLIC,),
+    ),
+    Mutant(
+        "looking up multiplies", "reasoner/model_sizes.py",
+        "w.ndim > 1 and id(w) not in lookups", "w.ndim > 1", (PUBLIC,),
+    ),
+    Mutant(
+        "heads are as wide as the model", "reasoner/model_sizes.py",
+        '_first(config, ["head_dim"]) or', "", (PUBLIC,),
+    ),
+    # Estimators and statistics.
+    Mutant(
+        "pass@k draws with replacement", "benchmarks/estimators/coverage.py",
+        "np.maximum(n - given - size, 0) / (n - given)", "np.ones_like(size) * (n - size) / n * given**0",
+        (POOLS,),
+    ),
+    Mutant(
+        "of equal scores the first is best", "benchmarks/estimators/ranking.py",
+        "ranked[:, 1:] != ranked[:, :-1]", "True", (POOLS,),
+    ),
+    Mutant(
+        "a tied vote is won", "benchmarks/estimators/votes.py",
+        "(won / tied)", "won",
+        ("tests/benchmarks/test_pool_estimators.py::test_votes_approach_enumeration",),
+    ),
+    Mutant(
+        "Holm counts up", "benchmarks/estimators/holm.py",
+        "np.arange(len(ps), 0, -1)", "np.arange(1, len(ps) + 1)",
+        (STATISTICS + "test_holm_is_what_every_subset_admits",),
+    ),
+    Mutant(
+        "BCa turns the skewness round", "benchmarks/estimators/bootstrap.py",
+        "jackknife.mean(0) - jackknife", "jackknife - jackknife.mean(0)",
+        (STATISTICS + "test_the_interval_is_scipys",),
+    ),
+    Mutant(
+        "McNemar has one side", "benchmarks/estimators/paired.py",
+        "2 * tail / (1 << total)", "tail / (1 << total)",
+        (STATISTICS + "test_mcnemar_is_a_binomial_test",),
+    ),
+    Mutant(
+        "what is as good for less is no better", "benchmarks/estimators/pareto.py",
+        "(cost < own_cost) | (value > own_value)", "(value > own_value)",
+        (STATISTICS + "test_front_is_what_nothing_dominates",),
+    ),
+    Mutant(
+        "splits overlap", "benchmarks/splits.py",
+        "split_of(name) == split", "True",
+        ("tests/benchmarks/test_tasks.py::test_splits_are_disjoint_and_the_same_every_time",),
+    ),
+    # The journal and the sandbox.
+    Mutant(
+        "finished calls are asked again", "benchmarks/calls.py",
+        "if found := self._found.get(call):", "if found := self._found.get(call + '?'):",
+        (JOURNAL + "test_a_search_is_replayed_to_the_letter",),
+    ),
+    Mutant(
+        "equal calls get one answer", "benchmarks/calls.py",
+        "self._equal[digest] += 1", "pass", (JOURNAL + "test_equal_calls_are_told_apart",),
+    ),
+    Mutant(
+        "memory has no limit", "verifiers/sandbox_view.py",
+        '"as": _allowed', '"rss": _allowed', (SANDBOX + "test_ten_gigabytes_of_memory",),
+    ),
+    Mutant(
+        "the network is there", "verifiers/sandbox_view.py",
+        '"--unshare-all",', '"--unshare-all", "--share-net",', (SANDBOX + "test_network",),
+    ),
+)  # fmt: skip
