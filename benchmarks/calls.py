@@ -102,7 +102,7 @@ class Calls:
         if (found := self._found.get(call)) is None:
             return None
         try:
-            return found, kind.validate_python(json.loads(found.answer))
+            return found, kind.validate_json(found.answer)
         except UNREADABLE:
             del self._found[call]
             if call in self._due:
@@ -168,7 +168,7 @@ def _readable(kind: TypeAdapter[T], given: T) -> tuple[str, T]:
     """An answer as it is kept, and as it is read back: a resumed search must see what this one sees."""
     try:
         blob = ENCODER.encode(given)
-        return blob, kind.validate_python(json.loads(blob))
+        return blob, kind.validate_json(blob)
     except UNREADABLE as e:
         error = (
             e.errors(include_url=False, include_input=False)[0]

@@ -83,6 +83,7 @@ class Connection:
             | ({"Authorization": f"Bearer {key}"} if key else {}),
             timeout=httpx.Timeout(limits.timeout, connect=min(CONNECT, limits.timeout), pool=None),
             limits=httpx.Limits(max_connections=None),
+            verify=self.url.startswith("https:"),  # Else there is no need to load certificates.
             transport=transport,
         )
         self._free = asyncio.Semaphore(limits.connections)
@@ -256,17 +257,16 @@ def _address(base_url: object) -> str:
     """The address, without a slash at its end; it is not repeated where it may hold a password."""
     try:
         url = httpx.URL(base_url)  # type: ignore[arg-type]
+        host = url.host
     except (httpx.InvalidURL, TypeError, UnicodeError):
         raise ConfigError(f"base_url is not an address; write one as {EXAMPLE}") from None
     if url.userinfo:
         raise ConfigError("base_url has a user or a password in it; give a key as api_key")
     port = 1 if url.port is None else url.port
-    plain = url.scheme in ("http", "https") and url.host and 0 < port < 2**16
-    if not plain or url.query or url.fragment or "%" in url.host:
-        raise ConfigError(
-            f"base_url {oneline(ascii(base_url), 100)} is not an address such as {EXAMPLE}"
-        )
-    return str(base_url).rstrip("/")
+    plain = url.scheme in ("http", "https") and host and "%" not in host
+    if not plain or not 0 < port < 2**16 or url.query or url.fragment:
+        raise ConfigError(f"base_url {oneline(ascii(base_url), 100)} is not one such as {EXAMPLE}")
+    return str(base_url).strip().rstrip("/")
 
 
 def oneline(text: str, most: int) -> str:
