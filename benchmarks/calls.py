@@ -10,22 +10,26 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.spec import Spec
 from reasoner.clock import Clock
+from reasoner.errors import BackendError
 
 T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds without a sign of the search after which it is not held to its earlier course any more."""
 
+UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
+"""Raised by writing and reading back what is no answer."""
+
 SETTLED = 32
 """Turns of the event loop after which a search has done all that it does with an answer."""
 
 KEEP = """
-INSERT INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 FIND = """
 SELECT call, asked, turn, seconds, answer FROM calls WHERE key = ? AND problem = ? ORDER BY number
@@ -72,20 +76,38 @@ class Calls:
     async def answer(
         self, kind: TypeAdapter[T], asked: object, ask: Callable[[], Awaitable[T]]
     ) -> T:
-        """The answer of `kind` to what is `asked`: an earlier one, or else what `ask` gives."""
+        """The answer of `kind` to what is `asked`: an earlier one, or else what `ask` gives.
+
+        Raises:
+            BackendError: the answer could not be read back, were it kept.
+        """
         call = self._named(asked)
         self._asked += 1
-        if found := self._found.get(call):
+        if earlier := self._earlier(kind, call):
+            found, answer = earlier
             await self._wait(call)
             self.clock.forward(found.seconds)
-            return kind.validate_python(json.loads(found.answer))
+            return answer
         if self._due:
             self._release()
         given = await ask()
         if self._due or self._unsettled:
             await self._wait(call)
-        self._keep(call, ENCODER.encode(given))
-        return given
+        blob, answer = _readable(kind, given)
+        self._keep(call, blob)
+        return answer
+
+    def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[Found, T] | None:
+        """An earlier answer; one that cannot be read is forgotten, so that it is asked for again."""
+        if (found := self._found.get(call)) is None:
+            return None
+        try:
+            return found, kind.validate_json(found.answer)
+        except UNREADABLE:
+            del self._found[call]
+            if call in self._due:
+                self._due.remove(call)
+            return None
 
     def _named(self, asked: object) -> str:
         """A name for a call that another attempt finds again; equal calls are numbered."""
@@ -140,6 +162,22 @@ class Calls:
             asyncio.get_running_loop().call_soon(self._settle)
         else:
             self._release()
+
+
+def _readable(kind: TypeAdapter[T], given: T) -> tuple[str, T]:
+    """An answer as it is kept, and as it is read back: a resumed search must see what this one sees."""
+    try:
+        blob = ENCODER.encode(given)
+        return blob, kind.validate_json(blob)
+    except UNREADABLE as e:
+        error = (
+            e.errors(include_url=False, include_input=False)[0]
+            if isinstance(e, ValidationError)
+            else None
+        )
+        raise BackendError(
+            f"an answer of the model cannot be kept: {error['msg'] if error else e}"
+        ) from e
 
 
 def _wake(turn: asyncio.Future[None]) -> None:

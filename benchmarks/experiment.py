@@ -18,7 +18,6 @@ from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import Store
 from reasoner.benchmarks.trees import Tree, tree_of
-from reasoner.errors import BackendError, ConfigError, PluginError, ReasonerError
 from reasoner.events import Result
 from reasoner.types import Candidate, Prompt
 
@@ -48,6 +47,7 @@ async def run(
     """Attempt every problem that `out` has no record of, and keep its record there.
 
     Raises:
+        AccessDenied: the server refuses every problem.
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
@@ -65,9 +65,11 @@ async def run(
 
         async def one(job: Job) -> str | None:
             store, pooled = stores[job.spec.key], job.spec.key in pools
-            attempt = partial(_attempt, job, solvers, scheduler.engine, store, pooled)
-            record, tree = await scheduler.persist(attempt)
-            store.append(record, tree)
+            record, _ = await scheduler.persist(
+                partial(_attempt, job, solvers, scheduler.engine, store, pooled),
+                partial(_failed, job),
+                lambda found: store.append(*found),
+            )
             shown.advance(job.spec, record)
             return record.error
 
@@ -103,21 +105,18 @@ async def _attempt(
 ) -> Outcome[tuple[Record, Tree | None]]:
     """Try once, going on from what earlier tries were answered."""
     example = job.example
-    try:
-        await ready(engine)  # Starting it takes none of the problem's time.
-        calls = Calls(store.database, job.spec, example.problem.id)
-        result = await solvers.attempt(engine, job.spec, example, calls)
-    except (ConfigError, PluginError) as e:
-        return Outcome((_failed(job, e), None))
-    except BackendError as e:
-        return Outcome((_failed(job, e), None), str(e))
+    await ready(engine)  # Starting it takes none of the problem's time.
+    calls = Calls(store.database, job.spec, example.problem.id)
+    result = await solvers.attempt(engine, job.spec, example, calls)
     tree = None if pooled else tree_of(result, job.task, example)
     return Outcome((record_of(job, result, pooled, engine), tree), result.error)
 
 
-def _failed(job: Job, error: ReasonerError) -> Record:
-    id, told = job.example.problem.id, str(error)
-    return Record(problem=id, index=job.index, correct=False, stopped="error", error=told)
+def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:
+    problem = job.example.problem.id
+    return Record(
+        problem=problem, index=job.index, correct=False, stopped="error", error=error
+    ), None
 
 
 def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:

@@ -25,7 +25,7 @@ from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.spec import Header, Record, Spec
 from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
 from reasoner.benchmarks.store import read
-from reasoner.errors import BackendError, ConfigError, PluginError
+from reasoner.errors import BackendError, ConfigError
 from reasoner.registry import called, tasks, verifiers
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
@@ -74,8 +74,11 @@ async def run(
 
         async def one(job: Job) -> str | None:
             pool = pools[job.spec.key]
-            row = await scheduler.persist(partial(pool.attempt, job, scheduler.engine))
-            pool.judged.append(row)
+            row = await scheduler.persist(
+                partial(pool.attempt, job, scheduler.engine),
+                partial(_failed, job),
+                pool.judged.append,
+            )
             meter.advance(job.spec, row.record)
             return row.error
 
@@ -109,13 +112,8 @@ class Pool:
 
     async def attempt(self, job: Job, backend: Backend) -> Outcome[Judged]:
         """Draw what is not drawn yet, and judge it; going on from what earlier tries were answered."""
-        problem = job.example.problem.id
-        try:
-            found = self.drawn.get(problem) or await self._draw(job, backend)
-            return Outcome(await self._judge(job, found, backend))
-        except (BackendError, ConfigError, PluginError) as e:
-            failed = Record(problem=problem, index=job.index, correct=False, error=str(e))
-            return Outcome(judged(failed), str(e) if isinstance(e, BackendError) else None)
+        found = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
+        return Outcome(await self._judge(job, found, backend))
 
     async def _draw(self, job: Job, backend: Backend) -> Drawn:
         strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
@@ -167,6 +165,11 @@ class Pool:
             for c, row in zip(solutions, steps, strict=True)
         ]
         return steps, labels
+
+
+def _failed(job: Job, error: str) -> Judged:
+    problem = job.example.problem.id
+    return judged(Record(problem=problem, index=job.index, correct=False, error=error))
 
 
 def judged(record: Record, **found: Any) -> Judged:

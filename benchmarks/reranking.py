@@ -19,7 +19,7 @@ from reasoner.benchmarks.recorded import best_of, pool_of
 from reasoner.benchmarks.scheduler import Outcome, Scheduler
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
-from reasoner.errors import BackendError, ConfigError, PluginError
+from reasoner.errors import ConfigError
 from reasoner.registry import called, verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
@@ -60,8 +60,12 @@ async def rerank(
         grid.save(out)
 
         async def one(job: Job) -> str | None:
-            row = await scheduler.persist(partial(_attempt, made, scheduler.engine, *job))
-            job[0].append(row)
+            store, record = job
+            row = await scheduler.persist(
+                partial(_attempt, made, scheduler.engine, store, record),
+                partial(_failed, record),
+                store.append,
+            )
             return row.error
 
         await scheduler.run(jobs, one)
@@ -103,13 +107,12 @@ async def _attempt(
     calls = Calls(store.database, store.spec, record.problem)
     judge = bound(journalled(verifier, calls), JournalledModel(engine, calls))
     candidates = [_candidate(sample) for sample in record.samples if sample.complete]
-    try:
-        judgement = await judge.score(Problem(record.problem, record.question), candidates)
-    except (BackendError, ConfigError, PluginError) as e:
-        failed = {"error": str(e), "samples": (), "correct": False}
-        trouble = str(e) if isinstance(e, BackendError) else None
-        return Outcome(record.model_copy(update=failed), trouble)
+    judgement = await judge.score(Problem(record.problem, record.question), candidates)
     return Outcome(_scored(record, judgement))
+
+
+def _failed(record: Record, error: str) -> Record:
+    return record.model_copy(update={"error": error, "samples": (), "correct": False})
 
 
 def _scored(record: Record, judgement: Judgement) -> Record:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from reasoner.backends.restarting import Restarting, silent
 from reasoner.base import Backend
-from reasoner.errors import BackendError
+from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreError
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -18,6 +20,8 @@ TRIES = 3
 PAUSE = 0.5
 """Seconds before the second try; twice as long before the third."""
 HOPELESS = 8
+LONGEST = 2000
+"""Characters of an error's message that a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +102,39 @@ class Scheduler:
             )
         return tally
 
-    async def persist(self, attempt: Callable[[], Awaitable[Outcome[T]]]) -> T:
-        """What `attempt` comes to in up to `TRIES` tries; those that the engine died in do not count.
+    async def persist(
+        self,
+        attempt: Callable[[], Awaitable[Outcome[T]]],
+        failed: Callable[[str], T],
+        keep: Callable[[T], None],
+    ) -> T:
+        """Keep what `attempt` comes to in up to `TRIES` tries; those that the engine died in do not count.
+
+        Whatever goes wrong is this job's affair: what `failed` makes of the reason is kept. A model that
+        could not answer is asked again.
 
         Raises:
+            AccessDenied: the server refuses every job.
+            StoreError: nothing can be kept.
             BackendError: the engine is lost, or nothing has ever worked.
         """
+        value = await self._persist(attempt, failed)
+        try:
+            keep(value)
+        except ReasonerError:
+            raise
+        except Exception as e:  # It holds what no table can.
+            value = failed(reason(e))
+            keep(value)
+        return value
+
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
+    ) -> T:
         tries = 0
         while True:
             restarts = self.engine.restarts
-            outcome = await attempt()
+            outcome = await _once(attempt, failed)
             if outcome.trouble is None:
                 self.engine.progressed()
                 return outcome.value
@@ -120,6 +147,30 @@ class Scheduler:
                 return outcome.value
             self.tally.trouble(outcome.trouble)
             await asyncio.sleep(PAUSE * 2 ** (tries - 1))
+
+
+async def _once(
+    attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
+) -> Outcome[T]:
+    """One try; only a model that could not answer is worth another."""
+    try:
+        return await attempt()
+    except (AccessDenied, StoreError):
+        raise
+    except BackendError as e:
+        return Outcome(failed(reason(e)), reason(e))
+    except Exception as e:
+        return Outcome(failed(reason(e)))
+
+
+def reason(error: Exception) -> str:
+    """An error's message as a record can hold it; of one that nobody foresaw, also where it came from."""
+    text = str(error)
+    if not isinstance(error, ReasonerError):
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in place)
+        text = f"unforeseen {type(error).__name__}{where}: {text}"
+    return text[:LONGEST].encode("utf-8", "backslashreplace").decode()
 
 
 def first(error: BaseException) -> BaseException:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from reasoner.base import ModelInfo
 from reasoner.clock import Clock
-from reasoner.errors import BudgetExhausted, ConfigError
+from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
 GENERATOR, VERIFIER = "generator", "verifier"
@@ -152,6 +152,7 @@ class Ledger:
 
         Raises:
             BudgetExhausted: nothing that is left admits the call.
+            BackendError: the call claims to have spent what it cannot have, and is charged its worst.
         """
         granted, worst = await self._admit(fit)
         hold, began = Hold(granted, failed), self.elapsed
@@ -160,10 +161,19 @@ class Ledger:
             yield hold
         finally:
             self._release(worst)
-            self.charge(role, hold.usage, self.elapsed - began)
+            usage = hold.usage if possible(hold.usage) else worst
+            self.charge(role, usage, self.elapsed - began)
+        if usage is not hold.usage:
+            raise BackendError(f"a call cannot have spent {hold.usage}; it was charged {worst}")
 
     def charge(self, role: str, usage: Usage, seconds: float = 0.0) -> None:
-        """Enter the spend of a call that took `seconds`."""
+        """Enter the spend of a call that took `seconds`.
+
+        Raises:
+            BackendError: no call can have spent that; nothing is ever given back.
+        """
+        if not possible(usage):
+            raise BackendError(f"a call cannot have spent {usage}")
         if usage != Usage():
             self.entries.append(Entry(role, usage, self.elapsed, seconds))
             self.spent += usage
@@ -242,6 +252,12 @@ class Part(Ledger):
         self._whole._release(worst)
 
 
+def possible(usage: Usage) -> bool:
+    """True if a call can have spent so much: no negative number, nothing infinite, nothing cached beyond the prompt."""
+    counts = (usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+    return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0
+
+
 def negative(usage: Usage) -> Usage:
     return Usage(
         -usage.requests,
@@ -253,10 +269,9 @@ def negative(usage: Usage) -> Usage:
 
 
 def worst_case(sampling: Sampling, prompt: int, model: ModelInfo) -> Usage:
-    """The most that sampling after `prompt` tokens may cost: nothing cached, no early end."""
-    each = model.flops(prompt, prompt + sampling.max_tokens)
-    flops = model.flops(0, prompt) + sampling.n * each
-    return Usage(1, prompt, 0, sampling.n * sampling.max_tokens, flops)
+    """The most that sampling after `prompt` tokens may cost: nothing cached for any sample, no early end."""
+    n, tokens = sampling.n, sampling.max_tokens
+    return Usage(1, n * prompt, 0, n * tokens, n * model.flops(0, prompt + tokens))
 
 
 def clip(sampling: Sampling, prompt: int, model: ModelInfo) -> Fit[Sampling]:

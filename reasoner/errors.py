@@ -2,6 +2,7 @@
 
 ReasonerError
 ├── ConfigError        the caller asked for something that cannot be
+│   └── AccessDenied   a server refuses every request: wrong key, model or address
 ├── PluginError        a named component exists but would not load
 ├── StoreError         a results file cannot be read or written
 ├── BackendError       the model could not answer; retrying may help
@@ -16,6 +17,10 @@ class ReasonerError(Exception):
 
 class ConfigError(ReasonerError, ValueError):
     """A setting is missing, contradictory or unknown."""
+
+
+class AccessDenied(ConfigError):
+    """A server refuses this request and every other: wrong key, unknown model or address."""
 
 
 class PluginError(ReasonerError, ImportError):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from reasoner.backends.confidences import confidences, entropies
+from reasoner.backends.connection import Connection, Limits
 from reasoner.backends.ends import begin
 from reasoner.backends.prompts import Shots, Template
-from reasoner.backends.streamed import Streamed, first, likeliest
+from reasoner.backends.replies import Choice, Event, Reply, Sample, Spent, Version, logprobs
+from reasoner.backends.streamed import Streamed
 from reasoner.backends.verdicts import table, told
 from reasoner.base import Halt, ModelInfo
-from reasoner.errors import BackendError, ConfigError
+from reasoner.concurrency import gather
+from reasoner.errors import BackendError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 UNKNOWN = -1
@@ -25,7 +27,11 @@ UNKNOWN = -1
 MOST, FEWEST = 20, 5
 """Likeliest tokens that a server tells: chats and vLLM, and completions elsewhere."""
 
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
+"""Reasons of an end that is not the sample's own."""
+
+PROBLEMS = 10_000
+"""Problems whose token ids are remembered at once."""
 
 
 class OpenAI:
@@ -38,8 +44,15 @@ class OpenAI:
         chat: use the chat endpoint; a step search then continues the assistant's message.
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
-        retries: further tries after 429, 5xx, a timeout or a dropped connection.
-        timeout: seconds to wait for one answer.
+        retries: further tries after 408, 409, 425, 429, 5xx, a timeout or a dropped connection.
+        backoff: seconds before the second try, doubled for each further one.
+        longest_pause: the most seconds between two tries, whatever the server asks for.
+        timeout: seconds for one whole answer, its body included.
+        patience: seconds for all tries of a call.
+        max_body: bytes of the largest answer that is read.
+        connections: requests that are under way at the same time; others wait.
+        separate: send each of a call's samples as a request of its own, so that each tells its usage;
+            by default if the server is a vLLM server. Others tell (and bill) the prompt once a request.
         context: tokens the model can attend to, if known.
         verdicts: the served model's folder, where a vLLM server was told to write verdicts into
             tokens (`--logits-processors reasoner.backends.levels:Levels`).
@@ -57,24 +70,26 @@ class OpenAI:
         shots: Shots = (),
         retries: int = 5,
         backoff: float = 0.5,
+        longest_pause: float = 60.0,
         timeout: float = 600.0,
+        patience: float = 1800.0,
+        max_body: int = 2**26,
+        connections: int = 256,
+        separate: bool | None = None,
         context: int = 0,
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise ConfigError(f"base_url {base_url!r} is not an http:// or https:// address")
+        limits = Limits(
+            retries=retries, backoff=backoff, longest_pause=longest_pause, timeout=timeout,
+            patience=patience, max_body=max_body, connections=connections,
+        )  # fmt: skip
         self.model = ModelInfo(model, context)
-        self._url = base_url.rstrip("/")
+        self._server = Connection(base_url, api_key, limits, transport)
         self._chat, self._template = chat, Template(system, shots)
+        self._path = "/chat/completions" if chat else "/completions"
         self._verdicts = table(Path(verdicts)) if verdicts else {}
-        self._retries, self._backoff = retries, backoff
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(timeout, connect=10.0),
-            limits=httpx.Limits(max_connections=None),
-            transport=transport,
-        )
+        self._separate = separate
         self._is_vllm: bool | None = None
         self._problem_ids = dict[str, list[int]]()
 
@@ -89,39 +104,65 @@ class OpenAI:
         return (UNKNOWN,) * len(text)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        """Sample `sampling.n` continuations in one request.
+        """Sample `sampling.n` continuations; see `separate` for the requests that takes.
+
+        What a reply leaves out of its usage counts at its upper bound: the prompt's characters, all
+        tokens that were asked for, nothing cached.
 
         Raises:
-            ConfigError: the server refuses the request: unknown model, too long, no access.
-            BackendError: no answer after every retry.
+            AccessDenied: the server refuses every request: no access, or an unknown model.
+            ConfigError: the server refuses this request: too long, say.
+            BackendError: no answer after every try, or one that cannot be used.
         """
-        reply = await self._post(self._body(prompt, sampling, await self._recognise()))
-        return self._generation(prompt, sampling, _json(reply))
+        vllm = await self._recognise()
+        separate = vllm if self._separate is None else self._separate
+        if sampling.n == 1 or not separate:
+            return await self._ask(prompt, sampling, vllm)
+        each = await gather(self._ask(prompt, one, vllm) for one in singles(sampling))
+        usage = replace(sum((g.usage for g in each), Usage()), requests=1)
+        return Generation(tuple(c for g in each for c in g.completions), usage)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         """One streamed sample; the connection is closed as soon as `halt` says so.
 
-        A server that is not vLLM tells the usage at the end only: of a sample that is given up, the
-        prompt is then counted at its bound and the tokens are those that arrived.
+        Of a sample that is given up, no server tells how much of the prompt was cached, and only a vLLM
+        server tells its usage so far: elsewhere the prompt is counted at its bound and the tokens are
+        those that arrived.
         """
         vllm = await self._recognise()
         options = {"include_usage": True} | ({"continuous_usage_stats": True} if vllm else {})
-        asked = {"stream": True, "stream_options": options}
-        reply = await self._post(self._body(prompt, sampling, vllm) | asked, stream=True)
-        streamed = Streamed(self.prompt_length(prompt))
+        body = self._body(prompt, sampling, vllm) | {"stream": True, "stream_options": options}
+        streamed, given_up = Streamed(), False
         try:
-            async for line in reply.aiter_lines():
-                if (new := streamed.add(line)) is not None and halt(new) and streamed.unfinished:
-                    break
-        except httpx.TransportError as e:
-            raise BackendError(f"{self._url} broke off a stream: {type(e).__name__}: {e}") from e
-        finally:
-            await reply.aclose()
-        return self._generation(prompt, sampling, streamed.answer)
+            async with aclosing(self._server.stream(self._path, body, Event)) as events:
+                async for event in events:
+                    new = streamed.add(event)
+                    if given_up := new is not None and halt(new) and streamed.unfinished:
+                        break
+        except BackendError:
+            if streamed.unfinished:  # What comes after the end is the usage, which has a bound.
+                raise
+        if streamed.unfinished and not given_up:
+            raise self._server.error("ended a stream before the sample's end")
+        usage = self._usage(prompt, sampling, streamed.usage, [streamed.sample])
+        self._remember(prompt, streamed.prompt_ids)
+        return Generation((self._completion(streamed.sample, sampling, usage),), usage)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._server.aclose()
+
+    async def _ask(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> Generation:
+        """All samples of one request."""
+        body = self._body(prompt, sampling, vllm)
+        reply = await self._server.post(self._path, body, Reply)
+        choices = sorted(reply.choices, key=lambda choice: choice.index)
+        if len(choices) != sampling.n:
+            raise self._server.error(f"sent {len(choices)} samples for the {sampling.n} asked for")
+        samples = [Sample().add(choice) for choice in choices]
+        usage = self._usage(prompt, sampling, reply.usage or Spent(), samples)
+        self._remember(prompt, reply.prompt_token_ids or choices[0].prompt_token_ids)
+        return Generation(tuple(self._completion(s, sampling, usage) for s in samples), usage)
 
     def _body(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -155,138 +196,76 @@ class OpenAI:
             return {"prompt": [*ids, *prompt.token_ids]}
         return {"prompt": self._template.text(prompt.problem) + prompt.text}
 
-    def _generation(
-        self, prompt: Prompt, sampling: Sampling, answer: Mapping[str, Any]
-    ) -> Generation:
-        try:
-            choices = sorted(answer["choices"], key=lambda c: c["index"])
-            usage = _usage(answer["usage"])
-        except (KeyError, TypeError) as e:
-            raise BackendError(f"{self._url} answered without {e}: {str(answer)[:200]}") from e
-        self._remember(prompt, answer, choices)
-        completions = [self._completion(c, sampling, usage, len(choices)) for c in choices]
-        return Generation(tuple(completions), usage)
+    def _usage(
+        self, prompt: Prompt, sampling: Sampling, spent: Spent, samples: list[Sample]
+    ) -> Usage:
+        """What a request is charged: what the server tells, and never less than what it sent."""
+        length, decoded = spent.prompt_tokens, spent.completion_tokens
+        if length is None:
+            length = sampling.n * self.prompt_length(prompt)
+        if decoded is None:
+            decoded = sampling.n * sampling.max_tokens
+        arrived = sum(len(sample.token_ids) for sample in samples)
+        return Usage(1, length, spent.cached_tokens, max(decoded, arrived))
 
-    def _completion(self, choice: Any, sampling: Sampling, usage: Usage, count: int) -> Completion:
-        text = choice["message"]["content"] if "message" in choice else choice["text"]
-        text = text or ""
-        ids = choice.get("token_ids") or [UNKNOWN] * (usage.completion_tokens // count)
-        verdicts, finish = told(ids, self._verdicts), _finish(choice, text, sampling)
+    def _completion(self, sample: Sample, sampling: Sampling, usage: Usage) -> Completion:
+        text, ids, last = sample.text, sample.token_ids, sample.last
+        size = min(usage.completion_tokens // sampling.n, sampling.max_tokens)
+        ids = ids or [UNKNOWN] * size
+        verdicts, finish = told(ids, self._verdicts), _finish(last, text, sampling)
         if (at := begin(sampling.end, text)) is not None:
             # Which token ends where is not told: who goes on from here does so from the text.
             text, ids, finish = text[:at], [UNKNOWN] * len(ids), Finish.EOS
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
-        logprobs = choice.get("logprobs")
-        sampled, labels = _sampled(logprobs), _labels(logprobs, sampling)
-        likely = [] if sampling.labels else list(likeliest(logprobs))
+        likely = [] if sampling.labels else logprobs(sample.likeliest)
         return Completion(
             text,
             tuple(ids),
             finish,
-            logprob=sum(sampled) if logprobs else None,
+            logprob=None if sample.sampled is None else sum(sample.sampled),
             verdicts=verdicts,
             confidences=confidences(likely),
             entropies=entropies(likely),
-            logprobs=sampled,
-            labels=labels,
+            logprobs=tuple(sample.sampled or ()),
+            labels=_labels(sample, sampling),
         )
 
-    def _remember(self, prompt: Prompt, answer: Mapping[str, Any], choices: list[Any]) -> None:
-        ids = answer.get("prompt_token_ids") or choices[0].get("prompt_token_ids")
+    def _remember(self, prompt: Prompt, ids: list[int] | None) -> None:
         if ids and not prompt.token_ids:
-            self._problem_ids[prompt.problem.prompt] = list(ids)
+            if len(self._problem_ids) >= PROBLEMS:
+                self._problem_ids.clear()
+            self._problem_ids[prompt.problem.prompt] = ids
 
     async def _recognise(self) -> bool:
+        """True for a vLLM server; one that cannot be reached is asked again by the next call."""
         if self._is_vllm is None:
-            try:
-                reply = await self._client.get(self._url.removesuffix("/v1") + "/version")
-                self._is_vllm = reply.status_code == 200 and "version" in reply.text
-            except httpx.TransportError:
-                return False  # The request itself tells better what is wrong.
-        return self._is_vllm
-
-    async def _post(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
-        path = "/chat/completions" if self._chat else "/completions"
-        request, trouble = self._client.build_request("POST", self._url + path, json=body), ""
-        for attempt in range(self._retries + 1):
-            pause = self._backoff * 2**attempt * (0.5 + random.random())
-            try:
-                reply = await self._client.send(request, stream=stream)
-                if reply.status_code != 200:
-                    await reply.aread()
-            except httpx.TransportError as e:
-                trouble = f"{type(e).__name__}: {e}".rstrip(": ")
-            else:
-                if reply.status_code == 200:
-                    return reply
-                trouble = f"{reply.status_code}: {_message(reply)}"
-                if reply.status_code not in AGAIN:
-                    raise ConfigError(f"{self._url} refused the request with {trouble}")
-                pause = _retry_after(reply, pause)
-            if attempt < self._retries:
-                await asyncio.sleep(pause)
-        raise BackendError(
-            f"no answer from {self._url} after {self._retries + 1} tries ({trouble});"
-            " is the server running there?"
-        )
+            self._is_vllm = await self._server.has("/version", Version)
+        return bool(self._is_vllm)
 
 
-def _sampled(told: Any) -> tuple[float, ...]:
-    """The log-probabilities of sampled tokens, in the form of chats or of completions."""
-    if not told:
-        return ()
-    each = [t["logprob"] for t in told["content"]] if "content" in told else told["token_logprobs"]
-    return tuple(map(float, each))
+def singles(sampling: Sampling) -> list[Sampling]:
+    """Each sample of a call as a call of its own; vLLM seeds the samples of one request alike."""
+    seeds = [None if sampling.seed is None else sampling.seed + i for i in range(sampling.n)]
+    return [replace(sampling, n=1, seed=seed) for seed in seeds]
 
 
-def _labels(told: Any, sampling: Sampling) -> tuple[float, ...]:
+def _labels(sample: Sample, sampling: Sampling) -> tuple[float, ...]:
     """The log-probabilities of labels that are all among the likeliest tokens; else none."""
-    known = first(told)
+    known = dict(sample.likeliest[0]) if sample.likeliest else {}
     if any(label not in known for label in sampling.labels):
         return ()
     return tuple(known[label] for label in sampling.labels)
 
 
-def _finish(choice: Any, text: str, sampling: Sampling) -> Finish:
+def _finish(last: Choice, text: str, sampling: Sampling) -> Finish:
     """vLLM tells an end from a stop; of other servers, an empty answer means the end."""
-    if choice["finish_reason"] is None:
+    if last.finish_reason in CUT_OFF:
         return Finish.ABORTED
-    if choice["finish_reason"] == "length":
+    if last.finish_reason == "length":
         return Finish.LENGTH
     if not sampling.stop:
         return Finish.EOS
-    if "stop_reason" in choice:
-        return Finish.STOP if choice["stop_reason"] in sampling.stop else Finish.EOS
+    if "stop_reason" in last.model_fields_set:
+        return Finish.STOP if last.stop_reason in sampling.stop else Finish.EOS
     return Finish.STOP if text else Finish.EOS
-
-
-def _usage(told: Mapping[str, Any]) -> Usage:
-    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    return Usage(1, told["prompt_tokens"], cached, told.get("completion_tokens") or 0)
-
-
-def _retry_after(reply: httpx.Response, pause: float) -> float:
-    try:
-        return max(pause, float(reply.headers.get("retry-after", 0)))
-    except ValueError:
-        return pause
-
-
-def _message(reply: httpx.Response) -> str:
-    try:
-        told = reply.json()
-        error = told.get("error", told)
-        return str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    except (ValueError, AttributeError):
-        return reply.text[:200]
-
-
-def _json(reply: httpx.Response) -> dict[str, Any]:
-    try:
-        told = reply.json()
-    except ValueError as e:
-        raise BackendError(f"{reply.url} did not answer in JSON: {reply.text[:200]!r}") from e
-    if not isinstance(told, dict):
-        raise BackendError(f"{reply.url} did not answer with a JSON object")
-    return told

@@ -24,11 +24,12 @@ from reasoner.registry import strategies
 from reasoner.search.best_of_n import BestOfN
 from reasoner.search.majority import Majority
 from reasoner.solving import solve
-from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
+from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 from tests import models
 from tests.engines import conforms, given_up, spent
 
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
+LONG = Problem("p", f"dg:b=a+c,a={'1234' * 20},c=5678?b\n")
 Reply = Callable[[httpx.Request], httpx.Response]
 
 
@@ -138,6 +139,51 @@ async def test_chat_continues_the_assistants_message() -> None:
     assert roles == ["system", "user", "assistant", "user", "assistant"]
 
 
+@pytest.mark.parametrize(("vllm", "separate", "requests"), [
+    (True, None, 3), (True, False, 1), (False, None, 1), (False, True, 3),
+])  # fmt: skip
+async def test_samples_are_requests_of_their_own_where_usage_needs_it(
+    vllm: bool, separate: bool | None, requests: int
+) -> None:
+    bodies = list[dict[str, Any]]()
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200 if vllm else 404, json={"version": "0.32.0"})
+        bodies.append(json.loads(request.content))
+        n, seed = bodies[-1]["n"], bodies[-1]["seed"]
+        choices = [answer(str(seed + i))["choices"][0] | {"index": i} for i in range(n)]
+        details = {"cached_tokens": 0 if seed == 7 else 8}
+        usage = {"prompt_tokens": 9, "completion_tokens": 2 * n, "prompt_tokens_details": details}
+        return httpx.Response(200, json={"choices": choices, "usage": usage})
+
+    transport = httpx.MockTransport(server)
+    backend = OpenAI("m", base_url="http://test/v1", transport=transport, separate=separate)
+    generation = await backend.generate(Prompt(PROBLEM), Sampling(n=3, seed=7))
+    assert [c.text for c in generation.completions] == ["7", "8", "9"]
+    assert len(bodies) == requests
+    cached = 0 if requests == 1 else 16
+    assert generation.usage == Usage(1, 9 * requests, cached, 6)
+
+
+@pytest.mark.parametrize(
+    "page", ["", "version", '{"version": 5}', "[]", "<html>version</html>", "[" * 100_000],
+    ids=["empty", "word", "number", "list", "html", "deep"],
+)  # fmt: skip
+async def test_a_server_that_is_not_vllm_is_not_taken_for_one(page: str) -> None:
+    bodies = list[dict[str, Any]]()
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, text=page)
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200, json=answer())
+
+    backend = OpenAI("m", base_url="http://test/v1", transport=httpx.MockTransport(server))
+    await backend.generate(Prompt(PROBLEM), Sampling())
+    assert "return_token_ids" not in bodies[0]
+
+
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match="base_url"):
         OpenAI("m", base_url="localhost:8000")
@@ -199,16 +245,29 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) ->
     pytest.fail(f"vllm serve did not come up:\n{log()[-2000:]}")
 
 
-def decoded(url: str) -> int:
-    """Tokens the server says it has decoded, once nothing runs any more."""
+def counted(url: str) -> Usage:
+    """What the server itself has counted so far, once nothing runs any more."""
     for _ in range(100):
         lines = httpx.get(url.removesuffix("/v1") + "/metrics").text.splitlines()
         told = {name.partition("{")[0]: float(x) for name, _, x in (x.rpartition(" ") for x in lines)
                 if name.startswith("vllm:")}  # fmt: skip
         if told["vllm:num_requests_running"] == told["vllm:num_requests_waiting"] == 0:
-            return int(told["vllm:generation_tokens_total"])
+            names = ("prompt_tokens", "prefix_cache_hits", "generation_tokens")
+            return Usage(0, *(int(told[f"vllm:{n}_total"]) for n in names))
         time.sleep(0.02)
     pytest.fail("the server is still busy")
+
+
+def check_counts(paid: Usage, before: Usage, after: Usage, given_up: int = 0) -> None:
+    """The ledger has what the server counted.
+
+    Of a sample that is given up, no server tells what was cached, and a few tokens come too late.
+    """
+    assert paid.prompt_tokens == after.prompt_tokens - before.prompt_tokens
+    cached = after.cached_tokens - before.cached_tokens
+    assert paid.cached_tokens <= cached if given_up else paid.cached_tokens == cached
+    late = after.completion_tokens - before.completion_tokens - paid.completion_tokens
+    assert 0 <= late <= 16 * given_up
 
 
 @pytest.mark.engine
@@ -238,11 +297,30 @@ class TestServed:
     async def test_strategy(self, served: str, tiny: Path, name: str) -> None:
         """It ends within its budget, counts what the server counts, and nothing runs on."""
         backend = OpenAI("tiny", base_url=served, verdicts=tiny)
-        before = decoded(served)
+        before = counted(served)
         results = await conforms(name, backend, times=1)
         await backend.aclose()
-        more = decoded(served) - before - spent(results).completion_tokens
-        assert 0 <= more <= 16 * given_up(results)
+        check_counts(spent(results), before, counted(served), given_up(results))
+
+    @pytest.mark.parametrize("chat", [False, True])
+    async def test_a_prompt_counts_once_a_sample(self, served: str, chat: bool) -> None:
+        backend, before = OpenAI("tiny", base_url=served, chat=chat), counted(served)
+        sampling = Sampling(n=16, max_tokens=9, seed=3)
+        generation = await backend.generate(Prompt(LONG), sampling)
+        await backend.aclose()
+        check_counts(generation.usage, before, counted(served))
+        length = backend.prompt_length(Prompt(LONG))
+        assert generation.usage.prompt_tokens == 16 * length > 16 * 64
+        assert 15 * 64 <= generation.usage.cached_tokens <= 15 * length
+
+    async def test_samples_are_those_of_one_request(self, served: str) -> None:
+        sampling, found = Sampling(n=4, max_tokens=9, seed=3), list[list[str]]()
+        for separate in (True, False):
+            backend = OpenAI("tiny", base_url=served, separate=separate)
+            completions = (await backend.generate(Prompt(PROBLEM), sampling)).completions
+            found.append([c.text for c in completions])
+            await backend.aclose()
+        assert found[0] == found[1]
 
     async def test_verdicts_come_with_the_tokens(self, served: str, tiny: Path) -> None:
         from reasoner.verifiers.verdict import Verdict

@@ -23,12 +23,21 @@ from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.spec import Spec
 from reasoner.budget import Budget
-from reasoner.errors import StoreError
+from reasoner.errors import BackendError, StoreError
 from reasoner.events import Result
 from reasoner.registry import strategies
 from reasoner.run import verified
 from reasoner.solving import solve
-from reasoner.types import Judgement, Problem, Prompt, Sampling, Usage
+from reasoner.types import (
+    Completion,
+    Finish,
+    Generation,
+    Judgement,
+    Problem,
+    Prompt,
+    Sampling,
+    Usage,
+)
 from reasoner.verifiers.genrm import GenRM
 from reasoner.verifiers.verdict import Verdict
 
@@ -236,4 +245,49 @@ async def test_a_call_that_cannot_be_kept_ends_the_search(database: Database) ->
     model = JournalledModel(Scripted(), Calls(database, SPEC, "p"))
     with pytest.raises(StoreError, match="the disk is full"):
         await model.generate(Prompt(PROBLEM), Sampling(n=200))
+    assert database.execute("SELECT * FROM calls") == []
+
+
+POISONS = {
+    "surrogate": '{"completions": [{"text": "\\ud800", "token_ids": [1], "finish": "eos"}], "usage": {}}',
+    "wrong": '{"completions": 5, "usage": {}}',
+    "cut": '{"completions": [',
+    "empty": "",
+    "null": None,
+    "blob": b"\xff",
+    "deep": "[" * 100_000,
+    "digits": "9" * 5000,
+}
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
+async def test_a_call_that_cannot_be_read_back_is_asked_again(
+    database: Database, poison: object
+) -> None:
+    first = await search(database, Scripted(), "beam")
+    middle = "SELECT number FROM calls ORDER BY number LIMIT 1 OFFSET 1"
+    database.execute(f"UPDATE calls SET answer = ? WHERE number = ({middle})", poison)
+    backend = Scripted()
+    assert told(await search(database, backend, "beam")) == told(first)
+    assert backend.usage.requests == 1
+    assert told(await search(database, Uneven(lives=0), "beam")) == told(first)
+
+
+class Hostile(Scripted):
+    """Answers with what no file can hold."""
+
+    text: Any = "\ud800"
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        """A text as it came from somewhere."""
+        return Generation((Completion(self.text, (1,), Finish.EOS),), Usage(1))
+
+
+@pytest.mark.parametrize("text", ["\ud800", None, 5, object()], ids=repr)
+async def test_what_cannot_be_read_back_is_not_kept(database: Database, text: Any) -> None:
+    hostile = Hostile()
+    hostile.text = text
+    model = JournalledModel(hostile, Calls(database, SPEC, "p"))
+    with pytest.raises(BackendError, match="cannot be kept"):
+        await model.generate(Prompt(PROBLEM), SAMPLING)
     assert database.execute("SELECT * FROM calls") == []

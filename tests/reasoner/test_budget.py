@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reasoner.base import Attention, ModelInfo
 from reasoner.budget import GENERATOR, Budget, Ledger, Room, clip, largest, worst_case
 from reasoner.clock import Clock
-from reasoner.errors import BudgetExhausted, ConfigError
+from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
 MODEL = ModelInfo("m", parameters=1000, attention=(Attention(2, 8),))
@@ -115,3 +115,39 @@ async def test_a_failed_call_is_charged_what_it_cost() -> None:
 def test_fresh_tokens_are_those_the_cache_did_not_hold() -> None:
     usage = Usage(1, 100, 70, 5) + Usage(1, 20, 0, 5)
     assert (usage.prompt_tokens, usage.cached_tokens, usage.fresh_tokens) == (120, 70, 50)
+
+
+IMPOSSIBLE = [
+    Usage(-1),
+    Usage(1, -5),
+    Usage(1, 5, -1),
+    Usage(1, 5, 6),
+    Usage(1, 5, 0, -100),
+    Usage(1, 5, 0, 1, -1.0),
+    Usage(1, 5, 0, 1, float("nan")),
+    Usage(1, 5, 0, 1, float("inf")),
+]
+
+
+@pytest.mark.parametrize("usage", IMPOSSIBLE, ids=str)
+async def test_nothing_is_ever_given_back(usage: Usage) -> None:
+    ledger = Ledger(Budget(tokens=100))
+    with pytest.raises(BackendError, match="cannot have spent"):
+        ledger.charge(GENERATOR, usage)
+    assert ledger.spent == Usage() and ledger.room.tokens == 100
+    with pytest.raises(BackendError, match="it was charged"):
+        async with ledger.reserve(GENERATOR, clip(Sampling(max_tokens=60), 7, MODEL)) as hold:
+            hold.usage = usage
+    assert ledger.spent == worst_case(Sampling(max_tokens=60), 7, MODEL)
+    assert ledger.room.tokens == 40
+
+
+@given(n=st.integers(1, 9), prompt=st.integers(0, 99), lengths=st.lists(st.integers(1, 50)))
+def test_the_worst_case_holds_where_no_sample_finds_the_prompt_cached(
+    n: int, prompt: int, lengths: list[int]
+) -> None:
+    longest = max(lengths, default=1)
+    worst = worst_case(Sampling(n=n, max_tokens=longest), prompt, MODEL)
+    each = [Usage(0, prompt, 0, k, MODEL.flops(0, prompt + k)) for k in lengths[:n]]
+    assert Room(worst.completion_tokens, worst.flops, 1).holds(sum(each, Usage(1)))
+    assert worst.prompt_tokens >= sum(u.prompt_tokens for u in each)

@@ -1,0 +1,283 @@
+"""Replies of OpenAI-compatible servers, validated once: completions and chats, whole and streamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from reasoner.errors import BackendError
+
+MOST_TOKENS = 10**8
+"""Refused in one request's usage: the longest contexts have ten times fewer."""
+
+ROUNDING = 1e-3
+"""The most by which a log-probability may exceed 0."""
+
+
+def storable(text: Any) -> Any:
+    """Replace lone surrogates, which no file can hold, by U+FFFD; a pair becomes its character."""
+    if not isinstance(text, str) or text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+Text = Annotated[str, BeforeValidator(storable)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MOST_TOKENS)]
+TokenId = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Logprob = Annotated[float, Field(strict=True, le=ROUNDING)]
+"""Not NaN, which is at most nothing; minus infinity is the logarithm of 0."""
+
+
+class Cached(BaseModel):
+    """Details of a prompt's tokens."""
+
+    cached_tokens: Count | None = None
+
+
+class Spent(BaseModel):
+    """A request's usage, each part of which a server may leave out."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: Cached | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens that were not computed again; 0 where the server does not say."""
+        return (self.prompt_tokens_details or Cached()).cached_tokens or 0
+
+    def joined(self, later: Spent) -> Spent:
+        """The usage of a stream that told this one and then `later`: no count becomes smaller."""
+        return Spent(
+            prompt_tokens=_larger(self.prompt_tokens, later.prompt_tokens),
+            completion_tokens=_larger(self.completion_tokens, later.completion_tokens),
+            prompt_tokens_details=later.prompt_tokens_details or self.prompt_tokens_details,
+        )
+
+    @model_validator(mode="after")
+    def _cached_are_of_the_prompt(self) -> Self:
+        if self.cached_tokens > (self.prompt_tokens or 0):
+            raise ValueError("there are more cached tokens than prompt tokens")
+        return self
+
+
+class Likely(BaseModel):
+    """One of the likeliest tokens at a position of a chat."""
+
+    token: Text
+    logprob: Logprob
+
+
+class ChatToken(BaseModel):
+    """A sampled token of a chat."""
+
+    logprob: Logprob
+    top_logprobs: list[Likely] | None = None
+
+
+class Logprobs(BaseModel):
+    """Log-probabilities of the sampled tokens, in the form of chats or of completions."""
+
+    content: list[ChatToken] | None = None
+    token_logprobs: list[Logprob] | None = None
+    top_logprobs: list[dict[Text, Logprob] | None] | None = None
+
+    @property
+    def sampled(self) -> list[float]:
+        """The sampled tokens' own."""
+        if self.content is not None:
+            return [token.logprob for token in self.content]
+        return list(self.token_logprobs or ())
+
+    @property
+    def likeliest(self) -> list[list[tuple[str, float]]]:
+        """The likeliest tokens at each position."""
+        if self.content is not None:
+            return [[(t.token, t.logprob) for t in c.top_logprobs or ()] for c in self.content]
+        return [list((top or {}).items()) for top in self.top_logprobs or ()]
+
+    @model_validator(mode="after")
+    def _lists_are_as_long(self) -> Self:
+        _equal(len(self.sampled), len(self.likeliest), "token_logprobs and top_logprobs")
+        return self
+
+
+class Message(BaseModel):
+    """A chat's message, or a piece of it."""
+
+    content: Text | None = None
+
+
+class Choice(BaseModel):
+    """One sample, or a piece of one; a vLLM server adds token ids and the reason of a stop."""
+
+    index: Count = 0
+    text: Text | None = None
+    message: Message | None = None
+    delta: Message | None = None
+    finish_reason: str | None = None
+    stop_reason: Text | int | None = None
+    token_ids: list[TokenId] | None = None
+    prompt_token_ids: list[TokenId] | None = None
+    logprobs: Logprobs | None = None
+
+    @property
+    def written(self) -> str:
+        """Its text, whichever form it came in."""
+        message = self.message or self.delta
+        return (message.content if message else self.text) or ""
+
+    @property
+    def sampled(self) -> list[float] | None:
+        """The log-probabilities of the sampled tokens, if they came."""
+        return None if self.logprobs is None else self.logprobs.sampled
+
+    @property
+    def likeliest(self) -> list[list[tuple[str, float]]]:
+        """The likeliest tokens at each position, if they came."""
+        return [] if self.logprobs is None else self.logprobs.likeliest
+
+    @model_validator(mode="after")
+    def _logprobs_are_of_its_tokens(self) -> Self:
+        _equal(len(self.token_ids or ()), len(self.sampled or ()), "token_ids and logprobs")
+        return self
+
+
+class Event(BaseModel):
+    """A piece of a streamed reply: of one sample at most, or the usage alone."""
+
+    choices: Annotated[list[Choice], Field(max_length=1)] = []
+    usage: Spent | None = None
+    prompt_token_ids: list[TokenId] | None = None
+
+    @model_validator(mode="after")
+    def _is_of_the_only_sample(self) -> Self:
+        if any(choice.index for choice in self.choices):
+            raise ValueError("it is of another sample than the one that was asked for")
+        return self
+
+
+class Reply(BaseModel):
+    """A whole reply: every sample of one request."""
+
+    choices: list[Choice]
+    usage: Spent | None = None
+    prompt_token_ids: list[TokenId] | None = None
+
+    @model_validator(mode="after")
+    def _has_every_sample_once(self) -> Self:
+        if sorted(c.index for c in self.choices) != [*range(len(self.choices))]:
+            raise ValueError("the samples are not numbered from 0 on")
+        if any(c.message is None and c.text is None for c in self.choices):
+            raise ValueError("a sample has neither text nor message")
+        return self
+
+
+class Version(BaseModel):
+    """What `/version` of a vLLM server answers."""
+
+    version: str
+
+
+@dataclass(slots=True)
+class Sample:
+    """One whole sample, or as much of it as was streamed so far."""
+
+    texts: list[str] = field(default_factory=list[str])
+    token_ids: list[int] = field(default_factory=list[int])
+    sampled: list[float] | None = None
+    likeliest: list[list[tuple[str, float]]] = field(default_factory=list[list[tuple[str, float]]])
+    last: Choice = field(default_factory=Choice)
+    """Its latest piece, which has the reason of its end."""
+
+    @property
+    def text(self) -> str:
+        """All of its text."""
+        return "".join(self.texts)
+
+    def add(self, piece: Choice) -> Self:
+        """Append a piece."""
+        self.texts.append(piece.written)
+        self.token_ids += piece.token_ids or ()
+        if piece.sampled is not None:
+            self.sampled = self.sampled or []
+            self.sampled += piece.sampled
+        self.likeliest += piece.likeliest
+        self.last = piece
+        return self
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def logprobs(likeliest: Iterable[Iterable[tuple[str, float]]]) -> list[list[float]]:
+    """The log-probabilities of the likeliest tokens at each position."""
+    return [[logprob for _, logprob in position] for position in likeliest]
+
+
+def parsed(kind: type[M], body: bytes | str) -> M:
+    """The JSON of a reply.
+
+    Raises:
+        BackendError: it is not JSON, an error the server tells, or not what a reply has to be.
+    """
+    content = _json(body)
+    if (complaint := _complaint(content)) is not None:
+        raise BackendError(f"the server reports an error: {complaint}")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as e:
+        first = e.errors(include_url=False, include_input=False)[0]
+        where, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise BackendError(f"malformed reply: {where}: {reason}".replace(" : ", " ")) from None
+
+
+def complaint(body: bytes) -> str:
+    """The message in the body of a refusal, or the body itself."""
+    try:
+        content = _json(body)
+    except BackendError:
+        return _decoded(body)
+    return _complaint(content) or _shown(content)
+
+
+def _complaint(content: Any) -> str | None:
+    """The error in a JSON body, in one of the forms that servers use; None where there is none."""
+    error = content.get("error") if isinstance(content, dict) else None
+    if error is None:
+        return None
+    return _shown(error.get("message", error) if isinstance(error, dict) else error)
+
+
+def _shown(content: Any) -> str:
+    try:
+        return str(storable(str(content)))
+    except RecursionError:
+        return "nested too deeply"
+
+
+def _json(body: bytes | str) -> Any:
+    text = body if isinstance(body, str) else _decoded(body)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as e:
+        reason = "nested too deeply" if isinstance(e, RecursionError) else f"not JSON: {text!r}"
+        raise BackendError(f"malformed reply: {reason}") from None
+
+
+def _decoded(body: bytes) -> str:
+    return body.decode("utf-8-sig", "replace")
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max((n for n in (one, other) if n is not None), default=None)
+
+
+def _equal(one: int, other: int, names: str) -> None:
+    """Refuse two lists that both came and differ in length."""
+    if one and other and one != other:
+        raise ValueError(f"{names} differ in length: {one} and {other}")
