@@ -106,8 +106,10 @@ class Row(Frozen):
 class Record(Row):
     """One problem, attempted once.
 
-    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached. Where
-    there are `samples`, `question` and `reference` are what they are graded against.
+    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached, and
+    `tails_flops` what all samples after the first spent on the part of it that the cache did not hold;
+    records from before that was kept have none. Where there are `samples`, `question` and `reference` are
+    what they are graded against.
     """
 
     correct: bool
@@ -116,6 +118,7 @@ class Record(Row):
     spend: Spend = Spend()
     prompt_tokens: int = 0
     prompt_flops: float = 0
+    tails_flops: float | None = None
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()
