@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reasoner.types import Sampling
 
@@ -82,8 +82,8 @@ class Spend(Frozen):
 class Sample(Frozen):
     """One solution of a pool; `steps` are scores of its steps, where they came with it.
 
-    A solution that was cut off is not `complete`, and has no answer. Records from before the text was
-    kept have none.
+    A solution that was cut off is not `complete`: it has no answer and no score, and is wrong, whatever its
+    text says. Records from before the text was kept have none.
     """
 
     answer: str | None
@@ -93,6 +93,13 @@ class Sample(Frozen):
     text: str = ""
     steps: tuple[float, ...] = ()
     complete: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cut_off(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("complete", True):
+            return {**fields, "answer": None, "score": None, "correct": False}
+        return fields
 
 
 class Row(Frozen):
