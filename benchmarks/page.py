@@ -14,7 +14,7 @@ import numpy as np
 from reasoner.benchmarks.costs import AXES
 from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.engine_use import throughput
-from reasoner.benchmarks.equal_cost import SIZES, compare
+from reasoner.benchmarks.equal_cost import compare
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.inspection import Attempt
 from reasoner.benchmarks.plot import COLOURS
@@ -99,7 +99,7 @@ def _rows(grid: Grid, out: Path) -> list[Json]:
     if BEST not in grid.strategies:
         return []
     try:
-        return [row.model_dump() for row in compare([(grid, out)], SIZES)]
+        return [row.model_dump() for row in compare([(grid, out)])]
     except ConfigError:
         return []
 
