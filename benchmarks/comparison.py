@@ -11,10 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks import forest
+from reasoner.benchmarks import forest, provenance
 from reasoner.benchmarks.equal_cost import Row, compare, decided
 from reasoner.benchmarks.grid import BEST, Grid
-from reasoner.benchmarks.report import caption
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 
@@ -49,16 +48,22 @@ class Comparison:
 def comparison(runs: Sequence[Path], out: Path, sizes: Sequence[int] = ()) -> Comparison:
     """Write comparison.json, comparison.png and comparison.svg of the results in `runs` to `out`.
 
+    A folder that is none of the runs gets an environment.json of all of them, too.
+
     Raises:
         ConfigError: there is no best-of-N to compare with, or none of `sizes` was run.
         StoreError: there are no results.
     """
-    grids = [Grid.load(run) for run in runs]
-    rows = compare([*zip(grids, runs, strict=True)], sizes)
+    asked = [(Grid.load(run), run) for run in runs]
+    rows = compare(asked, sizes)
     if not rows:
         raise StoreError(f"{runs[0]} holds no results to compare; run `reasoner bench` first")
-    document = save_json([r.model_dump() for r in rows], out / "comparison.json")
-    return Comparison(rows, [document, *forest.draw(rows, out, caption(grids[0], runs[0]))])
+    files = [
+        save_json([r.model_dump() for r in rows], out / "comparison.json"),
+        *([] if out in runs else [provenance.save(asked, out)]),
+        *forest.draw(rows, out, provenance.caption(asked)),
+    ]
+    return Comparison(rows, files)
 
 
 NOTE = (
