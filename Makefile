@@ -9,7 +9,7 @@ FULL ?=
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full test check train throughput comparison setup clean
+.PHONY: bench full test check train throughput comparison reports setup clean
 
 setup: $(VENV)/ready
 
@@ -53,6 +53,23 @@ comparison: setup
 	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task dagmath --n 1,2,4,8,16,32,64 \
 		--out runs/compare/dagmath
 	$(BIN)/reasoner compare runs/compare/countdown runs/compare/dagmath --out runs/compare
+
+# The committed reports of the full run and of the comparison, anew from the committed records, in minutes.
+RESULTS := benchmarks/results
+RECORDS := runs/records
+REPORTED := environment.json comparison.json comparison.png comparison.svg
+reports: setup
+	rm -rf $(RECORDS) && mkdir -p $(RECORDS)/full $(RECORDS)/comparison
+	tar xJf $(RESULTS)/full/records.tar.xz -C $(RECORDS)/full
+	tar xJf $(RESULTS)/comparison/records.tar.xz -C $(RECORDS)/comparison
+	$(BIN)/reasoner plot $(RECORDS)/full
+	$(BIN)/reasoner compare $(RECORDS)/full --n 4,16,64,256
+	$(BIN)/reasoner scaling $(RECORDS)/full --n 1,2,4,8,16 && mv $(RECORDS)/full/scaling.json $(RECORDS)/full/scaling-16.json
+	$(BIN)/reasoner scaling $(RECORDS)/full --accuracy 0.9
+	cp $(addprefix $(RECORDS)/full/,$(REPORTED) summary.json curve.png curve.svg scaling.json scaling-16.json) $(RESULTS)/full
+	$(BIN)/reasoner compare $(RECORDS)/comparison/countdown $(RECORDS)/comparison/dagmath --n 4,16,64 \
+		--out $(RECORDS)/comparison
+	cp $(addprefix $(RECORDS)/comparison/,$(REPORTED)) $(RESULTS)/comparison
 
 throughput: setup
 	$(BIN)/python -m reasoner.benchmarks.throughput

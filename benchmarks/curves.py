@@ -156,23 +156,40 @@ def decide(pool: Sequence[Record], grid: Grid, task: str, strategy: str) -> Iter
 
 
 def portion(record: Record, k: int, verified: bool) -> Spend:
-    """The cost of `k` samples of a pool: the prompt once, and the rest in proportion."""
-    share = min(1.0, k / max(1, len(record.samples)))
-    spend = record.spend
+    """The cost of `k` samples of a pool, as a run that draws `k` is charged.
+
+    The first sample computes the prompt. Each further one computes again the tail that no full cache
+    block holds. Decoding and scoring are in proportion, and so are seconds: a share of the time that the
+    pool took, not a latency that was measured.
+    """
+    n, spend = max(1, len(record.samples)), record.spend
+    share = min(1.0, k / n)
+    again = min(1.0, (k - 1) / (n - 1)) if n > 1 else 1.0
+    first = min(record.prompt_tokens, spend.prompt_tokens_fresh)
+    prompt, tails, decoding = _flops(record)
     return Spend(
         generated_tokens=share * spend.generated_tokens,
-        prompt_tokens_fresh=_once(record.prompt_tokens, spend.prompt_tokens_fresh, share),
-        prompt_tokens_cached=share * spend.prompt_tokens_cached,
+        prompt_tokens_fresh=first + again * (spend.prompt_tokens_fresh - first),
+        prompt_tokens_cached=again * spend.prompt_tokens_cached,
         verifier_tokens=share * spend.verifier_tokens if verified else 0,
-        generator_flops=_once(record.prompt_flops, spend.generator_flops, share),
+        generator_flops=prompt + again * tails + share * decoding,
         verifier_flops=share * spend.verifier_flops if verified else 0,
         seconds=share * spend.seconds,
     )
 
 
-def _once(fixed: float, total: float, share: float) -> float:
-    fixed = min(fixed, total)
-    return fixed + share * (total - fixed)
+def _flops(record: Record) -> tuple[float, float, float]:
+    """A pool's FLOPs: the prompt once, its tails for the further samples, and decoding.
+
+    Where a record does not tell those of the tails, a token of them costs what one of the prompt does.
+    """
+    total = record.spend.generator_flops
+    prompt, tails = min(record.prompt_flops, total), record.tails_flops
+    if tails is None:
+        again = record.spend.prompt_tokens_fresh - record.prompt_tokens
+        tails = prompt * max(0.0, again) / max(1, record.prompt_tokens)
+    tails = min(tails, total - prompt)
+    return prompt, tails, total - prompt - tails
 
 
 def records(grid: Grid, spec: Spec, out: Path) -> list[Record]:

@@ -15,9 +15,9 @@ from reasoner.benchmarks.calibration_error import Reliability
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.judged import Plan
 from reasoner.benchmarks.kept import read_header
+from reasoner.benchmarks.provenance import small_print
 from reasoner.benchmarks.quality import Quality, StepQuality, quality
 from reasoner.benchmarks.reliability import draw
-from reasoner.benchmarks.report import small_print
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 

@@ -1,56 +1,64 @@
-"""Strategies at equal cost, problem by problem: what each gains on best-of-N."""
+"""Strategies at equal cost, problem by problem: what each gains on best-of-N at what it spent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
+from math import log
 from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.curves import Outcome, outcomes, rising
-from reasoner.benchmarks.estimators import Floats
+from reasoner.benchmarks.arrays import Floats
+from reasoner.benchmarks.curves import Outcome, outcomes, portion, records
+from reasoner.benchmarks.estimators import Pool, best_of_at_ks
 from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import paired
-from reasoner.benchmarks.estimators.proportion import share as proportion
+from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, COVERAGE, Grid
-from reasoner.benchmarks.spec import Frozen
+from reasoner.benchmarks.spec import Frozen, Record
 from reasoner.errors import ConfigError
 
 COSTS = ("generated_tokens", "flops")
-SIZES = (4, 16, 64)
-"""Budgets by default: what best-of-N costs at these sizes."""
 NEAR = 1.02
-"""A smallest size that costs so much more than a budget still meets it: `spent` tells."""
-
-
+"""Costs that differ by less are equal."""
+ROUNDING = 1e-9
+"""Costs that differ by so little are those of one size."""
 LEVEL = 0.05
 
 
 class Row(Frozen):
-    """One strategy on one task at one budget; `gain` is its accuracy less best-of-N's.
+    """One strategy in one size on one task; `gain` is its accuracy less best-of-N's at the same cost.
 
-    `spent` is below `budget` where a strategy stops early or was run in no larger size. `sizes` are
-    the one or two that it was run in and that the budget lies between. `p`, `exact` and `detectable` are
-    those of `Paired`, and `p_holm` is `p` adjusted for the `comparisons` on the task at equal cost of
-    that kind. Best-of-N itself, in the run it is taken from, has none of these.
+    The cost is the mean over problems, `spent`. `rivals` are the sizes of best-of-N there: one, or two
+    neighbours between which best-of-N is `interpolated`. Where best-of-N cannot spend as much, or as
+    little, its nearest size stands: then `rival_spent` differs, and the costs are not `equal`.
+    `p`, `exact` and `detectable` are those of `Paired`, and `p_holm` is `p` adjusted for the
+    `comparisons` on the task at equal cost of that kind. The best-of-N that all are compared with has none
+    of these.
     """
 
     task: str
     cost: str
-    budget: float
     strategy: str
     verifier: str | None
     problems: int
-    sizes: tuple[int, ...]
+    n: int
     spent: float
     accuracy: float
     ci_low: float
     ci_high: float
-    gain: float
-    gain_low: float
-    gain_high: float
+    rivals: tuple[int, ...]
+    rival_spent: float
+    rival_accuracy: float
+    interpolated: bool
+    equal: bool
+    gain: float = 0
+    gain_low: float = 0
+    gain_high: float = 0
     p: float | None = None
     exact: bool = False
     p_holm: float | None = None
@@ -60,61 +68,80 @@ class Row(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """One strategy's sizes on one task: mean costs, rising, and values of shape (sizes, problems)."""
-
-    strategy: str
-    verifier: str | None
-    sizes: tuple[int, ...]
-    costs: Floats
-    values: Floats
-
-    def at(self, budget: float) -> Share | None:
-        """The strategy at a mean cost of `budget`; None where its smallest size costs clearly more.
-
-        Between two sizes some problems are given the one and some the other, so many that the mean
-        cost is the budget: each problem's value is then the same mean of its two values.
-        """
-        if budget < self.costs[0]:
-            near = self.costs[0] <= NEAR * budget
-            return Share(self.sizes[:1], float(self.costs[0]), self.values[0]) if near else None
-        below = int(np.searchsorted(self.costs, budget, side="right")) - 1
-        if below == len(self.costs) - 1:
-            return Share(self.sizes[below:], float(self.costs[below]), self.values[below])
-        low, high = self.costs[below : below + 2]
-        share = (budget - low) / (high - low)
-        mixed = (1 - share) * self.values[below] + share * self.values[below + 1]
-        return Share(self.sizes[below : below + 2], budget, mixed)
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What a curve is worth at one cost."""
+class Rival:
+    """Best-of-N at some cost: its sizes, what it spends and how often it solves each problem."""
 
     sizes: tuple[int, ...]
     spent: float
     values: Floats
 
 
+@dataclass(frozen=True)
+class BestOfN:
+    """Best-of-N in every size from one sample to all of a pool."""
+
+    records: Sequence[Record]
+    cost: str
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The samples as arrays."""
+        return Pool.of(self.records)
+
+    @cached_property
+    def sizes(self) -> range:
+        """From one to the most samples of a problem."""
+        return range(1, max(1, int(self.pool.sizes.max(initial=0))) + 1)
+
+    @cached_property
+    def costs(self) -> list[float]:
+        """The mean cost of a problem in each size."""
+        return [self._spent(n) for n in self.sizes]
+
+    def values(self, n: int) -> Floats:
+        """How often each problem is solved with `n` samples."""
+        return np.asarray(best_of_at_ks(self.pool, [n])[:, 0], float)
+
+    def at(self, cost: float) -> Rival:
+        """Best-of-N at a mean cost.
+
+        Between the two neighbouring sizes, each problem's value is on the line over log cost. Beyond the
+        smallest and the largest nothing is extrapolated.
+        """
+        cheaper = bisect_right(self.costs, cost * (1 + ROUNDING))
+        low, high = max(1, cheaper), min(cheaper + 1, len(self.sizes))
+        least, most = self.costs[low - 1], self.costs[high - 1]
+        if not least * (1 + ROUNDING) < cost < most:
+            return Rival((low,), least, self.values(low))
+        weight = log(cost / least) / log(most / least)
+        values = (1 - weight) * self.values(low) + weight * self.values(high)
+        return Rival((low, high), cost, values)
+
+    def _spent(self, n: int) -> float:
+        parts = (portion(record, n, verified=True) for record in self.records)
+        return float(np.mean([getattr(part, self.cost) for part in parts]))
+
+
 Run = tuple[Grid, Path]
 """What was asked, and the folder of what came of it."""
 
 
-def compare(runs: Sequence[Run], sizes: Sequence[int] = SIZES) -> list[Row]:
-    """Every strategy of `runs` against best-of-N, at the costs of best-of-N at `sizes`.
+def compare(runs: Sequence[Run], sizes: Sequence[int] = ()) -> list[Row]:
+    """Every strategy of `runs` in every size that it ran in, against best-of-N at what it spent.
 
-    Of a task that several runs have, best-of-N is the first one's, and the strategies of the others are
-    called by their run too. A cost that the results do not tell, as recorded ones may not, is left out.
+    With `sizes`, in these only, and a strategy of a single size in that. Of a task that several runs
+    have, best-of-N is the first one's, and the strategies of the others are called by their run too. A
+    cost that the results do not tell, as recorded ones may not, is left out.
 
     Raises:
-        ConfigError: there is no best-of-N to compare with, no cost at all is told, or runs of one task
-            are on different problems.
+        ConfigError: there is no best-of-N to compare with, no cost at all is told, none of `sizes` was
+            run, or runs of one task are on different problems.
     """
     tasks = dict.fromkeys(task for grid, _ in runs for task in grid.tasks)
-    found = [row for task in tasks for row in _task(task, runs, sizes)]
-    if found and not any(row.budget for row in found):
+    rows = [row for task in tasks for row in _task(task, runs, sizes)]
+    if rows and not any(row.spent for row in rows):
         raise ConfigError(f"{runs[0][1]} tells neither tokens nor FLOPs: no costs can be equal")
-    tables = groupby((row for row in found if row.budget), lambda row: (row.task, row.cost))
+    tables = groupby((row for row in rows if row.spent), lambda row: (row.task, row.cost))
     return [row for _, table in tables for row in judged(table)]
 
 
@@ -134,17 +161,21 @@ def verdict(row: Row) -> str:
     if row.p_holm is None:
         return ""
     if row.gain_low <= 0 <= row.gain_high:
-        return f"within noise: could have seen {row.detectable:.3f}"
+        return f"within noise: could have seen {row.detectable:.3f}" + _unequal(row)
     winner = row.strategy if row.gain > 0 else BEST
-    lone = row.p_holm > LEVEL and row.comparisons > 1
-    return f"{winner} wins" + (f" alone, not among {row.comparisons}" if lone else "")
+    lone = "" if decided(row) else f" alone, not among {row.comparisons}"
+    return f"{winner} wins{lone}{_unequal(row)}"
 
 
-def curves(found: Sequence[Outcome], cost: str) -> list[Curve]:
-    """Outcomes by strategy; a size that costs more than a larger one does is left out."""
-    plain = [o for o in found if o.spec.budget is None]
-    names = dict.fromkeys(o.spec.strategy for o in plain)
-    return [_curve(rising((o for o in plain if o.spec.strategy == n), cost), cost) for n in names]
+def decided(row: Row) -> bool:
+    """Whether a gain or loss stands among all comparisons of its table."""
+    return row.p_holm is not None and (row.p_holm <= LEVEL or row.comparisons == 1)
+
+
+def _unequal(row: Row) -> str:
+    if row.equal:
+        return ""
+    return f", but best-of-{row.rivals[0]} spends {row.rival_spent / row.spent:.2g} times as much"
 
 
 def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
@@ -168,15 +199,33 @@ def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
 
 
 def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
-    found = together(task, runs)
+    every = [o for o in together(task, runs) if o.spec.budget is None]
+    plain = [o for o in every if o.spec.strategy != COVERAGE]
+    chosen = list(_chosen(plain, sizes))
+    if not chosen:
+        have = ", ".join(str(n) for n in sorted({o.spec.n for o in plain}))
+        raise ConfigError(f"{task} was run in sizes {have}, none of those asked for; change --n")
+    pool = _pool(task, runs, set(plain[0].places))
     for cost in COSTS:
-        lines = {c.strategy: c for c in curves(found, cost)}
-        best = lines[BEST]
-        for size in (s for s in sizes if s in best.sizes):
-            budget = float(best.costs[best.sizes.index(size)])
-            for line in lines.values():
-                if line.strategy != COVERAGE and (share := line.at(budget)):
-                    yield _row(task, cost, budget, line, share, best)
+        best = BestOfN(pool, cost)
+        for outcome in chosen:
+            yield _row(outcome, cost, best)
+
+
+def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]:
+    """The outcomes of `sizes`, and those of strategies that have one size only."""
+    for outcome in found:
+        own = {o.spec.n for o in found if o.spec.strategy == outcome.spec.strategy}
+        if not sizes or outcome.spec.n in sizes or len(own) == 1:
+            yield outcome
+
+
+def _pool(task: str, runs: Sequence[Run], places: Set[int]) -> list[Record]:
+    """The samples that best-of-N chooses from, those of the first run that has the task."""
+    grid, out = next((grid, out) for grid, out in runs if task in grid.tasks)
+    spec = grid.pool(task)
+    assert spec is not None, "best-of-N is among the run's strategies"
+    return [record for record in records(grid, spec, out) if record.index in places]
 
 
 def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
@@ -191,29 +240,31 @@ def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
             yield replace(outcome, spec=spec)
 
 
-def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: Curve) -> Row:
-    reference = best.at(budget)
-    assert reference is not None, "the budget is one of best-of-N's own costs"
-    accuracy = proportion(share.values)
+def _row(outcome: Outcome, cost: str, best: BestOfN) -> Row:
+    spec, spent = outcome.spec, float(outcome.spent(cost).mean())
+    accuracy, rival = share(outcome.values), best.at(spent)
     row = Row(
-        task=task,
+        task=spec.task,
         cost=cost,
-        budget=budget,
-        strategy=line.strategy,
-        verifier=line.verifier,
-        problems=len(share.values),
-        sizes=share.sizes,
-        spent=share.spent,
+        strategy=spec.strategy,
+        verifier=spec.verifier,
+        problems=len(outcome.values),
+        n=spec.n,
+        spent=spent,
         accuracy=accuracy.value,
         ci_low=accuracy.low,
         ci_high=accuracy.high,
-        gain=0,
-        gain_low=0,
-        gain_high=0,
+        rivals=rival.sizes,
+        rival_spent=rival.spent,
+        rival_accuracy=float(rival.values.mean()),
+        interpolated=len(rival.sizes) > 1,
+        equal=spent / NEAR <= rival.spent <= spent * NEAR,
     )
-    if line.strategy == BEST:
-        return row
-    found = paired(share.values, reference.values)
+    return row if spec.strategy == BEST else _paired(row, outcome.values, rival.values)
+
+
+def _paired(row: Row, values: Floats, rival: Floats) -> Row:
+    found = paired(values, rival)
     told = {
         "gain": found.difference.value,
         "gain_low": found.difference.low,
@@ -223,13 +274,3 @@ def _row(task: str, cost: str, budget: float, line: Curve, share: Share, best: C
         "detectable": found.detectable,
     }
     return row.model_copy(update=told)
-
-
-def _curve(line: Sequence[Outcome], cost: str) -> Curve:
-    return Curve(
-        strategy=line[0].spec.strategy,
-        verifier=line[0].spec.verifier,
-        sizes=tuple(o.spec.n for o in line),
-        costs=np.array([o.spent(cost).mean() for o in line]),
-        values=np.array([o.values for o in line]),
-    )

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Example, Task, ready
+from reasoner.base import Backend, Example, ModelInfo, Task, ready
 from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
@@ -81,20 +81,24 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     task, example = job.task, job.example
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
-    right = result.candidate is not None and task.check(example, result.text)
+    ended = result.candidate is not None and result.candidate.complete
+    right = ended and task.check(example, result.text)
+    samples = tuple(_samples(job, result)) if pooled and result.error is None else ()
+    spend = _spend(result)
     return Record(
         problem=example.problem.id,
         index=job.index,
         correct=right and result.error is None,
         answer=result.answer,
         score=scores[0] if scores else None,
-        spend=_spend(result),
+        spend=spend,
         prompt_tokens=length,
         prompt_flops=backend.model.flops(0, length),
+        tails_flops=_tails_flops(backend.model, length, spend, len(samples)) if samples else None,
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,
-        samples=tuple(_samples(job, result)) if pooled and result.error is None else (),
+        samples=samples,
         question=example.problem.prompt if pooled else "",
         reference=example.answer if pooled else "",
     )
@@ -125,6 +129,13 @@ def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator
     for index, example in enumerate(examples):
         if example.problem.id not in done:
             yield Job(spec, solvers.tasks[spec.task], index, example)
+
+
+def _tails_flops(model: ModelInfo, prompt: int, spend: Spend, samples: int) -> float:
+    """FLOPs of the prompt tokens that the samples after the first computed again, each as many."""
+    again = max(1, samples - 1)
+    tail = min(prompt, max(0, round((spend.prompt_tokens_fresh - prompt) / again)))
+    return again * model.flops(prompt - tail, prompt)
 
 
 def _spend(result: Result) -> Spend:

@@ -1,10 +1,12 @@
-"""The picture of a comparison: what each strategy gains on best-of-N at equal cost."""
+"""The picture of a comparison: what each strategy gains on best-of-N at what it spent."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
@@ -14,7 +16,6 @@ from reasoner.benchmarks.grid import BEST
 from reasoner.benchmarks.plot import STYLE, save
 
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
-SHADES = ("#56B4E9", "#0072B2", "#000000", "#D55E00", "#E69F00")
 SPREAD = 0.52
 ROW = 0.33
 """Inches for a strategy."""
@@ -34,7 +35,7 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, costs, strict=True):
                 chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
-                _panel(axes, chosen, names, f"{task}: equal {NAMES[cost]}")
+                _panel(axes, chosen, names, f"{task}, at equal {NAMES[cost]}")
         if caption:
             figure.text(0.01, 0.006, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.02, 1, 1), w_pad=1.5, h_pad=1.8)
@@ -54,10 +55,10 @@ def _ranked(rows: Sequence[Row]) -> list[str]:
 
 
 def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) -> None:
-    budgets = sorted({r.budget for r in rows})
+    shown = [r for r in rows if r.strategy in names]
     axes.axvline(0, color="#0072B2", lw=1)
-    for place, budget in enumerate(budgets):
-        _budget(axes, [r for r in rows if r.budget == budget], names, place, len(budgets))
+    for n, shade in _shades(shown).items():
+        _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
@@ -67,30 +68,38 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, below),
-        ncols=len(budgets),
+        ncols=9,
         fontsize=8,
         frameon=False,
+        handletextpad=0.1,
+        columnspacing=1,
     )
 
 
-def _budget(axes: Axes, rows: Sequence[Row], names: Sequence[str], place: int, of: int) -> None:
-    """One dot with its interval per strategy, those of one budget in one shade."""
-    shown = [r for r in rows if r.strategy in names]
-    offset = SPREAD * (0.5 - (place + 0.5) / of)
-    heights = [names.index(r.strategy) + offset for r in shown]
-    shade = SHADES[place % len(SHADES)]
-    lows, highs = [r.gain_low for r in shown], [r.gain_high for r in shown]
-    axes.hlines(heights, lows, highs, color=shade, lw=1.3, alpha=0.55)
-    axes.plot(
-        [r.gain for r in shown],
-        heights,
-        "o",
-        color=shade,
-        ms=3.8,
-        label=amount(rows[0].cost, rows[0].budget),
-    )
+def _shades(rows: Sequence[Row]) -> dict[int, Any]:
+    """A colour for each size, the larger the darker."""
+    sizes = sorted({r.n for r in rows})
+    places = np.linspace(0.85, 0.0, len(sizes))
+    return dict(zip(sizes, plt.get_cmap("viridis")(places), strict=True))
 
 
-def amount(cost: str, budget: float) -> str:
-    """A budget with its unit."""
-    return f"{budget / 1e9:.3g} GFLOPs" if cost == "flops" else f"{budget:,.0f} tokens"
+def _heights(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[str, int], float]:
+    """Where each strategy has each of its sizes, the smallest on top."""
+    heights = dict[tuple[str, int], float]()
+    for place, name in enumerate(names):
+        sizes = sorted({r.n for r in rows if r.strategy == name})
+        for i, n in enumerate(sizes):
+            heights[name, n] = place + SPREAD * (0.5 - (i + 0.5) / len(sizes))
+    return heights
+
+
+def _size(
+    axes: Axes, rows: Sequence[Row], heights: Mapping[tuple[str, int], float], shade: Any
+) -> None:
+    """A dot with its interval for each strategy in one size, empty where costs are not equal."""
+    places = [heights[r.strategy, r.n] for r in rows]
+    lows, highs = [r.gain_low for r in rows], [r.gain_high for r in rows]
+    axes.hlines(places, lows, highs, color=shade, lw=1.3, alpha=0.55)
+    faces = [shade if r.equal else "white" for r in rows]
+    axes.scatter([r.gain for r in rows], places, s=15, c=faces, edgecolors=[shade], zorder=3)
+    axes.scatter([], [], s=15, color=[shade], label=f"n = {rows[0].n}")

@@ -138,6 +138,7 @@ def main() -> None:
         about = {
             **describe(sys.argv[1:], "python -m reasoner.benchmarks.incremental"),
             **vars(args),
+            "seed": "each problem's number",
         }
         print(json.dumps({**about, "costs": told}, indent=1))
         return

@@ -14,11 +14,11 @@ import numpy as np
 from reasoner.benchmarks.costs import AXES
 from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.engine_use import throughput
-from reasoner.benchmarks.equal_cost import SIZES, compare
+from reasoner.benchmarks.equal_cost import compare
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.inspection import Attempt
 from reasoner.benchmarks.plot import COLOURS
-from reasoner.benchmarks.report import caption, environment
+from reasoner.benchmarks.provenance import caption, environment
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.trees import read_trees
 from reasoner.errors import ConfigError, StoreError
@@ -45,7 +45,7 @@ def write(out: Path, path: Path, kept: int = KEPT) -> Path:
         )
     document = {
         "title": f"{', '.join(grid.tasks)}: accuracy against compute",
-        "caption": caption(grid, out),
+        "caption": caption([(grid, out)]),
         "tasks": list(grid.tasks),
         "axes": [{"key": KEYS[n], "short": n, "label": axis.label} for n, axis in AXES.items()],
         "colours": colours(found),
@@ -53,7 +53,7 @@ def write(out: Path, path: Path, kept: int = KEPT) -> Path:
         "rows": _rows(grid, out),
         "problems": [row for task in grid.tasks for row in problems(grid, out, task, kept)],
         "kept": kept,
-        "environment": environment(grid, out),
+        "environment": environment([(grid, out)]),
         "throughput": str(throughput(out) or ""),
     }
     # `</script>` in a solution must not end the data.
@@ -99,7 +99,7 @@ def _rows(grid: Grid, out: Path) -> list[Json]:
     if BEST not in grid.strategies:
         return []
     try:
-        return [row.model_dump() for row in compare([(grid, out)], SIZES)]
+        return [row.model_dump() for row in compare([(grid, out)])]
     except ConfigError:
         return []
 

@@ -2,7 +2,7 @@
 
     {"id": "7", "question": "…", "answer": "18", "completions": [{"text": "… A: 18", "score": 0.9}]}
 
-A completion may have a `score`, `step_scores` and its `tokens`, or be a plain string.
+A completion may have a `score`, `step_scores`, its `tokens` and its `finish_reason`, or be a plain string.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ FIELDS = {
 
 
 class Written(Frozen, extra="ignore"):
-    """A recorded solution."""
+    """A recorded solution; one with `finish_reason` "length" was cut off."""
 
     text: str
     score: float | None = None
     step_scores: tuple[float, ...] = ()
     tokens: int | None = Field(default=None, ge=0)
+    finish_reason: str | None = None
 
 
 class Recorded(Frozen, extra="ignore"):

@@ -19,7 +19,7 @@ from reasoner.benchmarks.spec import Record, Sample, Spend
 from reasoner.benchmarks.store import Store, read
 from reasoner.errors import ConfigError, StoreError
 from reasoner.registry import tasks
-from reasoner.types import Problem
+from reasoner.types import Finish, Problem
 from reasoner.verifiers.verdict import AGGREGATES
 
 RECORDED = "recorded"
@@ -141,20 +141,28 @@ def recorded(record: Record) -> Recorded:
         question=record.question,
         answer=record.reference,
         completions=tuple(
-            Written(text=s.text, score=s.score, step_scores=s.steps, tokens=s.tokens or None)
+            Written(
+                text=s.text,
+                score=s.score,
+                step_scores=s.steps,
+                tokens=s.tokens or None,
+                finish_reason=None if s.complete else Finish.LENGTH,
+            )
             for s in record.samples
         ),
     )
 
 
 def _sample(task: Task, example: Example, written: Written, aggregate: str) -> Sample:
+    complete = written.finish_reason != Finish.LENGTH
     return Sample(
-        answer=task.answer(written.text),
-        correct=task.check(example, written.text),
+        answer=task.answer(written.text) if complete else None,
+        correct=complete and task.check(example, written.text),
         score=score(written, aggregate),
         tokens=written.tokens or 0,
         text=written.text,
         steps=written.step_scores,
+        complete=complete,
     )
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from reasoner.benchmarks import plot, summary, table
+from reasoner.benchmarks import plot, provenance, summary, table
 from reasoner.benchmarks.costs import Price, chosen
 from reasoner.benchmarks.curves import Point, points, records
 from reasoner.benchmarks.engine_use import Throughput, throughput
 from reasoner.benchmarks.grid import BEST, Grid
-from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.overoptimisation import over_optimisation
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.store import read
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
 
 
@@ -75,11 +73,11 @@ def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
     found = points(grid, out)
     if not found:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    about, costs = environment(grid, out), chosen(drawing.against, drawing.price, found)
+    costs, runs = chosen(drawing.against, drawing.price, found), [(grid, out)]
     files = [
         summary.save(found, out),
-        save_json({"seed": grid.seed, **about}, out / "environment.json"),
-        *plot.draw(found, out, caption(grid, out), costs, drawing.formats),
+        provenance.save(runs, out),
+        *plot.draw(found, out, provenance.caption(runs), costs, drawing.formats),
     ]
     failures, warnings = list(_failures(grid, out)), list(_warnings(grid, out))
     return Report(found, files, failures, warnings, throughput(out))
@@ -98,27 +96,3 @@ def _warnings(grid: Grid, out: Path) -> Iterator[str]:
         found = over_optimisation(records(grid, pool, out), grid.ns) if pool else None
         if found and found.shows:
             yield f"{task}: {grid.verifier!r} is over-optimised: {found}"
-
-
-def environment(grid: Grid, out: Path) -> Mapping[str, Any]:
-    """Where and with what the first of the results was made."""
-    headers = (read_header(out, spec) for spec in grid.specs())
-    return next((h.environment for h in headers if h), {})
-
-
-def caption(grid: Grid, out: Path) -> str:
-    """The small print of a picture: how the results in `out` were made."""
-    return small_print(grid, environment(grid, out))
-
-
-def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
-    """Model, verifier, machine, commit and date."""
-    machine = about.get("hardware", {})
-    parts = [
-        "95 % intervals over problems",
-        f"model {grid.model}, verifier {grid.verifier}",
-        machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
-        f"commit {about.get('commit')}",
-        str(about.get("date", ""))[:10],
-    ]
-    return "  ·  ".join(parts)

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reasoner.types import Sampling
 
@@ -82,8 +82,8 @@ class Spend(Frozen):
 class Sample(Frozen):
     """One solution of a pool; `steps` are scores of its steps, where they came with it.
 
-    A solution that was cut off is not `complete`, and has no answer. Records from before the text was
-    kept have none.
+    A solution that was cut off is not `complete`: it has no answer and no score, and is wrong, whatever its
+    text says. Records from before the text was kept have none.
     """
 
     answer: str | None
@@ -93,6 +93,13 @@ class Sample(Frozen):
     text: str = ""
     steps: tuple[float, ...] = ()
     complete: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cut_off(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and not fields.get("complete", True):
+            return {**fields, "answer": None, "score": None, "correct": False}
+        return fields
 
 
 class Row(Frozen):
@@ -106,8 +113,10 @@ class Row(Frozen):
 class Record(Row):
     """One problem, attempted once.
 
-    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached. Where
-    there are `samples`, `question` and `reference` are what they are graded against.
+    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached, and
+    `tails_flops` what all samples after the first spent on the part of it that the cache did not hold;
+    records from before that was kept have none. Where there are `samples`, `question` and `reference` are
+    what they are graded against.
     """
 
     correct: bool
@@ -116,6 +125,7 @@ class Record(Row):
     spend: Spend = Spend()
     prompt_tokens: int = 0
     prompt_flops: float = 0
+    tails_flops: float | None = None
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()

@@ -202,8 +202,8 @@ class Run:
         return largest(n, holds)
 
     def answer(self, node: Node) -> str | None:
-        """The canonical answer stated by the solution that ends at `node`."""
-        return self._extract(self.trace.candidate(node).text)
+        """The canonical answer of the solution that ends at `node`; one that was cut off has none."""
+        return self._extract(self.trace.candidate(node).text) if node.finished else None
 
     def offer(self, node: Node) -> Node:
         """Make `node` the answer should the run end here."""

@@ -25,7 +25,8 @@ def by_score(node: Node) -> float:
 def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
     """The best-scored node of the answer with the most votes; the earlier answer wins a tie.
 
-    Solutions that state no answer have no vote unless none states one.
+    Solutions without an answer have no vote: those that state none, and those that were cut off,
+    whatever they say. Where none has one, the best-scored solution is chosen.
     """
     ballots = defaultdict[str, list[Node]](list)
     for node in nodes:

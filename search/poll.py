@@ -17,10 +17,7 @@ Draw = Callable[[], Coroutine[Any, Any, list[Node]]]
 
 
 class Poll:
-    """`vote` over finished solutions, kept up to date: adding one takes the same time always.
-
-    A solution that was cut off has no vote, whatever its last line says.
-    """
+    """`vote`, kept up to date: adding a solution takes the same time always."""
 
     def __init__(self, run: Run, weight: Weight = one) -> None:
         self.run, self.weight = run, weight
@@ -34,7 +31,7 @@ class Poll:
 
     def add(self, node: Node) -> str | None:
         """Count the vote of `node`; tells the answer it is for."""
-        answer = self.run.answer(node) if node.finished else None
+        answer = self.run.answer(node)
         self.size += 1
         self._rank.setdefault(answer, self.size)
         self._chosen[answer] = best([self._chosen.get(answer, node), node])

@@ -71,7 +71,7 @@ class Trial:
     async def judge(self, nodes: Sequence[Node]) -> None:
         """Score nodes by the verifier, or finished ones by the share that agrees so far."""
         for node in nodes:
-            if node.finished and node.id not in self.answers and (answer := self.run.answer(node)):
+            if node.id not in self.answers and (answer := self.run.answer(node)):
                 self.answers[node.id] = answer
                 self.votes[answer] += 1
                 if not self.run.verified:

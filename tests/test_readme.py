@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from reasoner.registry import backends, strategies, tasks, verifiers
+from tests import results
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
 EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 
 
@@ -31,27 +30,29 @@ def test_ci_runs_every_command() -> None:
         assert re.sub(r" runs/(\w+)", r' "$out/\1"', command) in ran
 
 
-ROWS = {
-    "one sample (pass@1)": ("pass@k", 1), "greedy": ("greedy", 1), "majority of 256": ("majority", 256),
-    "best of 4": ("best-of-n", 4), "best of 16": ("best-of-n", 16), "best of 64": ("best-of-n", 64),
-    "best of 256": ("best-of-n", 256), "weighted vote of 256": ("weighted", 256),
-    "pass@256 (coverage)": ("pass@k", 256), "beam, 4 wide": ("beam", 4), "beam, 16 wide": ("beam", 16),
-    "particle filter, 4": ("particle", 4), "particle filter, 16": ("particle", 16), "MCTS, 4": ("mcts", 4),
-    "MCTS, 16": ("mcts", 16), "step-rejection, up to 16": ("step-rejection", 16),
-    "step-rejection, up to 64": ("step-rejection", 64),
-}  # fmt: skip
+def test_the_tables_of_results_are_those_of_the_results() -> None:
+    for line in (*results.table_of_points(), *results.table_at_equal_cost()):
+        assert f"\n{line}\n" in README
 
 
-def test_the_table_of_results_is_that_of_the_results() -> None:
-    summary = json.loads((RESULTS / "full" / "summary.json").read_text())
-    points = {(p["task"], p["strategy"], p["n"]): p for p in summary}
-    for name, (strategy, n) in ROWS.items():
-        cells = [name]
-        for task in ("dagmath", "countdown"):
-            p = points[task, strategy, n]
-            interval = f"({p['ci_low']:.3f}-{p['ci_high']:.3f})"
-            cells += [f"{p['accuracy']:.3f} {interval}", f"{p['generated_tokens']:,.0f}"]
-        assert f"\n| {' | '.join(cells)} |\n" in README
+def test_the_sentences_of_results_follow_from_the_results() -> None:
+    flowing = " ".join(README.split())
+    for sentence in (*results.sentences(), results.absent()):
+        assert sentence in flowing
+
+
+def test_what_the_words_say_of_equal_cost_is_so() -> None:
+    """Ahead at equal tokens; at equal FLOPs level, but for a little on one task."""
+    every = [(task, n) for task in results.TASKS for n in (4, 16)]
+    assert {s for t, n in every for s in results.sides(t, results.TOKENS, n).values()} == {"ahead"}
+    for n in (4, 16):
+        assert set(results.sides("countdown", results.FLOPS, n).values()) == {"level"}
+    small = results.sides("dagmath", results.FLOPS, 4)
+    assert small == {"beam": "ahead", "rebase": "ahead", "particle": "level"}
+    for name in small:
+        assert 0 <= results.row("dagmath", results.FLOPS, name, 16)["gain"] < 0.01
+    rows = results.load("comparison/comparison")
+    assert not any("alone" in row["verdict"] for row in rows)  # Holm takes nothing back
 
 
 @pytest.mark.engine

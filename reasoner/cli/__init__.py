@@ -132,9 +132,9 @@ def plot(args: argparse.Namespace) -> int:
 
 def compare(args: argparse.Namespace) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
-    from reasoner.benchmarks.comparison import SIZES, comparison
+    from reasoner.benchmarks.comparison import comparison
 
-    found = comparison(args.dir, args.out or args.dir[0], args.n or SIZES)
+    found = comparison(args.dir, args.out or args.dir[0], args.n or ())
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 

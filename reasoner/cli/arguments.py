@@ -121,7 +121,7 @@ def compare_arguments(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: the first DIR")
     parser.add_argument(
         "--n", type=sizes, action="extend",
-        help="compare at what best-of-N costs at these sizes (default: 4,16,64)",
+        help="compare strategies in these sizes only (default: in all that were run)",
     )  # fmt: skip
     json_argument(parser)
 

@@ -1,8 +1,9 @@
-"""Strategies at equal cost: mixtures of sizes, paired intervals, and the figure."""
+"""Strategies against best-of-N at what they spent: its sizes, paired intervals, and the figure."""
 
 from __future__ import annotations
 
 import json
+import math
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,70 +13,136 @@ import pytest
 from rich.console import Console
 
 from reasoner.benchmarks import forest
-from reasoner.benchmarks.comparison import chance, comparison
+from reasoner.benchmarks.comparison import chance, comparison, gain, side, words
 from reasoner.benchmarks.curves import points
-from reasoner.benchmarks.equal_cost import Curve, Row, compare, judged
+from reasoner.benchmarks.equal_cost import BestOfN, Row, compare, judged
 from reasoner.benchmarks.estimators.holm import holm
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.report import report
+from reasoner.benchmarks.spec import Record, Spend
 from reasoner.errors import ConfigError
 from tests.benchmarks.tables import sql
 
 
-def line(*costs: float) -> Curve:
-    """Each size solves one more of four problems than the one before."""
-    values = np.array([[float(p <= i) for p in range(4)] for i in range(len(costs))])
-    return Curve("s", None, tuple(range(1, len(costs) + 1)), np.array(costs), values)
+def pool(*samples: tuple[float, bool], problems: int = 3) -> list[Record]:
+    """Problems with the same samples, each a score and whether it is right, of ten tokens each."""
+    told = [
+        {"answer": "a", "correct": right, "score": score, "tokens": 10} for score, right in samples
+    ]
+    spend = Spend(generated_tokens=10 * len(told), prompt_tokens_fresh=4, generator_flops=8)
+    one = {"problem": "p", "index": 0, "correct": False, "spend": spend, "samples": told}
+    return [Record.model_validate(one | {"problem": str(i), "index": i}) for i in range(problems)]
 
 
-def test_between_two_sizes_problems_are_shared_out_so_that_the_mean_cost_is_the_budget() -> None:
-    share = line(10, 20, 40).at(25)
-    assert share is not None
-    assert (share.sizes, share.spent) == ((2, 3), 25)
-    assert share.values.tolist() == [1, 1, 0.25, 0]
+def best(*samples: tuple[float, bool]) -> BestOfN:
+    return BestOfN(pool(*samples), "generated_tokens")
 
 
-def test_above_its_largest_size_a_strategy_spends_less_than_the_budget() -> None:
-    share = line(10, 20).at(100)
-    assert share is not None
-    assert (share.sizes, share.spent) == ((2,), 20)
+FOUR = ((0.4, True), (0.3, False), (0.2, False), (0.1, False))
+"""The best of `k` of these is right in `k` of four choices."""
 
 
-def test_below_its_smallest_size_there_is_nothing_to_compare() -> None:
-    assert line(10, 20).at(9.7) is None
+def test_best_of_n_is_had_in_every_size_of_its_pool() -> None:
+    found = [best(*FOUR).at(10.0 * n) for n in (1, 2, 3, 4)]
+    assert [rival.sizes for rival in found] == [(1,), (2,), (3,), (4,)]
+    assert [rival.spent for rival in found] == [10, 20, 30, 40]
+    assert [rival.values.tolist() for rival in found] == [[n / 4] * 3 for n in (1, 2, 3, 4)]
 
 
-def test_a_smallest_size_that_costs_hardly_more_meets_the_budget() -> None:
-    share = line(10, 20).at(9.9)
-    assert share is not None
-    assert (share.sizes, share.spent) == ((1,), 10)
+def test_between_two_neighbouring_sizes_it_is_interpolated_in_log_cost() -> None:
+    rival = best(*FOUR).at(24)
+    assert (rival.sizes, rival.spent) == ((2, 3), 24)
+    share = math.log(24 / 20) / math.log(30 / 20)
+    assert rival.values.tolist() == pytest.approx([(2 + share) / 4] * 3)
+
+
+@pytest.mark.parametrize(("cost", "size", "spent"), [(7, 1, 10), (400, 4, 40)])
+def test_beyond_its_pool_nothing_is_extrapolated(cost: float, size: int, spent: float) -> None:
+    rival = best(*FOUR).at(cost)
+    assert (rival.sizes, rival.spent) == ((size,), spent)
+
+
+def test_costs_of_one_size_are_that_size_whatever_rounding_does() -> None:
+    for off in (-1e-12, 1e-12):
+        assert best(*FOUR).at(20 * (1 + off)).sizes == (2,)
 
 
 def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_truth() -> None:
     rng = np.random.default_rng(0)
     hard = rng.random(2000)
     one, other = (hard < 0.5).astype(float), (hard < 0.52).astype(float)
-    gain = difference(other, one)
-    assert gain.low < 0.02 < gain.high
-    assert gain.value == pytest.approx((other - one).mean())
-    assert gain.high - gain.low < 0.015  # two independent samples of this size: about 0.06
+    found = difference(other, one)
+    assert found.low < 0.02 < found.high
+    assert found.value == pytest.approx((other - one).mean())
+    assert found.high - found.low < 0.015  # two independent samples of this size: about 0.06
 
 
 async def test_a_comparison_is_drawn_from_the_results_alone(
     bench_type: type, tmp_path: Path
 ) -> None:
-    bench = bench_type(tmp_path, strategies=["best-of-n", "majority", "beam"])
+    asked: dict[str, Any] = {"strategies": ["best-of-n", "majority", "beam"], "search_ns": [2, 4]}
+    bench = bench_type(tmp_path, **asked)
     await bench.run()
-    rows = compare([(bench.grid, tmp_path)], sizes=(4, 8))
-    assert {r.strategy for r in rows} == {"best-of-n", "majority", "beam"}
-    assert {r.cost for r in rows} == {"generated_tokens", "flops"}
-    best = [r for r in rows if r.strategy == "best-of-n"]
-    assert all(r.gain == r.gain_low == r.gain_high == 0 for r in best)
-    assert all(r.spent <= r.budget for r in rows)
+    rows = compare([(bench.grid, tmp_path)])
+    for cost in ("generated_tokens", "flops"):
+        sizes = [(r.strategy, r.n) for r in rows if r.cost == cost]
+        assert sizes == [
+            ("best-of-n", 1), ("best-of-n", 4), ("best-of-n", 8),
+            ("majority", 1), ("majority", 4), ("majority", 8), ("beam", 2), ("beam", 4),
+        ]  # fmt: skip
     png, svg = forest.draw(rows, tmp_path)
     assert png.stat().st_size > 10_000
-    assert "majority" in svg.read_text()
+    assert "majority" in svg.read_text() and "n = 8" in svg.read_text()
+
+
+async def test_best_of_n_is_compared_at_what_a_strategy_spent(
+    bench_type: type, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"strategies": ["best-of-n", "majority", "beam"], "search_ns": [2, 4]}
+    bench = bench_type(tmp_path, **asked)
+    await bench.run()
+    costs = {(p.strategy, p.n): p for p in points(bench.grid, tmp_path)}
+    for row in compare([(bench.grid, tmp_path)]):
+        assert row.spent == pytest.approx(getattr(costs[row.strategy, row.n], row.cost))
+        assert row.accuracy == pytest.approx(costs[row.strategy, row.n].accuracy)
+        assert row.gain == pytest.approx(
+            0 if row.strategy == "best-of-n" else row.accuracy - row.rival_accuracy
+        )
+        if row.strategy != "beam":  # what a pool decides costs what best-of-n of that size does
+            assert row.rivals == (row.n,) and row.equal and not row.interpolated
+            assert row.rival_accuracy == pytest.approx(costs["best-of-n", row.n].accuracy)
+        elif row.interpolated:
+            low, high = row.rivals
+            assert high == low + 1 and row.equal and row.rival_spent == row.spent
+    beams = [r for r in compare([(bench.grid, tmp_path)]) if r.strategy == "beam"]
+    assert any(r.interpolated for r in beams)
+
+
+async def test_a_strategy_that_outspends_the_pool_is_marked(
+    bench_type: type, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"strategies": ["best-of-n", "beam"], "ns": [1, 2], "search_ns": [8]}
+    bench = bench_type(tmp_path, **asked)
+    await bench.run()
+    [row] = [r for r in compare([(bench.grid, tmp_path)]) if r.strategy == "beam"][:1]
+    assert (row.rivals, row.equal, row.interpolated) == ((2,), False, False)
+    assert row.rival_spent < row.spent / 2
+    assert "but best-of-2 spends 0." in row.verdict
+    shown = Console(width=120, record=True, file=StringIO())
+    comparison([tmp_path], tmp_path).show(shown)
+    assert " 2! " in shown.export_text()
+
+
+async def test_only_the_sizes_asked_for_are_compared(bench_type: type, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"strategies": ["greedy", "best-of-n", "beam"], "search_ns": [2, 4]}
+    bench = bench_type(tmp_path, **asked)
+    await bench.run()
+    rows = compare([(bench.grid, tmp_path)], sizes=(4,))
+    assert {(r.strategy, r.n) for r in rows} == {("greedy", 1), ("best-of-n", 4), ("beam", 4)}
+    one = bench_type(tmp_path, strategies=["best-of-n", "beam"], search_ns=[2, 4])
+    with pytest.raises(ConfigError, match=r"sums was run in sizes 1, 2, 4, 8, none of those"):
+        compare([(one.grid, tmp_path)], sizes=(3,))
 
 
 async def test_without_best_of_n_there_is_nothing_to_compare_with(
@@ -95,7 +162,7 @@ async def test_a_size_that_was_stopped_half_way_is_left_out(
     beam = bench.grid.spec("sums", "beam", 8)
     sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 9", beam.key)
     rows = compare([(bench.grid, tmp_path)], sizes=(8,))
-    assert all(8 not in r.sizes for r in rows if r.strategy == "beam")
+    assert all(r.n != 8 for r in rows if r.strategy == "beam")
 
 
 async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
@@ -157,8 +224,9 @@ async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Pa
 def told(**more: Any) -> Row:
     """A row about 100 problems on which a beam gains 0.1."""
     setting: dict[str, Any] = {
-        "task": "sums", "cost": "flops", "budget": 1, "strategy": "beam", "verifier": None, "problems": 100,
-        "sizes": (4,), "spent": 1, "accuracy": 0.6, "ci_low": 0.5, "ci_high": 0.7,
+        "task": "sums", "cost": "flops", "strategy": "beam", "verifier": None, "problems": 100, "n": 4,
+        "spent": 1, "accuracy": 0.6, "ci_low": 0.5, "ci_high": 0.7,
+        "rivals": (4,), "rival_spent": 1, "rival_accuracy": 0.5, "interpolated": False, "equal": True,
         "gain": 0.1, "gain_low": 0.02, "gain_high": 0.18, "p": 0.02, "exact": True, "detectable": 0.0512,
     }  # fmt: skip
     return Row(**{**setting, **more})
@@ -181,6 +249,23 @@ def test_verdicts() -> None:
     assert {row.verdict for row in rows} == {"beam wins alone, not among 3"}
     assert [row.p_holm for row in rows] == pytest.approx([0.06] * 3)
     assert [row.verdict for row in judged([told()])] == ["beam wins"]
+    far = told(equal=False, rival_spent=0.5)
+    assert [r.verdict for r in judged([far])] == [
+        "beam wins, but best-of-4 spends 0.5 times as much"
+    ]
+
+
+def test_words_tell_who_is_ahead_at_equal_cost_of_each_kind() -> None:
+    lost = {"gain": -0.1, "gain_low": -0.18, "gain_high": -0.02}
+    tokens = [told(cost="generated_tokens", n=n) for n in (4, 16)]
+    flops = [told(p=0.9, gain_low=-0.1), told(n=16, p=1e-4, **lost), told(n=64)]
+    assert list(words([*judged(tokens), *judged(flops)])) == [
+        "At equal generated tokens, ahead: beam (4, 16).",
+        "At equal FLOPs, verifier included, ahead: beam (64);"
+        " behind: beam (16); within noise: beam (4).",
+    ]
+    alone = list(judged([told(n=n) for n in (1, 2, 3)]))
+    assert side(alone[0]) == "ahead alone, not among 3"
 
 
 async def test_rows_tell_what_their_problems_could_have_shown(
@@ -192,9 +277,6 @@ async def test_rows_tell_what_their_problems_could_have_shown(
     tokens = [r for r in rows if r.cost == "generated_tokens"]
     assert {r.comparisons for r in tokens} == {len(tokens)}
     assert [r.p_holm for r in tokens] == holm([r.p for r in tokens if r.p is not None])
-    # At the pool's own size best-of-n is a single decision too, and so is greedy.
-    [single] = [r for r in tokens if r.strategy == "greedy" and r.exact]
-    assert single.budget == max(r.budget for r in tokens)
     assert all(r.verdict and r.detectable and r.detectable > 0 for r in rows)
 
 
@@ -207,8 +289,12 @@ async def test_the_table_says_how_many_comparisons_it_holds(
     found = comparison([tmp_path], tmp_path, sizes=(4, 8))
     found.show(shown)
     text = shown.export_text()
-    assert "sums: against best-of-n at equal generated tokens, 2 comparisons" in text
-    assert "Holm" in text and all(r.verdict in text for r in found.rows)
+    assert "sums: against best-of-n at equal cost, 2 comparisons" in text
+    assert text.count("Holm") >= 2 and "tokens" in text and "GFLOPs" in text
+    for row in (r for r in found.rows if r.p is not None):
+        assert gain(row) in text
+    for line in words(found.rows):
+        assert line in " ".join(text.split())
     kept = json.loads((tmp_path / "comparison.json").read_text())
     assert [Row.model_validate(row) for row in kept] == found.rows
 

@@ -11,7 +11,7 @@ import pytest
 
 from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks import scheduler
-from reasoner.benchmarks.curves import points, portion
+from reasoner.benchmarks.curves import points
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.store import read
 from reasoner.errors import BackendError, ConfigError
@@ -188,19 +188,3 @@ async def test_the_oracle_is_marked_and_equals_coverage(
     assert all(p.oracle for p in found.values())
     for n in bench.grid.ns:
         assert found["best-of-n", n].accuracy == pytest.approx(found["pass@k", n].accuracy)
-
-
-async def test_one_pool_costs_what_smaller_pools_would(
-    tmp_path: Path, bench_type: type[Bench]
-) -> None:
-    bench = bench_type(tmp_path, strategies=["best-of-n"])
-    await bench.run()
-    pool = bench.grid.pool("sums")
-    assert pool
-    record = read(tmp_path, pool)[0]
-    one, whole = portion(record, 1, verified=True), portion(record, 8, verified=True)
-    assert whole == record.spend
-    assert one.prompt_tokens_fresh == record.prompt_tokens == whole.prompt_tokens_fresh
-    assert one.generated_tokens * 8 == whole.generated_tokens
-    decoded = record.spend.generator_flops - record.prompt_flops
-    assert one.generator_flops == pytest.approx(record.prompt_flops + decoded / 8)

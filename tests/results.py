@@ -1,0 +1,180 @@
+"""What the README says of results, made from the committed results."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reasoner.registry import strategies
+
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+TASKS = ("dagmath", "countdown")
+TOKENS, FLOPS = COSTS = ("generated_tokens", "flops")
+Json = dict[str, Any]
+
+POINTS = {
+    "one sample (pass@1)": ("pass@k", 1), "greedy": ("greedy", 1), "majority of 256": ("majority", 256),
+    "best of 4": ("best-of-n", 4), "best of 16": ("best-of-n", 16), "best of 64": ("best-of-n", 64),
+    "best of 256": ("best-of-n", 256), "weighted vote of 256": ("weighted", 256),
+    "pass@256 (coverage)": ("pass@k", 256), "beam, 4 wide": ("beam", 4), "beam, 16 wide": ("beam", 16),
+    "particle filter, 4": ("particle", 4), "particle filter, 16": ("particle", 16), "MCTS, 4": ("mcts", 4),
+    "MCTS, 16": ("mcts", 16), "step-rejection, up to 16": ("step-rejection", 16),
+    "step-rejection, up to 64": ("step-rejection", 64),
+}  # fmt: skip
+EQUAL = {
+    "`step-rejection`, up to 16": ("step-rejection", 16), "`step-rejection`, up to 64": ("step-rejection", 64),
+    "`adaptive-best-of-n`, up to 64": ("adaptive-best-of-n", 64), "`auto`, up to 64": ("auto", 64),
+    "`rebase`, 4": ("rebase", 4), "`rebase`, 16": ("rebase", 16), "`beam`, 4": ("beam", 4), "`beam`, 16": ("beam", 16),
+    "`particle`, 4": ("particle", 4), "`particle`, 16": ("particle", 16), "`majority`, 16": ("majority", 16),
+}  # fmt: skip
+
+
+def table_of_points() -> list[str]:
+    """Accuracy and tokens of each method on each task."""
+    lines = list[str]()
+    for name, (strategy, n) in POINTS.items():
+        cells = [name]
+        for task in TASKS:
+            p = point(task, strategy, n)
+            cells += [f"{p['accuracy']:.3f} ({p['ci_low']:.3f}-{p['ci_high']:.3f})", tokens(p)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def table_at_equal_cost() -> list[str]:
+    """Each strategy's accuracy, and its gain on best-of-N at the same tokens and at the same FLOPs."""
+    lines = list[str]()
+    for name, (strategy, n) in EQUAL.items():
+        cells = [name]
+        for task in TASKS:
+            found = [row(task, cost, strategy, n) for cost in COSTS]
+            spent = (f"{found[0]['spent']:,.0f}", f"{found[1]['spent'] / 1e9:.1f}")
+            gains = [f"{gain(r)} ({s})" for r, s in zip(found, spent, strict=True)]
+            cells += [f"{found[0]['accuracy']:.3f}", *gains]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def sentences() -> list[str]:
+    """What stands beside the tables, number by number."""
+    per_doubling = [scaled("scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS]
+    doubled = [100 * d["value"] for d in per_doubling]
+    missed = max(
+        point(t, "pass@k", n)["accuracy"] - point(t, "best-of-n", n)["accuracy"]
+        for t in TASKS for n in (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    )  # fmt: skip
+    votes = [point(t, "majority", 256)["accuracy"] for t in TASKS]
+    fewer = [[saved(t, cost) for t in TASKS] for cost in COSTS]
+    mcts = [row("dagmath", cost, "mcts", 16, "full") for cost in COSTS]
+    whole = [point_at_equal_cost(t, "best-of-n", 64) for t in TASKS]
+    rejected = [point_at_equal_cost(t, "step-rejection", 64) for t in TASKS]
+    shares = [
+        [round(w[cost] / r[cost]) for w, r in zip(whole, rejected, strict=True)] for cost in COSTS
+    ]
+    allotted = [point_at_equal_cost(t, "auto", 64) for t in TASKS]
+    cheaper = [w[FLOPS] / a[FLOPS] for w, a in zip(whole, allotted, strict=True)]
+    low, high = dearer()
+    return [
+        f"twice the tokens buy best-of-N {doubled[0]:.1f} points on `dagmath` and {doubled[1]:.1f} on `countdown`",
+        f"within {100 * missed:.1f} points of pass@N at every N",
+        f"level off at {votes[0]:.2f} and {votes[1]:.2f}",
+        f"needs {fewer[0][0]:.1f} and {fewer[0][1]:.1f} times fewer tokens than best-of-N,"
+        f" and {fewer[1][0]:.1f} and {fewer[1][1]:.1f} times fewer FLOPs",
+        f"with 16 simulations it is {-100 * mcts[0]['gain']:.1f} ± {half(mcts[0]):.1f} points behind best-of-N at"
+        f" the same tokens, and {-100 * mcts[1]['gain']:.1f} ± {half(mcts[1]):.1f} at the same FLOPs",
+        f"pays {low:.1f} to {high:.1f} times the FLOPs a token",
+        f"has {rejected[0]['accuracy']:.3f} and {rejected[1]['accuracy']:.3f} where best-of-64 has"
+        f" {whole[0]['accuracy']:.3f} and {whole[1]['accuracy']:.3f}, with 1/{shares[0][0]} and 1/{shares[0][1]}"
+        f" of its tokens and 1/{shares[1][0]} and 1/{shares[1][1]} of its FLOPs",
+        f"has best-of-64's accuracy for {cheaper[0]:.0f} and {cheaper[1]:.0f} times fewer FLOPs",
+        f"each task has {row('dagmath', TOKENS, 'beam', 4)['comparisons']} such comparisons at equal tokens",
+    ]
+
+
+def absent() -> str:
+    """The strategies that neither the comparison nor the full run has."""
+    names = {r["strategy"] for r in (*load("comparison/comparison"), *load("full/summary"))}
+    return ", ".join(f"`{name}`" for name in strategies.names() if name not in names)
+
+
+def sides(task: str, cost: str, n: int) -> dict[str, str]:
+    """Where the tree searches stand beside best-of-N at equal cost."""
+    return {name: side(row(task, cost, name, n)) for name in ("beam", "rebase", "particle")}
+
+
+def side(found: Json) -> str:
+    """Ahead of best-of-N, behind it, or neither beyond the interval."""
+    low, high = found["gain_low"], found["gain_high"]
+    return "level" if low <= 0 <= high else "ahead" if low > 0 else "behind"
+
+
+def dearer() -> tuple[float, float]:
+    """The least and the most FLOPs a token of a tree search, as a multiple of best-of-N's in its size."""
+    found = list[float]()
+    for task in TASKS:
+        for n in (4, 16):
+            best = point_at_equal_cost(task, "best-of-n", n)
+            for strategy in ("beam", "particle", "rebase"):
+                ours = point_at_equal_cost(task, strategy, n)
+                found.append((ours[FLOPS] / ours[TOKENS]) / (best[FLOPS] / best[TOKENS]))
+    return min(found), max(found)
+
+
+def gain(found: Json) -> str:
+    """Points with half of the interval."""
+    return f"{100 * found['gain']:+.1f} ± {half(found):.1f}"
+
+
+def half(found: Json) -> float:
+    """Half of the interval of a gain, in points."""
+    return 50 * float(found["gain_high"] - found["gain_low"])
+
+
+def tokens(found: Json) -> str:
+    """Generated tokens a problem."""
+    return f"{found['generated_tokens']:,.0f}"
+
+
+def saved(task: str, cost: str) -> float:
+    """How many times less compute step-rejection takes than best-of-N for 90 %."""
+    multiplier = scaled("scaling", task, cost, "step-rejection")["multiplier"]
+    assert multiplier["accuracy"] == 0.9
+    return float(multiplier["value"])
+
+
+def point(task: str, strategy: str, n: int) -> Json:
+    """A point of the full run."""
+    [found] = [
+        p for p in load("full/summary") if (p["task"], p["strategy"], p["n"]) == (task, strategy, n)
+    ]
+    return dict(found)
+
+
+def row(task: str, cost: str, strategy: str, n: int, folder: str = "comparison") -> Json:
+    """A strategy at equal cost."""
+    asked = (task, cost, strategy, n)
+    rows = load(f"{folder}/comparison")
+    [found] = [r for r in rows if (r["task"], r["cost"], r["strategy"], r["n"]) == asked]
+    return dict(found)
+
+
+def point_at_equal_cost(task: str, strategy: str, n: int) -> Json:
+    """Accuracy and both costs of a strategy in the comparison."""
+    found = [row(task, cost, strategy, n) for cost in COSTS]
+    return {"accuracy": found[0]["accuracy"], TOKENS: found[0]["spent"], FLOPS: found[1]["spent"]}
+
+
+def scaled(file: str, task: str, cost: str, strategy: str) -> Json:
+    """How a strategy of the full run scales."""
+    rows = load(f"full/{file}")["strategies"]
+    asked = (task, cost, strategy)
+    [found] = [r for r in rows if (r["task"], r["cost"], r["strategy"]) == asked]
+    return dict(found)
+
+
+@cache
+def load(name: str) -> Any:
+    """A file of results."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
