@@ -197,9 +197,9 @@ class Countdown:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
-        rng = Random(f"countdown/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, TIERS[self.tier]), identity, split, count, rng)
-        for i, puzzle in enumerate(drawn):
+        family, size = f"countdown/{self.tier}", TIERS[self.tier]
+        puzzles = distinct(lambda r: draw(r, size), identity, split, count, family, seed)
+        for i, puzzle in enumerate(puzzles):
             problem = Problem(f"countdown-{self.tier}-{split}-{seed}-{i}", puzzle.prompt)
             yield Example(problem, str(puzzle.target))
 

@@ -180,9 +180,9 @@ class DagMath:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
-        rng = Random(f"dagmath/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, *TIERS[self.tier]), identity, split, count, rng)
-        for i, item in enumerate(drawn):
+        family, depths = f"dagmath/{self.tier}", TIERS[self.tier]
+        items = distinct(lambda r: draw(r, *depths), identity, split, count, family, seed)
+        for i, item in enumerate(items):
             answer = str(item.values()[item.chain[-1].name])
             yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
 

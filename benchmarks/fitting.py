@@ -63,8 +63,7 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             name: tuple(sorted(a.n for a in searched if a.strategy == name))
             for name in dict.fromkeys(a.strategy for a in searched)
         },
-        split="dev",
-        **settings,
+        **{"split": "dev", **settings},
     )
 
 

@@ -46,7 +46,7 @@ def test_a_puzzle_keeps_its_split_however_its_numbers_are_ordered(size: int) -> 
 
 def test_demonstrations_come_from_the_train_split_only() -> None:
     rng = Random(1)
-    held = {e.problem.prompt for s in ("dev", "test") for e in Countdown().examples(s, 2000)}
+    held = {e.problem.prompt for s in SPLITS[1:] for e in Countdown().examples(s, 2000)}
     taught = [d.prompt for _ in range(2000) if (d := countdown.demonstrate(rng))]
     assert not held & set(taught)
     derivations = [dagmath.parse(d.prompt) for _ in range(300) if (d := dagmath.demonstrate(rng))]
