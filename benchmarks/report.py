@@ -78,7 +78,7 @@ def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
     about, costs = environment(grid, out), chosen(drawing.against, drawing.price, found)
     files = [
         summary.save(found, out),
-        save_json({"seed": grid.seed, **about}, out / "environment.json"),
+        save_json({"seed": grid.seed, "split": grid.split, **about}, out / "environment.json"),
         *plot.draw(found, out, caption(grid, out), costs, drawing.formats),
     ]
     failures, warnings = list(_failures(grid, out)), list(_warnings(grid, out))
@@ -112,10 +112,10 @@ def caption(grid: Grid, out: Path) -> str:
 
 
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
-    """Model, verifier, machine, commit and date."""
+    """Split, model, verifier, machine, commit and date."""
     machine = about.get("hardware", {})
     parts = [
-        "95 % intervals over problems",
+        f"95 % intervals over problems of split {grid.split}",
         f"model {grid.model}, verifier {grid.verifier}",
         machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
         f"commit {about.get('commit')}",
