@@ -28,6 +28,7 @@ from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.benchmarks.splits import distinct, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
+from reasoner.verifiers.arithmetic import MOVE
 
 TIERS = {"easy": 4, "default": 5, "hard": 6}
 HIGHEST = 25
@@ -276,11 +277,12 @@ def read(prompt: str) -> tuple[State, int]:
 def derive(solution: str) -> Term | None:
     """What the last line's result is made of, or None where a line is none.
 
-    What a line says of its result only names it: the value is computed.
+    A line's result only names what it makes: the value is computed. Its account decides nothing, and
+    may be cut short.
     """
     made, term = dict[int, list[Term]](), None
     for line in solution.strip().splitlines():
-        match = LINE.fullmatch(line)
+        match = MOVE.fullmatch(line)
         if match is None:
             return None
         left, right = (_take(made, int(match[i])) for i in (1, 3))

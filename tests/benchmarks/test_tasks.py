@@ -13,6 +13,7 @@ from reasoner.benchmarks.dagmath import DagMath
 from reasoner.benchmarks.splits import SPLITS, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
+from reasoner.verifiers.arithmetic import Arithmetic
 
 TASKS = [Countdown(), DagMath()]
 each = pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
@@ -162,6 +163,11 @@ def test_countdown_checks_the_answer_and_not_its_account() -> None:
     assert task.check(GAME, misnoted)
     assert not task.exact(GAME, misnoted)
     assert not task.check(GAME, GAME_SOLUTION.replace("310-4=306", "310-3=306"))
+    for account in (":7,4,303?+", ":7,4,303?", ":", ""):  # Cut short, or left out.
+        short = GAME_SOLUTION.replace(":7,4,303?+3", account)
+        assert task.check(GAME, short) and Arithmetic().holds(GAME.problem, short)
+        assert not task.exact(GAME, short)
+    assert not task.check(GAME, GAME_SOLUTION.replace("=303:7,4,303?+3", "=303.5"))
     assert not task.check(GAME, "12*25=306:306?+0")
     assert not task.check(GAME, "not a line")
 
