@@ -6,7 +6,7 @@ charged like everything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ def fit(evidence: Evidence, *, bins: int = 5, tolerance: float = 0.01) -> Rule:
 
 def cross_validated(evidence: Evidence, *, bins: int = 5, tolerance: float = 0.01) -> Outcome:
     """Every problem as decided by a rule that was fitted without it and its fold."""
-    fold = np.arange(len(evidence)) % FOLDS
+    fold = folds(len(evidence))
     correct, cost = np.zeros(len(evidence)), np.zeros(len(evidence))
     arms = np.zeros(len(evidence), np.intp)
     for held in range(FOLDS):
@@ -122,10 +122,29 @@ def cheapest(accuracy: Floats, cost: Floats, tolerance: float = 0.0) -> int:
     return int(np.argmin(np.where(good, cost, np.inf)))
 
 
-def matching(alone: tuple[Alone, ...], accuracy: float) -> Alone | None:
-    """The cheapest arm that alone is at least as accurate; None if no arm is."""
-    reached = [a for a in alone if a.correct.mean() >= accuracy - 1e-12]
-    return min(reached, key=lambda a: float(a.cost.mean()), default=None)
+def folds(problems: int) -> Indices:
+    """Return the fold of each problem."""
+    return np.arange(problems) % FOLDS
+
+
+def rival(
+    alone: Sequence[Alone], came: Outcome, fold: Indices, *, tolerance: float = 0.01
+) -> Outcome:
+    """Return the cheapest fixed arm that is as accurate as an allocation, for every problem.
+
+    It is chosen as the allocation is, on the other folds: there it may have up to `tolerance` less than what
+    the allocation `came` to. Where no arm has, it is the most accurate one. Of the outcome, `arms` are places
+    in `alone`.
+    """
+    correct, cost = np.array([a.correct for a in alone]), np.array([a.cost for a in alone])
+    arms = np.zeros(len(fold), np.intp)
+    for held in range(FOLDS):
+        others = fold != held
+        accuracy, wanted = correct[:, others].mean(1), came.correct[others].mean() - tolerance
+        good = accuracy >= min(wanted, accuracy.max()) - 1e-12
+        arms[~others] = np.argmin(np.where(good, cost[:, others].mean(1), np.inf))
+    rows = np.arange(len(fold))
+    return Outcome(correct[arms, rows], cost[arms, rows], arms)
 
 
 def _fit(evidence: Evidence, feature: Feature, bins: int, tolerance: float) -> Rule:

@@ -52,12 +52,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.draws < 1 or not all(0.5 < value < 1 for value in args.auc):
         parser.error("--draws must be positive, and each --auc between 0.5 and 1")
     grid = Grid.load(args.run)
-    seeds = range(args.seed, args.seed + args.draws)
-    studies = [study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
     about = {
         **describe(given, "python -m reasoner.benchmarks.verifier_noise"),
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
+    seeds = range(args.seed, args.seed + args.draws)
+    studies = [study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
     save_json(
         {**about, "tasks": [s.model_dump() for s in studies]}, args.out / "verifier-noise.json"
     )
