@@ -209,9 +209,13 @@ class DagMath:
             labels.append(right)
         return labels
 
+    def sound(self, problem: Problem, solution: str) -> bool:
+        """Whether every line is right."""
+        return all(self.step_labels(problem, solution))
+
     def exact(self, example: Example, solution: str) -> bool:
         """Whether every line is right and the last one answers."""
-        return self.check(example, solution) and all(self.step_labels(example.problem, solution))
+        return self.check(example, solution) and self.sound(example.problem, solution)
 
 
 def identity(item: Derivation) -> str:

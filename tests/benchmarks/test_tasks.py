@@ -10,6 +10,8 @@ from reasoner.base import Example
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.countdown import Countdown
 from reasoner.benchmarks.dagmath import DagMath
+from reasoner.benchmarks.false_lines import Count, count
+from reasoner.benchmarks.spec import Record, Sample
 from reasoner.benchmarks.splits import SPLITS, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
@@ -134,6 +136,7 @@ def test_a_right_answer_by_a_wrong_line_is_not_exact() -> None:
         ("12*25=300:3,7,300?+6", [False]),
         ("12*25=300:3,7,4,300?-6", [False]),
         ("12*25=300:3,7,4,300", [False]),
+        ("12*25=300:x:3,7,4,300?+6", [False]),
         ("3-12=9:25,7,4,9?+297", [False]),
         ("25/3=8:12,7,4,8?+298", [False]),
         ("3*4=12:12,25,7?+294", [False]),
@@ -155,6 +158,26 @@ def test_countdown_grades_whole_derivations() -> None:
     assert not task.check(GAME, unfinished)
     assert task.step_labels(GAME.problem, unfinished) == [True] * 3
     assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306?+0")
+
+
+def test_a_false_line_on_the_way_to_a_right_answer_is_counted() -> None:
+    false = GAME_SOLUTION.replace("=303:", "=313:").replace("\n303+7", "\n313+7")
+    cut = GAME_SOLUTION.replace("?-4", "?-")
+    texts = {GAME_SOLUTION: True, false: True, cut: False, "12*25=300:3,7,4,300?+6": True}
+    samples = tuple(
+        Sample(answer=None, correct=recorded, score=None, tokens=1, text=text)
+        for text, recorded in texts.items()
+    )
+    cut_off = samples[0].model_copy(update={"complete": False})
+    record = Record(
+        problem="g", index=0, correct=True, samples=(*samples, cut_off),
+        question=GAME.problem.prompt, reference=GAME.answer,
+    )  # fmt: skip
+    assert count(Countdown(), [record]) == Count(
+        task="countdown", solutions=4, right=3, lucky=1, missed=1, withdrawn=1
+    )
+    lucky = "a7025+b1840=c8866\nc8866-b1841=d7025"
+    assert not DagMath().sound(DAG.problem, lucky) and DagMath().sound(DAG.problem, DAG_SOLUTION)
 
 
 def test_countdown_checks_the_answer_and_not_its_account() -> None:
