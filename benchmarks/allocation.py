@@ -105,7 +105,7 @@ def fit(evidence: Evidence, *, bins: int = 5, tolerance: float = 0.01) -> Rule:
 
 def cross_validated(evidence: Evidence, *, bins: int = 5, tolerance: float = 0.01) -> Outcome:
     """Every problem as decided by a rule that was fitted without it and its fold."""
-    fold = folds(len(evidence))
+    fold = np.arange(len(evidence)) % FOLDS
     correct, cost = np.zeros(len(evidence)), np.zeros(len(evidence))
     arms = np.zeros(len(evidence), np.intp)
     for held in range(FOLDS):
@@ -122,29 +122,15 @@ def cheapest(accuracy: Floats, cost: Floats, tolerance: float = 0.0) -> int:
     return int(np.argmin(np.where(good, cost, np.inf)))
 
 
-def folds(problems: int) -> Indices:
-    """Return the fold of each problem."""
-    return np.arange(problems) % FOLDS
+def rival(alone: Sequence[Alone | Outcome], came: Outcome, tolerance: float = 0.01) -> int:
+    """Return the place of the cheapest fixed arm as accurate as an allocation, up to `tolerance`.
 
-
-def rival(
-    alone: Sequence[Alone], came: Outcome, fold: Indices, *, tolerance: float = 0.01
-) -> Outcome:
-    """Return the cheapest fixed arm that is as accurate as an allocation, for every problem.
-
-    It is chosen as the allocation is, on the other folds: there it may have up to `tolerance` less than what
-    the allocation `came` to. Where no arm has, it is the most accurate one. Of the outcome, `arms` are places
-    in `alone`.
+    Where none is, it is the most accurate one. It is chosen on the problems that it is measured on, which
+    favours it.
     """
-    correct, cost = np.array([a.correct for a in alone]), np.array([a.cost for a in alone])
-    arms = np.zeros(len(fold), np.intp)
-    for held in range(FOLDS):
-        others = fold != held
-        accuracy, wanted = correct[:, others].mean(1), came.correct[others].mean() - tolerance
-        good = accuracy >= min(wanted, accuracy.max()) - 1e-12
-        arms[~others] = np.argmin(np.where(good, cost[:, others].mean(1), np.inf))
-    rows = np.arange(len(fold))
-    return Outcome(correct[arms, rows], cost[arms, rows], arms)
+    accuracy = np.array([a.correct.mean() for a in alone])
+    good = accuracy >= min(came.accuracy - tolerance, accuracy.max()) - 1e-12
+    return int(np.argmin(np.where(good, [a.cost.mean() for a in alone], np.inf)))
 
 
 def _fit(evidence: Evidence, feature: Feature, bins: int, tolerance: float) -> Rule:

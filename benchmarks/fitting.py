@@ -130,13 +130,12 @@ class Fit:
     def _compared(self, chosen: allocation.Flags) -> dict[str, Any]:
         """The allocation against fixed arms, on some problems; a saving is fixed cost over its own.
 
-        `as_accurate` is the rival: the cheapest fixed arm that is as accurate, chosen on the other fold.
+        `as_accurate` is its rival, the cheapest fixed arm within the tolerance of its accuracy.
         """
         alone = tuple(Alone(a.arm, a.correct[chosen], a.cost[chosen]) for a in self.evidence.alone)
         came = Outcome(self.came.correct[chosen], self.came.cost[chosen], self.came.arms[chosen])
         top = max(alone, key=lambda a: (a.correct.mean(), -a.cost.mean()))
-        fold = allocation.folds(len(chosen))[chosen]
-        rival = allocation.rival(alone, came, fold, tolerance=self.tolerance)
+        rival = alone[allocation.rival(alone, came, self.tolerance)]
         counts = np.bincount(came.arms, minlength=len(self.evidence.arms))
         return {
             "problems": int(chosen.sum()),
@@ -145,9 +144,7 @@ class Fit:
             "given": {str(a): int(c) for a, c in zip(self.evidence.arms, counts, strict=True)},
             "best_fixed": self._alone(top) | {"saving": float(top.cost.mean()) / came.mean_cost},
             "as_accurate": {
-                "arms": [str(alone[i].arm) for i in dict.fromkeys(rival.arms.tolist())],
-                "accuracy": rival.accuracy,
-                "cost": rival.mean_cost,
+                **self._alone(rival),
                 "saving": ratio(rival.cost, came.cost).model_dump(),
                 "gain": difference(came.correct, rival.correct).model_dump(),
             },
@@ -192,7 +189,7 @@ class Fit:
         fixed = told["as_accurate"]
         saving, gain = fixed["saving"], fixed["gain"]
         return (
-            f"{name}: the cheapest arm as accurate, {' or '.join(fixed['arms'])}, costs {saving['value']:.2f}"
+            f"{name}: the cheapest arm as accurate, {fixed['strategy']}:{fixed['n']}, costs {saving['value']:.2f}"
             f" ({saving['low']:.2f} to {saving['high']:.2f}) times as much; `auto` gains"
             f" {100 * gain['value']:+.1f} points ({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
         )

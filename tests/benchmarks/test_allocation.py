@@ -20,7 +20,6 @@ from reasoner.benchmarks.allocation import (
     cheapest,
     cross_validated,
     fit,
-    folds,
     outcome,
     rival,
 )
@@ -138,25 +137,9 @@ def fixed(*accuracies: float, problems: int = 100) -> tuple[Alone, ...]:
 def test_the_rival_is_the_cheapest_arm_as_accurate(
     accuracy: float, tolerance: float, chosen: int
 ) -> None:
-    alone, fold = fixed(0.6, 0.8, 0.9), folds(100)
-    [came] = fixed(accuracy, 0, 0)[:1]
-    found = rival(
-        alone, Outcome(came.correct, came.cost, np.zeros(100, np.intp)), fold, tolerance=tolerance
-    )
-    assert set(found.arms.tolist()) == {chosen}
-    assert found.mean_cost == COST[chosen]
-    assert found.accuracy == pytest.approx((0.6, 0.8, 0.9)[chosen])
-
-
-def test_no_problem_decides_which_rival_it_meets() -> None:
-    """The first arm is right on one fold only, and so is chosen for the other, where it is wrong."""
-    fold = folds(100)
-    lucky = Alone(ARMS[0], (fold == 0).astype(float), np.ones(100))
-    sure = Alone(ARMS[1], np.ones(100), np.full(100, 4.0))
-    came = Outcome(np.ones(100), np.ones(100), np.zeros(100, np.intp))
-    found = rival((lucky, sure), came, fold, tolerance=0.0)
-    assert found.arms.tolist() == [1 - f for f in fold]
-    assert found.accuracy == 0.5
+    alone, [came] = fixed(0.6, 0.8, 0.9), fixed(accuracy, 0, 0)[:1]
+    found = Outcome(came.correct, came.cost, np.zeros(100, np.intp))
+    assert rival(alone, found, tolerance) == chosen
 
 
 # -- from records -------------------------------------------------------------------------------
