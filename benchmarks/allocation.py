@@ -6,7 +6,7 @@ charged like everything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,10 +122,15 @@ def cheapest(accuracy: Floats, cost: Floats, tolerance: float = 0.0) -> int:
     return int(np.argmin(np.where(good, cost, np.inf)))
 
 
-def matching(alone: tuple[Alone, ...], accuracy: float) -> Alone | None:
-    """The cheapest arm that alone is at least as accurate; None if no arm is."""
-    reached = [a for a in alone if a.correct.mean() >= accuracy - 1e-12]
-    return min(reached, key=lambda a: float(a.cost.mean()), default=None)
+def rival(alone: Sequence[Alone | Outcome], came: Outcome, tolerance: float = 0.01) -> int:
+    """Return the place of the cheapest fixed arm as accurate as an allocation, up to `tolerance`.
+
+    Where none is, it is the most accurate one. It is chosen on the problems that it is measured on, which
+    favours it.
+    """
+    accuracy = np.array([a.correct.mean() for a in alone])
+    good = accuracy >= min(came.accuracy - tolerance, accuracy.max()) - 1e-12
+    return int(np.argmin(np.where(good, [a.cost.mean() for a in alone], np.inf)))
 
 
 def _fit(evidence: Evidence, feature: Feature, bins: int, tolerance: float) -> Rule:

@@ -28,6 +28,7 @@ from reasoner.benchmarks.demonstration import Demonstration
 from reasoner.benchmarks.splits import distinct, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
+from reasoner.verifiers.arithmetic import MOVE
 
 TIERS = {"easy": 4, "default": 5, "hard": 6}
 HIGHEST = 25
@@ -36,7 +37,7 @@ EXERCISES = 1 / 3
 TOP_P = 0.98
 """A wider nucleus than that of `dagmath`: the right first product is often an unlikely one."""
 PROMPT = re.compile(r"cd:\d+(,\d+)+=\d+")
-LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
+ACCOUNT = re.compile(r"[^:]*:(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
 
 State = tuple[int, ...]
 
@@ -54,9 +55,9 @@ def apply(left: int, operator: str, right: int) -> int | None:
             return left // right if right and left % right == 0 else None
 
 
-def play(state: State, line: str, target: int) -> State | None:
-    """The numbers left after `line`, or None where its move is illegal or its account is wrong."""
-    match = LINE.fullmatch(line)
+def move(state: State, line: str) -> State | None:
+    """The numbers left after a line's operation, its result last; None where it is illegal or false."""
+    match = MOVE.fullmatch(line)
     if match is None:
         return None
     left, right, result = int(match[1]), int(match[3]), int(match[4])
@@ -64,10 +65,16 @@ def play(state: State, line: str, target: int) -> State | None:
     have.subtract((left, right))
     if min(have.values()) < 0 or apply(left, match[2], right) != result:
         return None
-    if match[6] != f"{target - result:+d}":
+    return (*sorted(have.elements()), result)
+
+
+def play(state: State, line: str, target: int) -> State | None:
+    """The numbers left after `line`, or None where its move is illegal or its account is wrong."""
+    rest, match = move(state, line), ACCOUNT.fullmatch(line)
+    if rest is None or match is None:
         return None
-    rest = (*sorted(have.elements()), result)
-    return rest if sorted(map(int, match[5].split(","))) == sorted(rest) else None
+    noted = sorted(map(int, match[1].split(",")))
+    return rest if noted == sorted(rest) and match[2] == f"{target - rest[-1]:+d}" else None
 
 
 def moves(state: State) -> Iterator[State]:
@@ -197,9 +204,9 @@ class Countdown:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
-        rng = Random(f"countdown/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, TIERS[self.tier]), identity, split, count, rng)
-        for i, puzzle in enumerate(drawn):
+        family, size = f"countdown/{self.tier}", TIERS[self.tier]
+        puzzles = distinct(lambda r: draw(r, size), identity, split, count, family, seed)
+        for i, puzzle in enumerate(puzzles):
             problem = Problem(f"countdown-{self.tier}-{split}-{seed}-{i}", puzzle.prompt)
             yield Example(problem, str(puzzle.target))
 
@@ -223,6 +230,13 @@ class Countdown:
             state = play(state, line, target) if state else None
             labels.append(state is not None and solvable(tuple(sorted(state)), target))
         return labels
+
+    def sound(self, problem: Problem, solution: str) -> bool:
+        """Whether every line's operation is legal and its result right, whatever its account."""
+        state: State | None = read(problem.prompt)[0]
+        for line in solution.strip().splitlines():
+            state = move(state, line) if state else None
+        return state is not None
 
     def exact(self, example: Example, solution: str) -> bool:
         """Whether every line is right, its account included, and the last one answers."""
@@ -276,11 +290,12 @@ def read(prompt: str) -> tuple[State, int]:
 def derive(solution: str) -> Term | None:
     """What the last line's result is made of, or None where a line is none.
 
-    What a line says of its result only names it: the value is computed.
+    A line's result only names what it makes: the value is computed. Its account decides nothing, and
+    may be cut short.
     """
     made, term = dict[int, list[Term]](), None
     for line in solution.strip().splitlines():
-        match = LINE.fullmatch(line)
+        match = MOVE.fullmatch(line)
         if match is None:
             return None
         left, right = (_take(made, int(match[i])) for i in (1, 3))

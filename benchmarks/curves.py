@@ -47,6 +47,7 @@ class Point(Frozen):
     seconds_median: float
     seconds_p95: float
     oracle: bool = False
+    split: str = "test"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Outcome:
             ci_low=accuracy.low,
             ci_high=accuracy.high,
             oracle=self.oracle,
+            split=spec.split,
             seconds_median=float(median),
             seconds_p95=float(tail),
             **costs,
@@ -109,9 +111,11 @@ def points(grid: Grid, out: Path) -> list[Point]:
 
 
 def attempted(points: Iterable[Point]) -> str:
-    """How many problems are behind points: one number, or the fewest and the most."""
-    counts = sorted({p.problems for p in points})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    """Return how many problems of which split are behind points: one number, or the fewest and the most."""
+    first, *others = points
+    counts = sorted({first.problems, *(p.problems for p in others)})
+    count = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{count} {first.split} problems"
 
 
 def rising(line: Iterable[Outcome], cost: str) -> list[Outcome]:

@@ -180,9 +180,9 @@ class DagMath:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Problems of a split, the same for the same seed and tier."""
-        rng = Random(f"dagmath/{self.tier}/{split}/{seed}")
-        drawn = distinct(lambda r: draw(r, *TIERS[self.tier]), identity, split, count, rng)
-        for i, item in enumerate(drawn):
+        family, depths = f"dagmath/{self.tier}", TIERS[self.tier]
+        items = distinct(lambda r: draw(r, *depths), identity, split, count, family, seed)
+        for i, item in enumerate(items):
             answer = str(item.values()[item.chain[-1].name])
             yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
 
@@ -209,9 +209,13 @@ class DagMath:
             labels.append(right)
         return labels
 
+    def sound(self, problem: Problem, solution: str) -> bool:
+        """Whether every line is right."""
+        return all(self.step_labels(problem, solution))
+
     def exact(self, example: Example, solution: str) -> bool:
         """Whether every line is right and the last one answers."""
-        return self.check(example, solution) and all(self.step_labels(example.problem, solution))
+        return self.check(example, solution) and self.sound(example.problem, solution)
 
 
 def identity(item: Derivation) -> str:

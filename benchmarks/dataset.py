@@ -41,7 +41,10 @@ def rows(data: str, split: str) -> list[Row]:
     """
     found = splits(data)
     if split not in found:
-        raise ConfigError(f"{data!r} has no split {split!r}; it has {', '.join(found) or 'none'}")
+        raise ConfigError(
+            f"{data!r} has no split {split!r}; it has {', '.join(found) or 'none'};"
+            " name one of these, on the command line with --split"
+        )
     return list(found[split]())
 
 

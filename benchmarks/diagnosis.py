@@ -77,7 +77,8 @@ def diagnose(plan: Plan, out: Path) -> Diagnosis:
 
 def _table(found: Quality) -> Table:
     title = (
-        f"{found.task}: {found.verifier} on {found.problems} problems × {found.samples} solutions"
+        f"{found.task}: {found.verifier} on {found.problems} {found.split} problems"
+        f" × {found.samples} solutions"
     )
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for name in ("measure", "value", "95 % CI", ""):
@@ -103,7 +104,7 @@ def _step_lines(steps: StepQuality) -> Iterator[Line]:
             told = f"{depth.steps:,} steps, {depth.right:.1%} right"
             yield _line(f"  step {depth.depth}", depth.auc, told)
     if error := steps.first_error:
-        told = f"below {error.threshold:.3f}, chosen on dev problems"
+        told = f"below {error.threshold:.3f}, chosen on other dev problems"
         yield _line("first-error F1", error.f1, told)
         yield _line("  located", error.wrong, f"of {error.wrong_solutions:,} solutions with one")
         yield _line("  passed", error.right, f"of {error.right_solutions:,} without")

@@ -17,8 +17,10 @@ from rich.table import Table as Rows
 from reasoner.benchmarks import allocation
 from reasoner.benchmarks.allocation import Alone, Evidence, Outcome
 from reasoner.benchmarks.curves import portion
+from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.intervals import ratio
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
 from reasoner.benchmarks.summary import save_json
@@ -63,8 +65,7 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             name: tuple(sorted(a.n for a in searched if a.strategy == name))
             for name in dict.fromkeys(a.strategy for a in searched)
         },
-        split="dev",
-        **settings,
+        **{"split": "dev", **settings},
     )
 
 
@@ -90,6 +91,7 @@ class Fit:
     tasks: tuple[str, ...]
     """The task of each problem."""
     came: Outcome
+    tolerance: float
     unit: str
     left_out: int
     out: Path
@@ -126,19 +128,26 @@ class Fit:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _compared(self, chosen: allocation.Flags) -> dict[str, Any]:
-        """The allocation against fixed arms, on some problems; a saving is fixed cost over its own."""
+        """The allocation against fixed arms, on some problems; a saving is fixed cost over its own.
+
+        `as_accurate` is its rival, the cheapest fixed arm within the tolerance of its accuracy.
+        """
         alone = tuple(Alone(a.arm, a.correct[chosen], a.cost[chosen]) for a in self.evidence.alone)
         came = Outcome(self.came.correct[chosen], self.came.cost[chosen], self.came.arms[chosen])
         top = max(alone, key=lambda a: (a.correct.mean(), -a.cost.mean()))
-        match = allocation.matching(alone, came.accuracy)
+        rival = alone[allocation.rival(alone, came, self.tolerance)]
         counts = np.bincount(came.arms, minlength=len(self.evidence.arms))
         return {
+            "problems": int(chosen.sum()),
             "accuracy": came.accuracy,
             "cost": came.mean_cost,
             "given": {str(a): int(c) for a, c in zip(self.evidence.arms, counts, strict=True)},
             "best_fixed": self._alone(top) | {"saving": float(top.cost.mean()) / came.mean_cost},
-            "cheapest_fixed_as_accurate": match
-            and self._alone(match) | {"saving": float(match.cost.mean()) / came.mean_cost},
+            "as_accurate": {
+                **self._alone(rival),
+                "saving": ratio(rival.cost, came.cost).model_dump(),
+                "gain": difference(came.correct, rival.correct).model_dump(),
+            },
         }
 
     def _alone(self, arm: Alone) -> dict[str, Any]:
@@ -165,14 +174,25 @@ class Fit:
             f"cross-validated: {told['accuracy']:.1%} at {told['cost']:.3g} {self.unit}"
             f" ({told['ci'][0]:.1%} to {told['ci'][1]:.1%}), the probe of {table.probe} included"
         )
-        names = {"best_fixed": "the best arm", "cheapest_fixed_as_accurate": "the cheapest as good"}
-        for key, name in names.items():
-            if fixed := told[key]:
-                yield (
-                    f"{name}, {fixed['strategy']}:{fixed['n']}, has {fixed['accuracy']:.1%}"
-                    f" for {fixed['saving']:.2f} times the {self.unit}"
-                )
+        best = told["best_fixed"]
+        yield (
+            f"the most accurate arm, {best['strategy']}:{best['n']}, has {best['accuracy']:.1%}"
+            f" for {best['saving']:.2f} times the {self.unit}"
+        )
+        yield self._rival(told, "all problems")
+        for task, part in self.as_json()["by_task"].items():
+            yield self._rival(part, task)
         yield from map(str, self.files)
+
+    def _rival(self, told: dict[str, Any], name: str) -> str:
+        """Compare with the cheapest arm as accurate, on problems of some name."""
+        fixed = told["as_accurate"]
+        saving, gain = fixed["saving"], fixed["gain"]
+        return (
+            f"{name}: the cheapest arm as accurate, {fixed['strategy']}:{fixed['n']}, costs {saving['value']:.2f}"
+            f" ({saving['low']:.2f} to {saving['high']:.2f}) times as much; `auto` gains"
+            f" {100 * gain['value']:+.1f} points ({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f})"
+        )
 
 
 def fit(grid: ArmGrid, out: Path, *, bins: int, tolerance: float) -> Fit:
@@ -201,7 +221,8 @@ def fit(grid: ArmGrid, out: Path, *, bins: int, tolerance: float) -> Fit:
         ),
     )  # fmt: skip
     came = allocation.cross_validated(evidence, bins=bins, tolerance=tolerance)
-    found = Fit(grid, table, evidence, tuple(p.task for p in problems), came, unit, left_out, out)
+    tasks = tuple(p.task for p in problems)
+    found = Fit(grid, table, evidence, tasks, came, tolerance, unit, left_out, out)
     save_json(table.model_dump(mode="json"), found.files[0])
     save_json(found.as_json(), found.files[1])
     return found

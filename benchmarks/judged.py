@@ -52,7 +52,8 @@ class Judged(Row):
 class Plan(Frozen):
     """Which verifier to diagnose, and on what: the tasks and problems of `grid`.
 
-    Thresholds are chosen on `tuning` other problems, of the dev split. A step's score is, where `steps`
+    Thresholds are chosen on `tuning` other problems, of the dev split: its first ones, or, where the
+    verifier is diagnosed on that split, those after them. A step's score is, where `steps`
     says "prefixes", that of the solution so far, which is what a search sees; with "whole" it is
     what the verifier tells of the step when it is given the finished solution.
     """
@@ -74,12 +75,23 @@ class Plan(Frozen):
         spec = self.grid.spec(task, BEST, max(self.grid.ns))
         return spec.model_copy(update={"strategy": name, "split": split or self.grid.split})
 
-    def problems(self, split: str) -> int:
-        """How many problems of a split there are to be."""
-        return self.tuning if split == TUNING else self.grid.problems
+    @property
+    def measured(self) -> range:
+        """Places of the problems, in the grid's split, that the verifier is diagnosed on."""
+        return range(self.grid.problems)
 
-    def read(self, out: Path, task: str, split: str = "") -> list[Judged]:
-        """The judgements that `out` holds, in the order of the problems."""
-        spec = self.judged(task, split)
-        rows = kept(out, spec, Judged)
-        return [row for row in rows if row.index < self.problems(spec.split)]
+    @property
+    def tuned(self) -> range:
+        """Places of the problems, in the dev split, that thresholds are chosen on."""
+        start = self.grid.problems if self.grid.split == TUNING else 0
+        return range(start, start + self.tuning)
+
+    def read(self, out: Path, task: str) -> list[Judged]:
+        """Return what `out` holds of the problems measured, in their order."""
+        rows = kept(out, self.judged(task), Judged)
+        return [row for row in rows if row.index in self.measured]
+
+    def read_tuned(self, out: Path, task: str) -> list[Judged]:
+        """Return what `out` holds of the problems that thresholds are chosen on, in their order."""
+        rows = kept(out, self.judged(task, TUNING), Judged)
+        return [row for row in rows if row.index in self.tuned]

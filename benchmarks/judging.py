@@ -49,7 +49,7 @@ async def run(
     `out` is taken as it is.
 
     Raises:
-        ConfigError: the verifier reads the reference, or would be tested where it is tuned.
+        ConfigError: the verifier reads the reference.
         StoreError: a results file is corrupt or in use.
         BackendError: every problem fails.
     """
@@ -59,9 +59,9 @@ async def run(
         stack.push_async_callback(release, None if verifier else made)
         database = stack.enter_context(Database(out))
         opened = [
-            _opened(plan, database, name, task, split, made, environment)
+            _opened(plan, database, name, task, split, problems, made, environment)
             for name, task in known.items()
-            for split in _splits(plan, task)
+            for split, problems in _problems(plan, task).items()
         ]
         for pool in opened:
             if not isinstance(pool.task, Labelled) and (earlier := plan.grid.pool(pool.spec.task)):
@@ -184,6 +184,7 @@ def _opened(
     name: str,
     task: Task,
     split: str,
+    problems: int,
     verifier: Verifier,
     environment: Mapping[str, Any],
 ) -> Pool:
@@ -192,7 +193,7 @@ def _opened(
     source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
     solutions = Kept(database, Drawn, _header(source, environment))
     judgements = Kept(database, Judged, _header(spec, environment))
-    whole, problems = plan.steps == "whole", plan.problems(split)
+    whole = plan.steps == "whole"
     return Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
 
 
@@ -200,11 +201,10 @@ def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:
     return Header(spec=spec, environment=dict(environment))
 
 
-def _splits(plan: Plan, task: Task) -> tuple[str, ...]:
-    """Where thresholds have to be chosen, the problems for that come too."""
-    if plan.grid.split == TUNING:
-        raise ConfigError(f"thresholds are chosen on split {TUNING!r}; diagnose on another")
-    return (plan.grid.split, TUNING) if isinstance(task, Labelled) else (plan.grid.split,)
+def _problems(plan: Plan, task: Task) -> dict[str, int]:
+    """Return how many problems of each split to judge; those that thresholds need come too."""
+    problems = {plan.grid.split: plan.measured.stop}
+    return problems | {TUNING: plan.tuned.stop} if isinstance(task, Labelled) else problems
 
 
 def _made(plan: Plan) -> Verifier:

@@ -72,7 +72,7 @@ def draw(
             for axes, cost in zip(row, costs, strict=True):
                 _panel(axes, [p for p in points if p.task == task], cost)
             count = attempted(p for p in points if p.task == task)
-            row[0].set_title(f"{task}  ({count} problems)", loc="left", weight="bold")
+            row[0].set_title(f"{task}  ({count})", loc="left", weight="bold")
         lines = wrap(caption, LETTERS * len(costs))
         figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025 * max(1, len(lines)), 1, 1), w_pad=2.5, h_pad=2)

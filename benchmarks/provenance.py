@@ -28,7 +28,8 @@ def environment(runs: Sequence[Run]) -> Json:
     most = max(every, key=lambda session: len(session["experiments"]), default={})
     used = [told.model_dump() for _, out in runs if (told := throughput(out))]
     top = {part: value for part, value in most.items() if part != "experiments"}
-    return {"seed": runs[0][0].seed, **top, "engine": used, "sessions": every}
+    grid = runs[0][0]
+    return {"seed": grid.seed, "split": grid.split, **top, "engine": used, "sessions": every}
 
 
 def save(runs: Sequence[Run], out: Path) -> Path:
@@ -42,12 +43,12 @@ def caption(runs: Sequence[Run]) -> str:
 
 
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
-    """Model, verifier, machine, commits and dates."""
+    """Split, model, verifier, machine, commits and dates."""
     machine, every = about.get("hardware", {}), about.get("sessions") or [about]
     commits = list(dict.fromkeys(str(session.get("commit")) for session in every))
     dates = list(dict.fromkeys(str(session.get("date", ""))[:10] for session in every))
     parts = [
-        "95 % intervals over problems",
+        f"95 % intervals over problems of split {grid.split}",
         f"model {grid.model}, verifier {grid.verifier}",
         machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
         f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}",

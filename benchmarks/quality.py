@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reasoner.benchmarks.calibration_error import Reliability, reliability
 from reasoner.benchmarks.intervals import Estimate
-from reasoner.benchmarks.judged import TUNING, Judged, Plan
+from reasoner.benchmarks.judged import Judged, Plan
 from reasoner.benchmarks.overoptimisation import OverOptimisation, over_optimisation
 from reasoner.benchmarks.selection import Agreement, Size, agreement, sizes
 from reasoner.benchmarks.spec import Frozen
@@ -47,6 +47,7 @@ class Quality(Frozen):
     """
 
     task: str
+    split: str
     verifier: str | None
     problems: int
     failed: int
@@ -83,6 +84,7 @@ def quality(plan: Plan, out: Path, task: str) -> Quality | None:
     ns = plan.grid.ns[-1:] if any(row.comparative for row in rows) else plan.grid.ns
     return Quality(
         task=task,
+        split=plan.grid.split,
         verifier=plan.grid.verifier,
         problems=len(rows),
         failed=sum(row.error is not None for row in rows),
@@ -93,7 +95,7 @@ def quality(plan: Plan, out: Path, task: str) -> Quality | None:
         verifier_flops=sum(r.spend.verifier_flops for r in pool) / flops if flops else 0.0,
         auc=auc_estimate(table),
         reliability=reliability(table),
-        steps=_step_quality(rows, plan.read(out, task, TUNING)),
+        steps=_step_quality(rows, plan.read_tuned(out, task)),
         sizes=tuple(sizes(pool, ns)),
         agreement=agreement(pool),
         over_optimisation=over_optimisation(pool, ns),

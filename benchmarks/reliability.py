@@ -32,7 +32,7 @@ def draw(found: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, 
             _depths(depths, each)
             _sizes(sizes, each)
             title = f"{each.task}, {each.verifier}"
-            told = f"({each.problems} problems × {each.samples} solutions)"
+            told = f"({each.problems} {each.split} problems × {each.samples} solutions)"
             # A title over several panels must not push them apart.
             steps.set_title(f"{title}  {told}", loc="left", weight="bold").set_in_layout(False)
         if caption:

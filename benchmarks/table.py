@@ -24,7 +24,7 @@ def show(points: Sequence[Point], console: Console) -> None:
 
 
 def _table(points: Sequence[Point]) -> Table:
-    title = f"{points[0].task}: {attempted(points)} problems, means per problem"
+    title = f"{points[0].task}: {attempted(points)}, means per problem"
     differ = len({p.problems for p in points}) > 1
     table = Table(
         title=title,

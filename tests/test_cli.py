@@ -45,7 +45,7 @@ def test_bench_then_plot(tmp_path: Path, capsys: Captured) -> None:
     assert first["summary"] == json.loads((tmp_path / "run/summary.json").read_text())
     assert main(["plot", out]) == 0
     table = capsys.readouterr().out
-    assert "countdown: 3 problems" in table and "\x1b" not in table
+    assert "countdown: 3 test problems" in table and "\x1b" not in table
 
 
 @pytest.mark.parametrize("kind", [None, "strategies", "verifiers", "backends", "tasks"])

@@ -16,7 +16,9 @@ from reasoner.verifiers.expression import Made, Term, statements
 from reasoner.verifiers.free import Rule
 
 PROMPT = re.compile(r"cd:(\d+(?:,\d+)+)=(\d+)\s*$")
-LINE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6}):(\d{1,6}(?:,\d{1,6})*)\?([+-]\d{1,6})")
+MOVE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6})(?::.*)?")
+"""A line of `countdown`. What follows the colon, the numbers left and the distance to the target, is
+a note that decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def derivation(solution: str) -> Made | None:
     """The moves of a solution in the format of `countdown`, or None where a line is none."""
     made = Made(whole=True)
     for line in solution.strip().splitlines():
-        match = LINE.fullmatch(line)
+        match = MOVE.fullmatch(line)
         if match is None:
             return None
         left, right = made.take(Fraction(match[1])), made.take(Fraction(match[3]))

@@ -278,6 +278,7 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "tasks": names,
         "sampling": {name: registry.tasks.make(name).sampling for name in names},
+        "split": args.split,
         "problems": args.problems,
         **policy(args),
         "verifier": args.verifier,

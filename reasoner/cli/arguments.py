@@ -29,6 +29,7 @@ ARMS = (
     "particle:16",
     "step-rejection:64",
 )
+SPLIT_HELP = "train, dev (for choices), test or final (for headlines), as far as the task has it"
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,7 +77,7 @@ def bench_arguments(parser: Parser) -> None:
     )  # fmt: skip
     _grid_arguments(parser, "test", 64, Path("runs/bench"))
     # What no flag says, a file may: `cli.run_spec` has the defaults.
-    parser.set_defaults(problems=None, out=None, concurrency=None, seed=None)
+    parser.set_defaults(split=None, problems=None, out=None, concurrency=None, seed=None)
 
 
 def fit_arguments(parser: Parser) -> None:
@@ -103,13 +104,13 @@ def eval_arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--dev-problems", type=positive, default=64,
-        help="dev problems per task, on which a threshold is chosen (default: 64)",
+        help="further dev problems per task, on which a threshold is chosen (default: 64)",
     )  # fmt: skip
     parser.add_argument(
         "--steps", choices=("prefixes", "whole"), default="prefixes",
         help="score each step as the solution so far, or take a whole one's (default: prefixes)",
     )  # fmt: skip
-    _grid_arguments(parser, "test", 64, Path("runs/eval-verifier"))
+    _grid_arguments(parser, "dev", 64, Path("runs/eval-verifier"))
 
 
 def compare_arguments(parser: Parser) -> None:
@@ -162,6 +163,7 @@ def gpt_arguments(parser: Parser) -> None:
     )  # fmt: skip
     add("--times", type=int, default=3, help="how often a fresh rollout is learned from")
     add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
+    add("--split", default="dev", help=f"{SPLIT_HELP}, to evaluate on (default: dev)")
     add("--model", type=Path, help="a finished model: to evaluate, or to train further")
     add("--eager", action="store_true", help="compile nothing: for short runs")
     add("--seed", type=int, default=0)
@@ -233,9 +235,10 @@ def _data_arguments(parser: Parser, out: str) -> None:
 def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> None:
     parser.add_argument("--task", type=names, action="extend", help="default: countdown,dagmath")
     _source_arguments(parser)
+    parser.add_argument("--split", default=split, help=f"{SPLIT_HELP} (default: {split})")
     parser.add_argument(
         "--problems", type=positive, default=problems,
-        help=f"{split} problems per task (default: {problems})",
+        help=f"problems per task, the first of the split (default: {problems})",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=out, metavar="DIR")
     parser.add_argument(

@@ -94,6 +94,7 @@ class RunSpec(Frozen):
         default_factory=dict[str, tuple[int, ...]]
     )
     budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
+    split: str = Grid().split
     problems: PositiveInt = 64
     search_problems: PositiveInt | None = None
     verifier: Annotated[str, _known(verifiers.load)] | None = None

@@ -42,6 +42,7 @@ class Report:
     """What the model card states of one task; `steps` counts judged steps."""
 
     task: str
+    split: str
     problems: int
     samples: int
     tokens_per_sample: float
@@ -84,7 +85,7 @@ def _sample(task: Exact, example: Example, c: Completion) -> Sample:
     )
 
 
-def summarise(task: str, drawn: list[list[Sample]]) -> Report:
+def summarise(task: str, split: str, drawn: list[list[Sample]]) -> Report:
     """Every number of the model card from one pool."""
     each = len(drawn[0])
     ks = [k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256) if k <= each]
@@ -107,6 +108,7 @@ def summarise(task: str, drawn: list[list[Sample]]) -> Report:
     ]
     return Report(
         task=task,
+        split=split,
         problems=len(drawn),
         samples=each,
         tokens_per_sample=fmean(s.tokens for row in drawn for s in row),
@@ -130,17 +132,18 @@ async def evaluate(
     backend: Backend,
     tasks: Sequence[Task],
     folder: Path,
+    split: str,
     problems: int,
     samples: int,
     seed: int = 0,
     report: Progress = print,
 ) -> list[dict[str, Any]]:
-    """The report of each task, as plain data; `folder` keeps the samples, and a killed run's too."""
+    """Return the report of each task, as plain data; samples stay in `folder`, those of a killed run too."""
     reports = list[dict[str, Any]]()
     for task in tasks:
         sampling = replace(task.sampling, n=samples, seed=seed, stop=())
-        path = folder / f"{task.name}-{crc32(repr(sampling).encode()):08x}.jsonl"
-        examples = list(task.examples("test", problems, seed))
+        path = folder / f"{task.name}-{split}-{crc32(repr(sampling).encode()):08x}.jsonl"
+        examples = list(task.examples(split, problems, seed))
         drawn = await pool(backend, cast(Exact, task), path, examples, sampling, report)
-        reports.append(asdict(summarise(task.name, drawn)))
+        reports.append(asdict(summarise(task.name, split, drawn)))
     return reports

@@ -119,7 +119,7 @@ def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:
-    """Measure the model on the test splits; evaluation.json tells how, where and with what."""
+    """Measure the model on --split of each task; evaluation.json tells how, where and with what."""
     from reasoner.backends.checkpoint import fingerprint
     from reasoner.base import Backend
     from reasoner.benchmarks.environment import describe
@@ -129,10 +129,12 @@ def evaluation(args: argparse.Namespace) -> dict[str, object]:
     drawn = args.out / f"samples-{fingerprint(model)}"
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
-        return await evaluate(backend, _tasks(), drawn, args.test_problems, 64, args.seed, say)
+        return await evaluate(
+            backend, _tasks(), drawn, args.split, args.test_problems, 64, args.seed, say
+        )
 
     tasks = _served(model, args.eager, measure)
-    report = {**describe(args.argv), "seed": args.seed, "tasks": tasks}
+    report = {**describe(args.argv), "seed": args.seed, "split": args.split, "tasks": tasks}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
     return {"evaluation": report}

@@ -16,11 +16,12 @@ from reasoner.benchmarks import experiment
 from reasoner.benchmarks.allocation import (
     Alone,
     Evidence,
+    Outcome,
     cheapest,
     cross_validated,
     fit,
-    matching,
     outcome,
+    rival,
 )
 from reasoner.benchmarks.estimators import Floats
 from reasoner.benchmarks.fitting import ArmGrid, arm_grid
@@ -112,11 +113,33 @@ def test_ties_make_fewer_bins_but_none_empty() -> None:
 def test_the_cheapest_within_tolerance() -> None:
     accuracy, cost = np.array([0.8, 0.89, 0.9]), np.array([1.0, 2.0, 3.0])
     assert [cheapest(accuracy, cost, t) for t in (0.0, 0.01, 0.1)] == [2, 1, 0]
-    alone = tuple(
-        Alone(arm, np.array([a]), np.array([c]))
-        for arm, a, c in zip(ARMS, accuracy, cost, strict=True)
+
+
+def fixed(*accuracies: float, problems: int = 100) -> tuple[Alone, ...]:
+    """Arms that are right on the first so many of every problems, at the costs of `COST`."""
+    places = np.arange(problems) // 2 / (problems // 2)
+    return tuple(
+        Alone(arm, (places < a).astype(float), np.full(problems, c))
+        for arm, a, c in zip(ARMS, accuracies, COST, strict=True)
     )
-    assert matching(alone, 0.85) is alone[1] and matching(alone, 0.95) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "tolerance", "chosen"),
+    [
+        (0.5, 0.0, 0),  # All are as accurate, and the first is the cheapest.
+        (0.8, 0.0, 1),
+        (0.8, 0.3, 0),
+        (0.98, 0.0, 2),  # None is: the most accurate one.
+        (0.98, 0.2, 1),
+    ],
+)
+def test_the_rival_is_the_cheapest_arm_as_accurate(
+    accuracy: float, tolerance: float, chosen: int
+) -> None:
+    alone, [came] = fixed(0.6, 0.8, 0.9), fixed(accuracy, 0, 0)[:1]
+    found = Outcome(came.correct, came.cost, np.zeros(100, np.intp))
+    assert rival(alone, found, tolerance) == chosen
 
 
 # -- from records -------------------------------------------------------------------------------
@@ -236,6 +259,10 @@ async def test_the_report_and_the_table_are_written(tmp_path: Path) -> None:
         cross["best_fixed"]["cost"] / cross["cost"]
     )
     assert told["by_task"]["sums"]["accuracy"] == cross["accuracy"]
+    fixed = cross["as_accurate"]
+    assert fixed["saving"]["value"] == pytest.approx(fixed["cost"] / cross["cost"])
+    assert fixed["saving"]["low"] <= fixed["saving"]["value"] <= fixed["saving"]["high"]
+    assert fixed["gain"]["value"] == pytest.approx(cross["accuracy"] - fixed["accuracy"])
 
 
 async def test_failed_problems_are_left_out(tmp_path: Path) -> None:

@@ -181,7 +181,10 @@ async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
     }
     shown = StringIO()
     report(many.grid, many.out).show(Console(file=shown, width=110))
-    assert "sums: 9 to 30 problems" in shown.getvalue() and "problems  accuracy" in shown.getvalue()
+    assert (
+        "sums: 9 to 30 test problems" in shown.getvalue()
+        and "problems  accuracy" in shown.getvalue()
+    )
     rows = compare([(many.grid, many.out)], sizes=(4, 8))
     assert rows and rows == compare([(few.grid, few.out)], sizes=(4, 8))
     # A pool that is under way is compared on the problems that it has.

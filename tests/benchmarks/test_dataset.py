@@ -63,14 +63,14 @@ def test_a_folder_has_a_file_or_more_a_split(tmp_path: Path) -> None:
         "train-00001",
     ]
     assert rows(str(tmp_path), "test") == [{"from": "my_TEST.jsonl"}]
-    with pytest.raises(ConfigError, match=r"no split 'dev'; it has test, train$"):
+    with pytest.raises(ConfigError, match=r"no split 'dev'; it has test, train;"):
         rows(str(tmp_path), "dev")
 
 
 def test_a_lone_split_is_the_test_split(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(LINES)
     assert rows(str(tmp_path), "test") == rows(str(tmp_path / "train.jsonl"), "test") == ROWS
-    with pytest.raises(ConfigError, match=r"no split 'train'; it has test$"):
+    with pytest.raises(ConfigError, match=r"no split 'train'; it has test;"):
         rows(str(tmp_path / "train.jsonl"), "train")
 
 

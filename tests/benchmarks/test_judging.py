@@ -228,9 +228,13 @@ async def test_there_must_be_a_verifier_that_judges(tmp_path: Path, name: str | 
         await judge(tmp_path, Scripted(), verifier=name)
 
 
-async def test_nobody_is_tested_where_tuned(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="split 'dev'"):
-        await judge(tmp_path, Scripted(), split="dev")
+async def test_no_problem_is_both_measured_and_tuned_on(tmp_path: Path) -> None:
+    assert (await judge(tmp_path, Scripted(), split="dev")).finished == 8
+    on_dev = plan(split="dev")
+    measured, tuned = on_dev.read(tmp_path, "labelled"), on_dev.read_tuned(tmp_path, "labelled")
+    assert [row.problem for row in measured] == [f"dev-{i}" for i in range(6)]
+    assert [row.problem for row in tuned] == ["dev-6", "dev-7"]
+    assert [row.problem for row in plan().read_tuned(tmp_path, "labelled")] == ["dev-0", "dev-1"]
 
 
 async def test_hopeless_runs_end(tmp_path: Path) -> None:

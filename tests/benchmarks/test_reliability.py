@@ -39,7 +39,7 @@ def quality(*, labelled: bool = True) -> Quality:
         for n in (1, 2, 4, 8, 16)
     )  # fmt: skip
     return Quality(
-        task="dagmath" if labelled else "words", verifier="verdict", problems=9, failed=0,
+        task="dagmath" if labelled else "words", split="dev", verifier="verdict", problems=9, failed=0,
         samples=16, finished=1.0, malformed=0, verifier_tokens=0, verifier_flops=0, auc=about(0.9),
         reliability=diagram, steps=steps if labelled else None, sizes=sizes, agreement=None,
         over_optimisation=None,

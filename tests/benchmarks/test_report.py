@@ -31,7 +31,7 @@ else:
 KEYS = {
     "task", "strategy", "verifier", "n", "budget", "problems", "accuracy", "ci_low", "ci_high",
     "generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached", "verifier_tokens", "flops",
-    "seconds", "seconds_median", "seconds_p95", "oracle",
+    "seconds", "seconds_median", "seconds_p95", "oracle", "split",
 }  # fmt: skip
 
 

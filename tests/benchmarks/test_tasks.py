@@ -10,9 +10,12 @@ from reasoner.base import Example
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.countdown import Countdown
 from reasoner.benchmarks.dagmath import DagMath
+from reasoner.benchmarks.false_lines import Count, count
+from reasoner.benchmarks.spec import Record, Sample
 from reasoner.benchmarks.splits import SPLITS, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
+from reasoner.verifiers.arithmetic import Arithmetic
 
 TASKS = [Countdown(), DagMath()]
 each = pytest.mark.parametrize("task", TASKS, ids=lambda t: t.name)
@@ -46,7 +49,7 @@ def test_a_puzzle_keeps_its_split_however_its_numbers_are_ordered(size: int) -> 
 
 def test_demonstrations_come_from_the_train_split_only() -> None:
     rng = Random(1)
-    held = {e.problem.prompt for s in ("dev", "test") for e in Countdown().examples(s, 2000)}
+    held = {e.problem.prompt for s in SPLITS[1:] for e in Countdown().examples(s, 2000)}
     taught = [d.prompt for _ in range(2000) if (d := countdown.demonstrate(rng))]
     assert not held & set(taught)
     derivations = [dagmath.parse(d.prompt) for _ in range(300) if (d := dagmath.demonstrate(rng))]
@@ -133,6 +136,7 @@ def test_a_right_answer_by_a_wrong_line_is_not_exact() -> None:
         ("12*25=300:3,7,300?+6", [False]),
         ("12*25=300:3,7,4,300?-6", [False]),
         ("12*25=300:3,7,4,300", [False]),
+        ("12*25=300:x:3,7,4,300?+6", [False]),
         ("3-12=9:25,7,4,9?+297", [False]),
         ("25/3=8:12,7,4,8?+298", [False]),
         ("3*4=12:12,25,7?+294", [False]),
@@ -156,12 +160,37 @@ def test_countdown_grades_whole_derivations() -> None:
     assert not task.check(GAME, GAME_SOLUTION + "\n306+0=306:306?+0")
 
 
+def test_a_false_line_on_the_way_to_a_right_answer_is_counted() -> None:
+    false = GAME_SOLUTION.replace("=303:", "=313:").replace("\n303+7", "\n313+7")
+    cut = GAME_SOLUTION.replace("?-4", "?-")
+    texts = {GAME_SOLUTION: True, false: True, cut: False, "12*25=300:3,7,4,300?+6": True}
+    samples = tuple(
+        Sample(answer=None, correct=recorded, score=None, tokens=1, text=text)
+        for text, recorded in texts.items()
+    )
+    cut_off = samples[0].model_copy(update={"complete": False})
+    record = Record(
+        problem="g", index=0, correct=True, samples=(*samples, cut_off),
+        question=GAME.problem.prompt, reference=GAME.answer,
+    )  # fmt: skip
+    assert count(Countdown(), [record]) == Count(
+        task="countdown", solutions=4, right=3, lucky=1, missed=1, withdrawn=1
+    )
+    lucky = "a7025+b1840=c8866\nc8866-b1841=d7025"
+    assert not DagMath().sound(DAG.problem, lucky) and DagMath().sound(DAG.problem, DAG_SOLUTION)
+
+
 def test_countdown_checks_the_answer_and_not_its_account() -> None:
     task = Countdown()
     misnoted = GAME_SOLUTION.replace(":7,4,303?+3", ":7,5,303?+9")
     assert task.check(GAME, misnoted)
     assert not task.exact(GAME, misnoted)
     assert not task.check(GAME, GAME_SOLUTION.replace("310-4=306", "310-3=306"))
+    for account in (":7,4,303?+", ":7,4,303?", ":", ""):  # Cut short, or left out.
+        short = GAME_SOLUTION.replace(":7,4,303?+3", account)
+        assert task.check(GAME, short) and Arithmetic().holds(GAME.problem, short)
+        assert not task.exact(GAME, short)
+    assert not task.check(GAME, GAME_SOLUTION.replace("=303:7,4,303?+3", "=303.5"))
     assert not task.check(GAME, "12*25=306:306?+0")
     assert not task.check(GAME, "not a line")
 

@@ -196,5 +196,5 @@ def test_the_policy_is_kept_whichever_of_a_pair_it_wants() -> None:
 
 def test_a_model_that_never_succeeds_has_a_report() -> None:
     wrong = Sample("1", False, False, (0.4, 0.6), [False, False], 9)
-    report = summarise("t", [[wrong, wrong]])
+    report = summarise("t", "dev", [[wrong, wrong]])
     assert (report.pass_at, report.gap_closed, report.step_auc) == ({1: 0, 2: 0}, None, None)
