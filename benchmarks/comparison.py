@@ -15,8 +15,8 @@ from reasoner.benchmarks import forest
 from reasoner.benchmarks.equal_cost import SIZES, Row, compare
 from reasoner.benchmarks.grid import BEST, Grid
 from reasoner.benchmarks.report import caption
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 __all__ = ["SIZES", "Comparison", "comparison"]
 

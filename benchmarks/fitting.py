@@ -19,10 +19,11 @@ from reasoner.benchmarks.allocation import Alone, Evidence, Outcome
 from reasoner.benchmarks.curves import portion
 from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.owner import FIT
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import save_json
 from reasoner.registry import strategies
 from reasoner.run import verified
 from reasoner.search.auto import FEATURES, STOP, Arm, Feature, Fitted, Sampled, Table
@@ -64,6 +65,7 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             for name in dict.fromkeys(a.strategy for a in searched)
         },
         split="dev",
+        command=FIT,
         **settings,
     )
 

@@ -18,8 +18,8 @@ from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.overoptimisation import over_optimisation
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.store import read
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 
 @dataclass(frozen=True, slots=True)
