@@ -34,7 +34,7 @@ NAMES = {
 }  # fmt: skip
 """What others call the splits."""
 SPLIT = re.compile(rf"(?<![a-z])({'|'.join(NAMES)})(?![a-z])", re.IGNORECASE)
-ROWS = 1_000_000
+ROWS = 250_000
 """The most problems of a file."""
 UNPACKED = 256 * 2**20
 """The most bytes that a compressed file may unpack to."""

@@ -31,6 +31,8 @@ def refuse_others(out: Path, command: str) -> None:
     Raises:
         StoreError: it holds the results of another command, or its grid cannot be read.
     """
+    if os.path.lexists(out) and not os.path.isdir(out):
+        raise StoreError(f"{shown(out)} is not a folder; choose another --out")
     if others := owners(out) - {command} - SHARED.get(command, set()):
         raise StoreError(
             f"{shown(out)} holds results of `reasoner {min(others)}`, which `reasoner {command}` would"

@@ -41,14 +41,18 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def shown(path: object) -> str:
     """A path as messages have it: the end of a long one."""
-    text = str(path)
+    text = _printable(str(path))
     return text if len(text) <= SHOWN else f"…{text[-SHOWN:]}"
 
 
 def clipped(text: object, limit: int = SHOWN) -> str:
     """The beginning of `text` in one line, as messages have it."""
-    line = " ".join(storable(str(text)).split())
+    line = " ".join(_printable(str(text)).split())
     return line if len(line) <= limit else f"{line[:limit]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text)
 
 
 def storable(text: str) -> str:

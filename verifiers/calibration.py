@@ -117,7 +117,7 @@ def load(path: Path) -> Isotonic | Platt:
     except Malformed as e:
         raise ConfigError(f"{shown(path)} holds no calibration: {e}") from e
     except StoreError as e:
-        raise ConfigError(f"no calibration: {e}") from e
+        raise ConfigError(str(e)) from e
 
 
 def calibration_error(chances: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:

@@ -70,7 +70,8 @@ def _known(build: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes)]
+SOME = Field(min_length=1)
+Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes), SOME]
 # A task may need the data that another field names.
 TaskName = Annotated[str, _known(tasks.load)]
 StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
@@ -85,11 +86,11 @@ class RunSpec(Frozen):
 
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
-    task: Annotated[tuple[TaskName, ...], _joined(names)] = Grid().tasks
+    task: Annotated[tuple[TaskName, ...], _joined(names), SOME] = Grid().tasks
     data: str | None = None
     question_field: str | None = None
     answer_field: str | None = None
-    strategy: Annotated[tuple[StrategyName, ...], _joined(names)] = Grid().strategies
+    strategy: Annotated[tuple[StrategyName, ...], _joined(names), SOME] = Grid().strategies
     n: Sizes | None = None
     search_n: Annotated[dict[str, Sizes], BeforeValidator(_search_sizes)] = Field(
         default_factory=dict[str, tuple[int, ...]]
