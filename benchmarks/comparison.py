@@ -14,8 +14,8 @@ from rich.table import Table
 from reasoner.benchmarks import forest, provenance
 from reasoner.benchmarks.equal_cost import Row, compare, decided
 from reasoner.benchmarks.grid import BEST, Grid
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 from reasoner.benchmarks import former
-from reasoner.benchmarks.lock import locked
 from reasoner.benchmarks.spec import Header
 from reasoner.errors import StoreError
+from reasoner.files import clipped, locked, require_regular, shown
 
 NAME, LOCK = "run.db", "run.lock"
 LAYOUT = 1
@@ -37,14 +37,23 @@ CREATE TABLE calls (
 """What a run keeps: its experiments, what became of each problem, the trees that searches grew, and the
 finished model calls of the problems under way. docs/runs.md tells more."""
 
+COLUMNS = {
+    statement.split()[2]: " ".join(statement.rstrip(";\n").split())
+    for statement in TABLES.strip().split(";\n")
+}
+"""The statement of each table, as the database has it."""
+LARGEST = 64 * 2**20
+"""The most bytes of a value: what is larger is not read."""
+
 NEXT = {
     sqlite3.SQLITE_FULL: "cannot write {path}: the disk is full; free some space and run the same"
     " command again: what was finished is kept",
     sqlite3.SQLITE_CORRUPT: "{path} is corrupt ({error}); rescue what can be read with"
-    " `sqlite3 {path} .recover`, or move it away and run again",
+    f" `sqlite3 {NAME} .recover`, or move it away and run again",
     sqlite3.SQLITE_BUSY: "{path} is in use by another program; wait for it or choose another --out",
 }
 NEXT[sqlite3.SQLITE_NOTADB] = NEXT[sqlite3.SQLITE_CORRUPT]
+FOREIGN = "{path} is not a database of results ({error}); choose another --out"
 OTHER = "cannot use {path}: {error}; check its folder, or choose another --out"
 
 
@@ -61,6 +70,7 @@ class Database:
 
     def __init__(self, root: Path) -> None:
         self.path = root / NAME
+        _refuse_foreign(self.path, writing=True)
         self._lock: FileIO | None = locked(root / LOCK, root)
         try:
             self._connection = _connected(self.path, "mode=rwc")
@@ -87,6 +97,11 @@ class Database:
         """Run one statement; a change is kept at once, unless it is part of a transaction."""
         with _told(self.path):
             return self._connection.execute(statement, values).fetchall()
+
+    def stream(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement, one by one: together they may be more than the memory holds."""
+        with _told(self.path):
+            yield from self._connection.execute(statement, values)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -125,6 +140,7 @@ class Database:
     @classmethod
     def _found(cls, root: Path) -> Self | None:
         """What is there for reading; tables that are not finished are not there."""
+        _refuse_foreign(root / NAME, writing=False)
         if not (root / NAME).exists():
             return None
         found = cls.__new__(cls)
@@ -132,7 +148,7 @@ class Database:
         found._connection = _connected(found.path, _read_only(root))
         try:
             if found._layout():
-                found._check_layout()
+                _check_tables(found.path, found._connection, writing=False)
                 return found
         except BaseException:
             found.close()
@@ -143,7 +159,7 @@ class Database:
     def _begin(self, root: Path) -> None:
         self.execute("PRAGMA synchronous = NORMAL")
         if self._layout():
-            self._check_layout()
+            _check_tables(self.path, self._connection, writing=True)
             self._check_pages()
             return
         self.execute("PRAGMA journal_mode = WAL")
@@ -166,25 +182,55 @@ class Database:
         [[layout]] = self.execute("PRAGMA user_version")
         return int(layout)
 
-    def _check_layout(self) -> None:
-        if (layout := self._layout()) != LAYOUT:
-            raise StoreError(
-                f"{self.path} has tables of version {layout}, this program those of {LAYOUT};"
-                " choose another --out"
-            )
-
     def _check_pages(self) -> None:
         """Find damage now rather than after hours."""
         [[found]] = self.execute("PRAGMA quick_check(1)")
         if found != "ok":
-            error = " ".join(str(found).split())
-            raise StoreError(NEXT[sqlite3.SQLITE_CORRUPT].format(path=self.path, error=error))
+            raise StoreError(_worded(NEXT[sqlite3.SQLITE_CORRUPT], self.path, found))
 
 
 def _connected(path: Path, how: str) -> sqlite3.Connection:
     with _told(path):
         name = f"file:{quote(str(path.absolute()))}?{how}"
-        return sqlite3.connect(name, uri=True, isolation_level=None)
+        connection = sqlite3.connect(name, uri=True, isolation_level=None)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        return connection
+
+
+def _refuse_foreign(path: Path, *, writing: bool) -> None:
+    """Raise where something else lies in the place of the database.
+
+    It is looked at as it is on the disk, so that no file beside it is made or changed.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        require_regular(path.with_name(path.name + suffix), "write" if writing else "read")
+    if path.exists():
+        with closing(_connected(path, "mode=ro&immutable=1")) as connection:
+            _check_tables(path, connection, writing=writing)
+
+
+def _check_tables(path: Path, connection: sqlite3.Connection, *, writing: bool) -> None:
+    """Raise unless the tables are those of this version, or not there yet."""
+    with _told(path):
+        [[layout]] = connection.execute("PRAGMA user_version")
+        schema = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    if not layout and not schema:
+        return
+    if layout not in (0, LAYOUT):
+        raise StoreError(
+            f"{shown(path)} has tables of version {layout}, this program those of {LAYOUT};"
+            " choose another --out"
+        )
+    tables = {name: sql for _, name, sql in schema if name in COLUMNS}
+    if wrong := [n for n, sql in COLUMNS.items() if " ".join(str(tables.get(n)).split()) != sql]:
+        raise StoreError(_worded(FOREIGN, path, f"its table {wrong[0]!r} is missing or another"))
+    if writing and (names := [name for kind, name, _ in schema if kind == "trigger"]):
+        raise StoreError(_worded(FOREIGN, path, f"it has a trigger {clipped(names[0], 40)!r}"))
+
+
+def _worded(message: str, path: Path, error: object) -> str:
+    return message.format(path=shown(path), error=clipped(error))
 
 
 def _read_only(root: Path) -> str:
@@ -201,4 +247,4 @@ def _told(path: Path) -> Generator[None]:
         yield
     except sqlite3.Error as e:
         code = getattr(e, "sqlite_errorcode", 0) & 0xFF
-        raise StoreError(NEXT.get(code, OTHER).format(path=path, error=e)) from e
+        raise StoreError(_worded(NEXT.get(code, OTHER), path, e)) from e

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from io import StringIO
+from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
-from reasoner.errors import ConfigError
+from reasoner.documents import BOM, Malformed, parse_json
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import DOCUMENT, bounded_lines, clipped, opened, require_regular, shown, size
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -30,6 +34,10 @@ NAMES = {
 }  # fmt: skip
 """What others call the splits."""
 SPLIT = re.compile(rf"(?<![a-z])({'|'.join(NAMES)})(?![a-z])", re.IGNORECASE)
+ROWS = 250_000
+"""The most problems of a file."""
+UNPACKED = 256 * 2**20
+"""The most bytes that a compressed file may unpack to."""
 HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.,-]+))?")
 
 
@@ -55,17 +63,17 @@ def splits(data: str) -> dict[str, Rows]:
             f"no data is named: give a file ({', '.join(READERS)}) or a data set on the Hugging Face hub,"
             " with --data or as in jsonl(data='problems.jsonl')"
         )
-    path = Path(data).expanduser()
-    if path.is_file():
-        return {"test": partial(read, path)}
+    path = Path(os.path.expanduser(data))
     named = HUB.fullmatch(data)
-    if path.is_dir():
+    if os.path.isdir(path):
         found = _folder(path)
+    elif os.path.exists(path):
+        return {"test": partial(read, path)}
     elif named and _suffix(path) not in READERS:
         found = _hub(named[1], (named[2] or "").split(","))
     else:
         raise ConfigError(
-            f"no data at {data!r}: name a file ({', '.join(READERS)}), a folder with one a split, or a"
+            f"no data at {clipped(data)!r}: name a file ({', '.join(READERS)}), a folder with one a split, or a"
             " data set on the Hugging Face hub, such as openai/gsm8k:main"
         )
     return {"test": found.popitem()[1]} if len(found) == 1 else found
@@ -82,8 +90,24 @@ def field(row: Row, *names: str) -> Any:
         if (key := name if name in row else known.get(name.lower(), name)) in row:
             return row[key]
     raise ConfigError(
-        f"a problem has no field {' or '.join(map(repr, names))}; it has {', '.join(row) or 'none'}"
+        f"a problem has no field {' or '.join(map(repr, names))}; it has"
+        f" {clipped(', '.join(row)) or 'none'}"
     )
+
+
+def text(row: Row, *names: str) -> str:
+    """The text or number that `row` has under the first of `names` that it has.
+
+    Raises:
+        ConfigError: it has none of them, or something else there.
+    """
+    value = field(row, *names)
+    if not isinstance(value, str | int | float):
+        raise ConfigError(
+            f"a problem has {clipped(repr(value), 40)} as {' or '.join(map(repr, names))}, which is"
+            " neither text nor a number; name another field"
+        )
+    return str(value)
 
 
 def drawn(items: Sequence[T], count: int, seed: int) -> list[T]:
@@ -103,25 +127,39 @@ def read(path: Path) -> list[Row]:
     reader = READERS.get(_suffix(path))
     if reader is None:
         raise ConfigError(
-            f"{str(path)!r} is none of {', '.join(READERS)}; convert it to one of them"
+            f"{shown(path)!r} is none of {', '.join(READERS)}; convert it to one of them"
         )
     try:
-        found = reader(path)
-    except (OSError, ValueError, csv.Error) as e:
-        raise ConfigError(f"cannot read {str(path)!r}: {e}") from e
+        found = list(islice(reader(path), ROWS + 1))
+    except StoreError as e:
+        raise ConfigError(str(e)) from e
+    except ConfigError:
+        raise
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as e:
+        raise ConfigError(f"cannot read {shown(path)!r}: {clipped(e)}") from e
+    if len(found) > ROWS:
+        raise ConfigError(f"{shown(path)!r} has more than {ROWS:,} problems; split it")
     if not all(isinstance(row, Mapping) for row in found):
-        raise ConfigError(f"{str(path)!r} is no list of objects, each a problem with named fields")
+        raise ConfigError(
+            f"{shown(path)!r} is no list of objects, each a problem with named fields"
+        )
     return found
 
 
 def _folder(path: Path) -> dict[str, Rows]:
     """The files of each split, by what their names say."""
     files = dict[str, list[Path]]()
-    for file in sorted(path.iterdir()):
+    try:
+        listed = sorted(path.iterdir())
+    except OSError as e:
+        raise ConfigError(f"cannot read {shown(path)!r}: {e.strerror}") from e
+    for file in listed:
         if _suffix(file) in READERS and (named := SPLIT.search(file.name)):
             files.setdefault(NAMES[named[1].lower()], []).append(file)
     if not files:
-        raise ConfigError(f"{str(path)!r} has no file of a split, such as test.jsonl; name a file")
+        raise ConfigError(
+            f"{shown(path)!r} has no file of a split, such as test.jsonl; name a file"
+        )
     return {
         split: partial(_joined, [partial(read, f) for f in some]) for split, some in files.items()
     }
@@ -138,9 +176,9 @@ def _hub(name: str, subsets: Sequence[str]) -> dict[str, Rows]:
     try:
         parts = [hub.load_dataset(name, subset or None) for subset in subsets]
     except Exception as e:
-        why = str(e).partition("\n")[0]
+        why = clipped(str(e).partition("\n")[0])
         raise ConfigError(
-            f"cannot read {name!r} from the Hugging Face hub: {why}; offline, name a local copy by data='FILE'"
+            f"cannot read {clipped(name)!r} from the Hugging Face hub: {why}; offline, name a local copy by data='FILE'"
         ) from e
     return {
         NAMES.get(str(split), str(split)): partial(
@@ -158,28 +196,45 @@ def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
-def _text(path: Path) -> str:
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return content.decode("utf-8-sig")
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a text, unpacked if it is gzipped."""
+    with opened(path) as file, _unpacked(path, file) as content:
+        total = 0
+        for line in bounded_lines(content, path):
+            if (total := total + len(line)) > UNPACKED and content is not file:
+                raise ConfigError(
+                    f"{shown(path)!r} unpacks to more than {size(UNPACKED)}; split it"
+                )
+            yield line.removeprefix(BOM)
 
 
-def _jsonl(path: Path) -> list[Row]:
-    found = list[Row]()
-    for number, line in enumerate(_text(path).split("\n"), 1):
+def _unpacked(path: Path, file: BufferedReader) -> IO[bytes]:
+    return gzip.GzipFile(fileobj=file) if path.suffix.lower() == ".gz" else file
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path), 1):
         try:
-            found += [json.loads(line)] if line.strip() else []
-        except ValueError as e:
+            if line.strip():
+                yield parse_json(line)
+        except Malformed as e:
             raise ValueError(f"line {number}: {e}") from e
-    return found
 
 
 def _json(path: Path) -> list[Row]:
-    found = json.loads(_text(path))
+    with opened(path) as file, _unpacked(path, file) as content:
+        blob = content.read(DOCUMENT + 1)
+    if len(blob) > DOCUMENT:
+        raise ValueError(f"it is larger than {size(DOCUMENT)}; make it JSON lines")
+    found = parse_json(blob)
     return list(found) if isinstance(found, list) else [found]
 
 
-def _csv(path: Path) -> list[Row]:
-    return list(csv.DictReader(StringIO(_text(path), newline="")))
+def _csv(path: Path) -> Iterator[Row]:
+    for number, row in enumerate(csv.DictReader(line.decode() for line in _lines(path)), 2):
+        if None in row:
+            raise ValueError(f"row {number} has more fields than the first, which names them")
+        yield row
 
 
 def _parquet(path: Path) -> list[Row]:
@@ -187,12 +242,23 @@ def _parquet(path: Path) -> list[Row]:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
         raise ConfigError(
-            f"reading {str(path)!r} needs pyarrow: pip install 'reasoner[data]'"
+            f"reading {shown(path)!r} needs pyarrow: pip install 'reasoner[data]'"
         ) from None
-    found: list[Row] = parquet.read_table(path).to_pylist()
+    require_regular(path)
+    try:
+        with parquet.ParquetFile(path) as file:
+            about = file.metadata
+            groups = [about.row_group(i).total_byte_size for i in range(about.num_row_groups)]
+            if about.num_rows > ROWS or sum(groups) > UNPACKED:
+                raise ConfigError(
+                    f"{shown(path)!r} unpacks to more than {size(UNPACKED)}; split it"
+                )
+            found: list[Row] = file.read().to_pylist()
+    except (ArithmeticError, LookupError, NotImplementedError, TypeError) as e:
+        raise ValueError(str(e)) from e
     return found
 
 
-READERS: dict[str, Callable[[Path], list[Row]]] = {
+READERS: dict[str, Callable[[Path], Iterable[Row]]] = {
     ".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet,
 }  # fmt: skip

@@ -18,8 +18,8 @@ from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.provenance import small_print
 from reasoner.benchmarks.quality import Quality, StepQuality, quality
 from reasoner.benchmarks.reliability import draw
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 Line = tuple[str, str, str, str]
 """What was measured, its value, its interval, and what it rests on."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat
 
 from reasoner.benchmarks.arrays import Floats
-from reasoner.benchmarks.spec import Frozen
-from reasoner.benchmarks.summary import save_json
+from reasoner.benchmarks.spec import MOST, Frozen
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.events import Result
+from reasoner.files import read_bytes, save_json, shown
 
 WINDOW = 10.0
 """Seconds over which a peak is taken, at least."""
@@ -32,10 +34,10 @@ class Session(Frozen):
     far as the calls tell (`busiest`).
     """
 
-    tokens: int = Field(ge=1)
-    seconds: float
-    peak: float
-    window: float
+    tokens: int = Field(ge=1, le=MOST)
+    seconds: FiniteFloat = Field(gt=0)
+    peak: FiniteFloat
+    window: FiniteFloat
 
 
 class Throughput(Frozen):
@@ -144,10 +146,9 @@ def throughput(out: Path) -> Throughput | None:
 
 def _sessions(out: Path) -> list[Session]:
     path = out / FILE
-    try:
-        return TypeAdapter(list[Session]).validate_json(path.read_bytes())
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return []
-    except (OSError, ValidationError) as e:
-        reason = e.errors()[0]["msg"] if isinstance(e, ValidationError) else e.strerror
-        raise StoreError(f"{path} is corrupt ({reason}); delete it") from e
+    try:
+        return parse_model(list[Session], read_bytes(path))
+    except Malformed as e:
+        raise StoreError(f"{shown(path)} is corrupt ({e}); delete it") from e

@@ -12,6 +12,7 @@ from reasoner.base import Backend, Example, ModelInfo, Task, ready
 from reasoner.benchmarks.calls import Calls
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.owner import refuse_others
 from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.solvers import Solvers
@@ -51,6 +52,7 @@ async def run(
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database, meter or Meter() as shown:
         with database.transaction():

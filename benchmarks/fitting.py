@@ -21,10 +21,11 @@ from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.intervals import ratio
+from reasoner.benchmarks.owner import FIT
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import save_json
 from reasoner.registry import strategies
 from reasoner.run import verified
 from reasoner.search.auto import FEATURES, STOP, Arm, Feature, Fitted, Sampled, Table
@@ -65,7 +66,7 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             name: tuple(sorted(a.n for a in searched if a.strategy == name))
             for name in dict.fromkeys(a.strategy for a in searched)
         },
-        **{"split": "dev", **settings},
+        **{"split": "dev", "command": FIT, **settings},
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from reasoner.benchmarks.lines import whole_lines
-from reasoner.benchmarks.spec import SCHEMA, Header, Row
+from reasoner.benchmarks.spec import SCHEMA, Frozen, Header, Row
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
+from reasoner.files import shown, whole_lines
 
 NAMED = re.compile(r"-[0-9a-f]{12}\.jsonl$")
 
@@ -28,6 +26,12 @@ class Result:
 
 class _Any(Row, extra="ignore"):
     """What rows of every kind have in common."""
+
+
+class _AnyTree(Frozen, extra="ignore"):
+    """The name of a tree's problem."""
+
+    problem: str
 
 
 def there(root: Path) -> bool:
@@ -55,12 +59,12 @@ def _files(root: Path) -> list[Path]:
 
 def _header(path: Path, line: bytes) -> Header:
     try:
-        header = Header.model_validate_json(line)
-    except ValidationError as e:
-        raise _corrupt(path, 1, e.errors()[0]["msg"]) from e
+        header = parse_model(Header, line)
+    except Malformed as e:
+        raise _corrupt(path, 1, str(e)) from e
     if header.schema_version != SCHEMA:
         raise StoreError(
-            f"{path} has schema {header.schema_version}, this version reads {SCHEMA};"
+            f"{shown(path)} has schema {header.schema_version}, this version reads {SCHEMA};"
             " move it away or choose another --out"
         )
     return header
@@ -70,9 +74,9 @@ def _rows(path: Path, lines: list[bytes]) -> list[tuple[str, int, str | None, st
     rows = list[tuple[str, int, str | None, str]]()
     for number, line in enumerate(lines, start=2):
         try:
-            row = _Any.model_validate_json(line)
-        except ValidationError as e:
-            raise _corrupt(path, number, e.errors()[0]["msg"]) from e
+            row = parse_model(_Any, line)
+        except Malformed as e:
+            raise _corrupt(path, number, str(e)) from e
         rows.append((row.problem, row.index, row.error, line.decode()))
     return rows
 
@@ -81,11 +85,13 @@ def _trees(path: Path) -> list[tuple[str, str]]:
     trees = list[tuple[str, str]]()
     for number, line in enumerate(whole_lines(path) if path.exists() else [], start=1):
         try:
-            trees.append((json.loads(line)["problem"], line.decode()))
-        except (ValueError, KeyError, TypeError) as e:
+            trees.append((parse_model(_AnyTree, line).problem, line.decode()))
+        except Malformed as e:
             raise _corrupt(path, number, str(e)) from e
     return trees
 
 
 def _corrupt(path: Path, number: int, reason: str) -> StoreError:
-    return StoreError(f"{path}:{number} is corrupt ({reason}); delete that line and run again")
+    return StoreError(
+        f"{shown(path)}:{number} is corrupt ({reason}); delete that line and run again"
+    )

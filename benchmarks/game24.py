@@ -19,7 +19,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
-from reasoner.benchmarks.dataset import Row, drawn, field, rows
+from reasoner.benchmarks.dataset import Row, drawn, rows, text
 from reasoner.benchmarks.questions import first, taken
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
@@ -102,7 +102,7 @@ class Game24:
         if split not in found:
             raise ConfigError(f"{self.data!r} has no split {split!r}; it has {', '.join(found)}")
         for index, row in drawn([*enumerate(found[split])], count, seed):
-            asked = self.prompt(str(field(row, "Puzzles", "numbers", "question")))
+            asked = self.prompt(text(row, "Puzzles", "numbers", "question"))
             yield Example(Problem(f"game24-{row.get('Rank', index)}", asked), str(TARGET))
 
     def splits(self) -> dict[str, list[Row]]:

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from reasoner.benchmarks.dataset import Row, field
+from reasoner.benchmarks.dataset import Row, text
 from reasoner.benchmarks.questions import Grader, Questions
 
 LETTERS = "ABCD"
@@ -44,16 +44,16 @@ class GPQA(Questions):
 
     def question(self, row: Row) -> str:
         """The question, and its options behind their letters."""
-        asked = str(field(row, "Question")).strip()
+        asked = text(row, "Question").strip()
         options = zip(LETTERS, self._options(row), strict=True)
         return "\n".join([asked, *(f"({letter}) {option}" for letter, option in options)])
 
     def reference(self, row: Row) -> str:
         """The letter of the right option."""
-        return LETTERS[self._options(row).index(str(field(row, "Correct Answer")).strip())]
+        return LETTERS[self._options(row).index(text(row, "Correct Answer").strip())]
 
     def _options(self, row: Row) -> list[str]:
         fields = ["Correct Answer", *(f"Incorrect Answer {i}" for i in (1, 2, 3))]
-        options = [str(field(row, name)).strip() for name in fields]
-        Random(f"{self.seed}/{field(row, 'Question')}").shuffle(options)
+        options = [text(row, name).strip() for name in fields]
+        Random(f"{self.seed}/{text(row, 'Question')}").shuffle(options)
         return options

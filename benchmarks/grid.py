@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from reasoner.benchmarks.spec import Frozen, Spec
+from reasoner.benchmarks.owner import BENCH, GRID, refuse_others
+from reasoner.benchmarks.spec import MOST, Frozen, Spec
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
+from reasoner.files import read_bytes, save_text, shown
 from reasoner.registry import strategies
 from reasoner.run import verified
 from reasoner.types import Sampling
@@ -17,20 +21,22 @@ GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
+Size = Annotated[int, Field(ge=1, le=MOST)]
+
 
 class Grid(Frozen):
     """Tasks × strategies × sizes and budgets, on the first problems of one split."""
 
-    tasks: tuple[str, ...] = ("countdown", "dagmath")
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] = ("countdown", "dagmath")
     strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
-    ns: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
-    search_ns: tuple[int, ...] = (4, 8, 16)
+    ns: Annotated[tuple[Size, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
+    search_ns: tuple[Size, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
-    own_ns: dict[str, tuple[int, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
+    own_ns: dict[str, tuple[Size, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
     """Sizes of single searches, where they differ."""
     budgets: tuple[dict[str, float], ...] = ()
-    problems: int = Field(default=64, ge=1)
-    search_problems: int | None = Field(default=None, ge=1)
+    problems: Size = 64
+    search_problems: Size | None = None
     """The first so many problems are all that the searches attempt; None for every problem."""
     split: str = "test"
     model: str = "embedded"
@@ -40,6 +46,8 @@ class Grid(Frozen):
     backend: str = "vllm"
     verifier: str | None = "verdict"
     seed: int = 0
+    command: str = BENCH
+    """Of `reasoner`, whose results these are."""
 
     def specs(self) -> Iterator[Spec]:
         """Every experiment to run, the cheapest first within a task."""
@@ -101,22 +109,24 @@ class Grid(Frozen):
         return strategy == COVERAGE or verified(strategies.load(strategy))
 
     def save(self, out: Path) -> None:
-        """Write the grid beside its results, so that they can be read again."""
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / "grid.json").write_text(self.model_dump_json(indent=1) + "\n")
-        except OSError as e:
-            raise StoreError(f"cannot write {out}: {e.strerror}") from e
+        """Write the grid beside its results, so that they can be read again.
+
+        Raises:
+            StoreError: it cannot be written, or `out` holds the results of another command.
+        """
+        refuse_others(out, self.command)
+        save_text(self.model_dump_json(indent=1) + "\n", out / GRID)
 
     @classmethod
     def load(cls, out: Path) -> Grid:
-        """Read the grid of an earlier benchmark."""
-        path = out / "grid.json"
+        """Read the grid of an earlier benchmark.
+
+        Raises:
+            StoreError: there is none, or it is corrupt.
+        """
+        path = out / GRID
+        blob = read_bytes(path, hint="give the folder that `reasoner bench --out` wrote")
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as e:
-            hint = "give the folder that `reasoner bench --out` wrote"
-            raise StoreError(f"cannot read {path}: {e.strerror}; {hint}") from e
-        except ValidationError as e:
-            reason = e.errors()[0]["msg"]
-            raise StoreError(f"{path} is corrupt ({reason}); run `reasoner bench` again") from e
+            return parse_model(cls, blob)
+        except Malformed as e:
+            raise StoreError(f"{shown(path)} is corrupt ({e}); run `reasoner bench` again") from e

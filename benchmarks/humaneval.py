@@ -34,7 +34,7 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
-from reasoner.benchmarks.dataset import drawn, field, rows
+from reasoner.benchmarks.dataset import drawn, rows, text
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Completion, Finish, Problem, Sampling
 from reasoner.verifiers.code import Code, program
@@ -77,11 +77,11 @@ class HumanEval:
             ConfigError: the data cannot be read, has no such split, or lacks a field.
         """
         for row in drawn(rows(self.data, split), count, seed):
-            prompt, tests, entry = (str(field(row, f)) for f in ("prompt", "test", "entry_point"))
+            prompt, tests, entry = (text(row, f) for f in ("prompt", "test", "entry_point"))
             known: dict[str, Any] = {"entry_point": entry}
             if told := shown(prompt):
                 known["tests"] = told
-            yield Example(Problem(str(field(row, "task_id")), self.prompt(prompt), known), tests)
+            yield Example(Problem(text(row, "task_id"), self.prompt(prompt), known), tests)
 
     def answer(self, solution: str) -> str | None:
         """The code, without comments and however it is laid out; as it stands where it has errors."""

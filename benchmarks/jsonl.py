@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from reasoner.benchmarks.dataset import Row, field, rows
+from reasoner.benchmarks.dataset import Row, rows, text
 from reasoner.benchmarks.questions import Grader, Questions, taken
 
 
@@ -35,18 +35,16 @@ class JSONL(Questions):
         """The first questions of the train split, one to spare, with their answers as they stand there."""
         found = rows(self.data, "train") if self.shots else []
         some = taken(self.name, found, self.shots)
-        return [(self.question(row), str(field(row, self.answer_field))) for row in some]
+        return [(self.question(row), text(row, self.answer_field)) for row in some]
 
     def identity(self, split: str, index: int, row: Row) -> str:
         """What the row has under `id_field`."""
-        return (
-            str(field(row, self.id_field)) if self.id_field else super().identity(split, index, row)
-        )
+        return text(row, self.id_field) if self.id_field else super().identity(split, index, row)
 
     def question(self, row: Row) -> str:
         """What the row has under `question_field`."""
-        return str(field(row, self.question_field))
+        return text(row, self.question_field)
 
     def reference(self, row: Row) -> str:
         """What the row has under `answer_field`, or what that states."""
-        return self.stated(str(field(row, self.answer_field)))
+        return self.stated(text(row, self.answer_field))

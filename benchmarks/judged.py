@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from reasoner.base import Task
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.kept import kept
-from reasoner.benchmarks.spec import Frozen, Record, Row, Spec
+from reasoner.benchmarks.spec import Count, Frozen, Record, Row, Spec
 from reasoner.types import Candidate, Problem
 
 TUNING = "dev"
@@ -43,10 +43,10 @@ class Judged(Row):
     """
 
     record: Record
-    steps: tuple[tuple[float, ...], ...] = ()
+    steps: tuple[tuple[FiniteFloat, ...], ...] = ()
     labels: tuple[tuple[bool, ...], ...] = ()
     comparative: bool = False
-    malformed: int = 0
+    malformed: Count = 0
 
 
 class Plan(Frozen):

@@ -20,6 +20,7 @@ from reasoner.benchmarks.experiment import CONCURRENCY, Job, graded, record_of
 from reasoner.benchmarks.journal import JournalledModel, journalled
 from reasoner.benchmarks.judged import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.kept import Kept
+from reasoner.benchmarks.owner import EVAL, refuse_others
 from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.scheduler import Outcome, Scheduler, Tally
 from reasoner.benchmarks.spec import Header, Record, Spec
@@ -53,6 +54,7 @@ async def run(
         StoreError: a results file is corrupt or in use.
         BackendError: every problem fails.
     """
+    refuse_others(out, EVAL)
     made = verifier or _made(plan)
     known = named or {name: tasks.make(name) for name in plan.grid.tasks}
     async with AsyncExitStack() as stack:

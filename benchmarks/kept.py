@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, RootModel
 
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.spec import SCHEMA, Header, Row, Spec
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
+from reasoner.files import clipped, shown
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Row)
@@ -76,28 +78,29 @@ def read_header(root: Path, spec: Spec) -> Header | None:
         return _header(database, spec) if database else None
 
 
-def parsed(kind: type[M], database: Database, spec: Spec, problem: str, blob: str) -> M:
+def parsed(kind: type[M], database: Database, spec: Spec, problem: object, blob: object) -> M:
     """The JSON of one problem in the tables.
 
     Raises:
         StoreError: it is not what it should be.
     """
+    name = kind.__name__.lower()
     try:
-        return kind.model_validate_json(blob)
-    except ValidationError as e:
-        reason, name = e.errors()[0]["msg"], kind.__name__.lower()
+        if isinstance(blob, str):
+            return parse_model(kind, blob)
+        raise Malformed("it is not text")
+    except Malformed as e:
         raise StoreError(
-            f"{database.path} is corrupt: the {name} of {spec.label}, problem {problem}"
-            f" (experiment {spec.key}): {reason}; delete that row or choose another --out"
+            f"{shown(database.path)} is corrupt: the {name} of {clipped(spec.label, 40)}, problem"
+            f" {clipped(problem, 40)} (experiment {spec.key}): {e}; delete that row or choose another"
+            " --out"
         ) from e
 
 
 def _rows(database: Database, spec: Spec, kind: type[R]) -> Iterator[R]:
     _header(database, spec)
-    found = database.execute(
-        "SELECT problem, record FROM records WHERE key = ? ORDER BY place, problem", spec.key
-    )
-    for problem, blob in found:
+    ask = "SELECT problem, record FROM records WHERE key = ? ORDER BY place, problem"
+    for problem, blob in database.stream(ask, spec.key):
         yield parsed(kind, database, spec, problem, blob)
 
 
@@ -110,7 +113,7 @@ def _header(database: Database, spec: Spec) -> Header | None:
     [(version, environment)] = found
     if version != SCHEMA:
         raise StoreError(
-            f"{database.path} has records of schema {version}, this version writes {SCHEMA};"
+            f"{shown(database.path)} has records of schema {clipped(version, 20)}, this version writes {SCHEMA};"
             " choose another --out"
         )
     told = parsed(Environment, database, spec, "(all)", environment)

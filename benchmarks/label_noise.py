@@ -35,7 +35,7 @@ from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.judged import Labelled
 from reasoner.benchmarks.plot import COLOURS, STYLE, save
 from reasoner.benchmarks.spec import Frozen
-from reasoner.benchmarks.summary import save_json
+from reasoner.files import save_json
 from reasoner.registry import tasks
 from reasoner.types import Problem
 

@@ -22,6 +22,7 @@ from reasoner.benchmarks.provenance import caption, environment
 from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.trees import read_trees
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import save_text
 
 KEPT = 24
 """Problems a task whose trees and samples come along: they are most of the file."""
@@ -59,11 +60,7 @@ def write(out: Path, path: Path, kept: int = KEPT) -> Path:
     # `</script>` in a solution must not end the data.
     data = json.dumps(document, separators=(",", ":")).replace("</", "<\\/")
     page = files("reasoner.benchmarks").joinpath("page.html").read_text().replace("{{data}}", data)
-    try:
-        path.write_text(page)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
-    return path
+    return save_text(page, path)
 
 
 def colours(found: Sequence[Point]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentForm
 from reasoner.benchmarks.costs import Axis, chosen
 from reasoner.benchmarks.curves import Point, attempted
 from reasoner.benchmarks.grid import COVERAGE
-from reasoner.errors import StoreError
+from reasoner.files import replacing
 
 # Okabe and Ito's palette: told apart by all common kinds of colour vision.
 COLOURS = {
@@ -99,10 +99,8 @@ def save(figure: Figure, paths: Iterable[Path]) -> None:
     """Write a figure to every path; the same figure is the same file."""
     for path in paths:
         metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        try:
-            figure.savefig(path, dpi=160, metadata=metadata)
-        except OSError as e:
-            raise StoreError(f"cannot write {path}: {e.strerror}") from e
+        with replacing(path) as part:
+            figure.savefig(part, dpi=160, metadata=metadata)
 
 
 def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:

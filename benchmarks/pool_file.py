@@ -7,15 +7,16 @@ A completion may have a `score`, `step_scores`, its `tokens` and its `finish_rea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import FiniteFloat, ValidationError
 
-from reasoner.benchmarks.spec import Frozen
-from reasoner.errors import ConfigError, StoreError
+from reasoner.benchmarks.spec import Count, Frozen
+from reasoner.documents import Malformed, parse_json, reason
+from reasoner.errors import ConfigError
+from reasoner.files import clipped, read_lines, replacing, shown, storable
 
 FIELDS = {
     "id": ("id", "idx", "unique_id", "problem_id", "task_id"),
@@ -30,9 +31,9 @@ class Written(Frozen, extra="ignore"):
     """A recorded solution; one with `finish_reason` "length" was cut off."""
 
     text: str
-    score: float | None = None
-    step_scores: tuple[float, ...] = ()
-    tokens: int | None = Field(default=None, ge=0)
+    score: FiniteFloat | None = None
+    step_scores: tuple[FiniteFloat, ...] = ()
+    tokens: Count | None = None
     finish_reason: str | None = None
 
 
@@ -52,21 +53,23 @@ def read_pool(path: Path, fields: Mapping[str, str] | None = None) -> list[Recor
         ConfigError: a line is no problem, two are the same, or there is none.
         StoreError: the file cannot be read.
     """
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise StoreError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from e
-    pool = [
-        _problem(path, n, line, fields or {}) for n, line in enumerate(lines, 1) if line.strip()
-    ]
+    pool = dict[str, Recorded]()
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            problem = _problem(path, number, line, fields or {})
+            if problem.id in pool:
+                raise ConfigError(
+                    f"{shown(path)} has problem {clipped(problem.id, 40)!r} twice; put its completions"
+                    " on one line"
+                )
+            pool[problem.id] = problem
     if not pool:
-        raise ConfigError(f"{path} holds no problems; it takes JSON lines, one problem a line")
-    if not any(problem.completions for problem in pool):
-        raise ConfigError(f"{path} holds no completions; see `reasoner import-pool --help`")
-    names = [problem.id for problem in pool]
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise ConfigError(f"{path} has problem {twice[0]!r} twice; put its completions on one line")
-    return pool
+        raise ConfigError(
+            f"{shown(path)} holds no problems; it takes JSON lines, one problem a line"
+        )
+    if not any(problem.completions for problem in pool.values()):
+        raise ConfigError(f"{shown(path)} holds no completions; see `reasoner import-pool --help`")
+    return list(pool.values())
 
 
 def write_pool(pool: Iterable[Recorded], path: Path) -> None:
@@ -75,33 +78,27 @@ def write_pool(pool: Iterable[Recorded], path: Path) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w") as file:
-            for problem in pool:
-                file.write(problem.model_dump_json(exclude_defaults=True) + "\n")
-        part.replace(path)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        for problem in pool:
+            file.write(storable(problem.model_dump_json(exclude_defaults=True)) + "\n")
 
 
-def _problem(path: Path, number: int, line: str, fields: Mapping[str, str]) -> Recorded:
+def _problem(path: Path, number: int, line: bytes, fields: Mapping[str, str]) -> Recorded:
+    place = f"{shown(path)}:{number}"
     try:
-        row = json.loads(line)
-    except ValueError as e:
-        raise ConfigError(f"{path}:{number} is no JSON ({e}); it takes one problem a line") from e
+        row = parse_json(line)
+    except Malformed as e:
+        raise ConfigError(f"{place} is no JSON ({e}); it takes one problem a line") from e
     if not isinstance(row, dict):
-        raise ConfigError(f"{path}:{number} is no JSON object; it takes one problem a line")
+        raise ConfigError(f"{place} is no JSON object; it takes one problem a line")
     names = {part: _field(row, part, fields.get(part)) for part in FIELDS}
     parts = {part: row[name] for part, name in names.items() if name in row}
     try:
         return Recorded.model_validate({"id": str(number), **_plain(parts)})
     except ValidationError as e:
-        wrong = e.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
         raise ConfigError(
-            f"{path}:{number}: {where}: {wrong['msg'].lower()}; the line has"
-            f" {', '.join(map(repr, row))} (name fields with --{wrong['loc'][0]!s}-field)"
+            f"{place}: {clipped(reason(e).lower(), 60)}; the line has {clipped(list(row), 60)}"
+            f" (name fields with --{e.errors()[0]['loc'][0]!s}-field)"
         ) from e
 
 

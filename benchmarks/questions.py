@@ -12,7 +12,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
-from reasoner.benchmarks.dataset import Row, drawn, field, rows
+from reasoner.benchmarks.dataset import Row, drawn, rows, text
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
 from reasoner.verifiers.grading import (
@@ -159,11 +159,11 @@ class Questions:
 
     def question(self, row: Row) -> str:
         """What a row asks."""
-        return str(field(row, *self.question_fields))
+        return text(row, *self.question_fields)
 
     def reference(self, row: Row) -> str:
         """The answer to a row's question."""
-        return self.stated(str(field(row, *self.answer_fields)))
+        return self.stated(text(row, *self.answer_fields))
 
     def stated(self, reference: str) -> str:
         """The answer in a reference, which may be a whole solution."""

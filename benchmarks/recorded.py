@@ -14,10 +14,12 @@ from typing import Any
 from reasoner.base import Example, Task
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.owner import IMPORT, refuse_others
 from reasoner.benchmarks.pool_file import Recorded, Written, read_pool
 from reasoner.benchmarks.spec import Record, Sample, Spend
 from reasoner.benchmarks.store import Store, read
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, shown
 from reasoner.registry import tasks
 from reasoner.types import Finish, Problem
 from reasoner.verifiers.verdict import AGGREGATES
@@ -46,6 +48,7 @@ def import_pool(
     """
     task: Task = tasks.make(importing.task)
     pool = read_pool(path, importing.fields)
+    refuse_others(out, IMPORT)
     grid = grid_of(pool, importing)
     spec = grid.pool(importing.task)
     assert spec is not None, "a pool decides the strategies of the grid"
@@ -107,6 +110,7 @@ def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
         model=RECORDED,
         backend=RECORDED,
         verifier=RECORDED + named if known else None,
+        command=IMPORT,
     )
 
 
@@ -193,6 +197,6 @@ def _same(store: Store, pool: Sequence[Recorded], out: Path) -> None:
     for record in store:
         if texts.get(record.problem) != [sample.text for sample in record.samples]:
             raise StoreError(
-                f"{out} holds another pool (problem {record.problem!r} differs);"
+                f"{shown(out)} holds another pool (problem {clipped(record.problem, 40)!r} differs);"
                 " choose another --out"
             )

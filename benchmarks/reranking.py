@@ -14,12 +14,14 @@ from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.experiment import CONCURRENCY
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.journal import JournalledModel, journalled
+from reasoner.benchmarks.owner import GRID, RERANK, refuse_others
 from reasoner.benchmarks.progress import Meter
 from reasoner.benchmarks.recorded import best_of, pool_of
 from reasoner.benchmarks.scheduler import Outcome, Scheduler
 from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
-from reasoner.errors import ConfigError
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, shown
 from reasoner.registry import called, verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
@@ -47,8 +49,10 @@ async def rerank(
         BackendError: every problem fails.
     """
     had = Grid.load(source)
-    strategies = (MAJORITY, BEST, WEIGHTED)
-    grid = had.model_copy(update={"strategies": strategies, "verifier": verifier, "budgets": ()})
+    changed = {"strategies": (MAJORITY, BEST, WEIGHTED), "verifier": verifier, "budgets": ()}
+    grid = had.model_copy(update={**changed, "command": RERANK})
+    refuse_others(out, RERANK)
+    _refuse_another(grid, out)
     pools = {task: pool_of(had, source, task) for task in grid.tasks}
     made = _made(verifier)
     async with AsyncExitStack() as stack:
@@ -70,6 +74,18 @@ async def rerank(
 
         await scheduler.run(jobs, one)
     return grid
+
+
+def _refuse_another(grid: Grid, out: Path) -> None:
+    """Raise where `out` holds what another verifier chose, or of other solutions."""
+    if (out / GRID).exists():
+        had = Grid.load(out)
+        for name in ("verifier", "tasks", "split", "model", "weights", "backend", "seed"):
+            if (there := getattr(had, name)) != (asked := getattr(grid, name)):
+                raise StoreError(
+                    f"{shown(out)} holds a choice with {name} {clipped(repr(there), 40)}, not"
+                    f" {clipped(repr(asked), 40)}; choose another --out"
+                )
 
 
 def _made(name: str) -> Verifier:

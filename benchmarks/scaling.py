@@ -25,8 +25,8 @@ from reasoner.benchmarks.forest import NAMES
 from reasoner.benchmarks.grid import BEST, COVERAGE, Grid
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import save_json
 
 USUAL = 0.5
 """The share of resamples in which a size that is said to be on the front is there."""

@@ -5,13 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Any
+from math import isfinite
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 from reasoner.types import Sampling
 
 SCHEMA = 1
+MOST = 2**53
+"""The largest number of anything: beyond it a float does not count."""
+
+
+def _finite(number: object) -> object:
+    return None if isinstance(number, float) and not isfinite(number) else number
+
+
+def _all_finite(numbers: object) -> object:
+    listed = numbers if isinstance(numbers, list | tuple) else [numbers]
+    return () if any(_finite(number) is None for number in listed) else numbers
+
+
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Rating = Annotated[float | None, BeforeValidator(_finite)]
+"""A score; none where it is not a finite number."""
+Ratings = Annotated[tuple[float, ...], BeforeValidator(_all_finite)]
+"""Scores of steps; none where one of them is not a finite number."""
 
 
 class Frozen(BaseModel):
@@ -36,7 +62,7 @@ class Spec(Frozen):
     """How the task has solutions drawn."""
     backend: str
     strategy: str
-    n: int = Field(ge=1)
+    n: int = Field(ge=1, le=MOST)
     verifier: str | None = None
     budget: dict[str, float] | None = None
     seed: int = 0
@@ -65,13 +91,13 @@ def recorded(sampling: Sampling) -> dict[str, Any]:
 class Spend(Frozen):
     """What one problem cost, by role."""
 
-    generated_tokens: float = 0
-    prompt_tokens_fresh: float = 0
-    prompt_tokens_cached: float = 0
-    verifier_tokens: float = 0
-    generator_flops: float = 0
-    verifier_flops: float = 0
-    seconds: float = 0
+    generated_tokens: FiniteFloat = 0
+    prompt_tokens_fresh: FiniteFloat = 0
+    prompt_tokens_cached: FiniteFloat = 0
+    verifier_tokens: FiniteFloat = 0
+    generator_flops: FiniteFloat = 0
+    verifier_flops: FiniteFloat = 0
+    seconds: FiniteFloat = 0
 
     @property
     def flops(self) -> float:
@@ -88,10 +114,10 @@ class Sample(Frozen):
 
     answer: str | None
     correct: bool
-    score: float | None
-    tokens: int
+    score: Rating
+    tokens: Count
     text: str = ""
-    steps: tuple[float, ...] = ()
+    steps: Ratings = ()
     complete: bool = True
 
     @model_validator(mode="before")
@@ -106,7 +132,7 @@ class Row(Frozen):
     """What is kept of one problem; `index` is its place in the split."""
 
     problem: str
-    index: int
+    index: Count
     error: str | None = None
 
 
@@ -121,11 +147,11 @@ class Record(Row):
 
     correct: bool
     answer: str | None = None
-    score: float | None = None
+    score: Rating = None
     spend: Spend = Spend()
-    prompt_tokens: int = 0
-    prompt_flops: float = 0
-    tails_flops: float | None = None
+    prompt_tokens: Count = 0
+    prompt_flops: FiniteFloat = 0
+    tails_flops: FiniteFloat | None = None
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 
 from reasoner.benchmarks.curves import Point
 from reasoner.benchmarks.grid import BEST, COVERAGE, GREEDY, POOLED
-from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +76,6 @@ def _reason(point: Point) -> str:
 def save(points: Sequence[Point], out: Path) -> Path:
     """Write summary.json."""
     return save_json(as_json(points), out / "summary.json")
-
-
-def save_json(document: Any, path: Path) -> Path:
-    """Write a document, whole or not at all."""
-    return save_text(json.dumps(document, indent=1) + "\n", path)
-
-
-def save_text(text: str, path: Path) -> Path:
-    """Write a file, whole or not at all."""
-    part = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text)
-        os.replace(part, path)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
-    return path
 
 
 def as_json(points: Sequence[Point]) -> list[dict[str, Any]]:

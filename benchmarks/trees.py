@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from reasoner.base import Example, Task
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.kept import parsed
-from reasoner.benchmarks.spec import Frozen, Spec
+from reasoner.benchmarks.spec import Count, Frozen, Rating, Spec
 from reasoner.events import Result
 from reasoner.trace import Node
 
@@ -20,10 +23,10 @@ class Piece(Frozen):
     `right` is known where the model `ended` a solution; `chosen` pieces are those of the answer.
     """
 
-    parent: int | None
+    parent: Count | None
     text: str
-    tokens: int = 0
-    score: float | None = None
+    tokens: Count = 0
+    score: Rating = None
     ended: bool = False
     right: bool | None = None
     chosen: bool = False
@@ -35,6 +38,13 @@ class Tree(Frozen):
     problem: str
     reference: str
     pieces: tuple[Piece, ...]
+
+    @model_validator(mode="after")
+    def _grown(self) -> Self:
+        roots = [place for place, piece in enumerate(self.pieces) if piece.parent is None]
+        if roots != [0] or any((p.parent or 0) >= i for i, p in enumerate(self.pieces) if i):
+            raise ValueError("a tree has one root, and every parent comes before its children")
+        return self
 
 
 def read_tree(root: Path, spec: Spec, problem: str) -> Tree | None:

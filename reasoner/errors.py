@@ -5,6 +5,7 @@ ReasonerError
 │   └── AccessDenied   a server refuses every request: wrong key, model or address
 ├── PluginError        a named component exists but would not load
 ├── StoreError         a results file cannot be read or written
+├── Malformed          a document is not what it should be (in `documents`)
 ├── BackendError       the model could not answer; retrying may help
 │   └── EngineDied     its engine is gone, and has to be started again
 └── BudgetExhausted    not a failure: the run ends with its incumbent

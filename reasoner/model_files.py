@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.files import clipped
+from reasoner.model_folder import check_model_folder
 from reasoner.model_sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
@@ -30,14 +33,15 @@ class ModelFiles:
 
     def __init__(self, path: str, limit: int | None = None) -> None:
         self.path, self._limit = path, limit
-        folder = Path(path).expanduser()
-        if folder.is_dir():
-            if not (folder / "config.json").exists():
-                raise ConfigError(f"no {self.kind} in {path!r}: it has no config.json")
+        folder = Path(os.path.expanduser(path))
+        if os.path.isdir(folder):
+            if not os.path.lexists(folder / "config.json"):
+                raise ConfigError(f"no {self.kind} in {clipped(path)!r}: it has no config.json")
+            check_model_folder(folder)
             self.path = str(folder)
         elif path.startswith((".", "/", "~")) or path.count("/") != 1:
             raise ConfigError(
-                f"no {self.kind} folder {path!r}; give a folder or a Hugging Face name"
+                f"no {self.kind} folder {clipped(path)!r}; give a folder or a Hugging Face name"
             )
 
     @cached_property
@@ -61,7 +65,13 @@ class ModelFiles:
         Raises:
             ConfigError: the architecture is none that Transformers can build.
         """
-        config = self.config.get_text_config()
+        try:
+            return self._measured(self.config.get_text_config())
+        except Exception as e:  # A configuration may say what cannot be built.
+            reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
+            raise ConfigError(f"cannot build {self.kind} {clipped(self.path)!r}: {reason}") from e
+
+    def _measured(self, config: Any) -> ModelInfo:
         longest = config.max_position_embeddings
         context = min(longest, self._limit or longest)
         parameters = active_parameters(self._shapes(config), config)
@@ -72,19 +82,12 @@ class ModelFiles:
         import torch
         import transformers
 
-        try:
-            with torch.device("meta"):
-                return getattr(transformers, self.sized_by).from_config(config)
-        except ValueError as e:
-            raise ConfigError(
-                f"Transformers has no {self.sized_by} of {config.model_type!r}, the architecture of"
-                f" {self.path!r}; choose another model"
-            ) from e
+        with torch.device("meta"):
+            return getattr(transformers, self.sized_by).from_config(config)
 
     def _load(self, auto: Any) -> Any:
         try:
             return auto.from_pretrained(self.path, trust_remote_code=False)
-        except (OSError, ValueError) as e:
-            raise ConfigError(
-                f"cannot load {self.kind} {self.path!r}: {str(e).splitlines()[0]}"
-            ) from e
+        except Exception as e:  # Libraries raise anything on files of others.
+            reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
+            raise ConfigError(f"cannot load {self.kind} {clipped(self.path)!r}: {reason}") from e

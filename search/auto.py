@@ -1,5 +1,6 @@
 """Compute-optimal allocation: a cheap probe tells how hard a problem is, and so what it gets."""
 
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -9,10 +10,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
 
-from reasoner.errors import ConfigError
+from reasoner.documents import Malformed, parse_model
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import read_bytes, shown
 from reasoner.run import Run, best
 from reasoner.search.common import score
 from reasoner.search.nested import answered, attempt, make
@@ -156,14 +159,12 @@ def load(path: str | None = None) -> Table:
     shipped = Path(str(files("reasoner") / "gpt" / "auto.json"))
     if path is None and not shipped.exists():
         return BUILTIN
-    file = shipped if path is None else Path(path).expanduser()
+    file = shipped if path is None else Path(os.path.expanduser(path))
     try:
-        return Table.model_validate_json(file.read_bytes())
-    except OSError as e:
+        return parse_model(Table, read_bytes(file, hint="`reasoner fit-auto` writes one"))
+    except Malformed as e:
         raise ConfigError(
-            f"cannot read the table {file}: {e.strerror}; `reasoner fit-auto` writes one"
+            f"{shown(file)} is not a table ({e}); `reasoner fit-auto` writes one"
         ) from e
-    except ValidationError as e:
-        raise ConfigError(
-            f"{file} is not a table ({e.errors()[0]['msg']}); `reasoner fit-auto` writes one"
-        ) from e
+    except StoreError as e:
+        raise ConfigError(str(e)) from e

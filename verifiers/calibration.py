@@ -7,10 +7,12 @@ from math import exp, log
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from reasoner.errors import ConfigError
+from reasoner.documents import Malformed, parse_model
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import read_bytes, save_bytes, shown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 EDGE = 1e-6
@@ -101,7 +103,7 @@ CALIBRATION: TypeAdapter[Isotonic | Platt] = TypeAdapter(Calibration)
 
 def save(calibration: Isotonic | Platt, path: Path) -> None:
     """Write a calibration as JSON."""
-    path.write_bytes(CALIBRATION.dump_json(calibration))
+    save_bytes(CALIBRATION.dump_json(calibration), path)
 
 
 def load(path: Path) -> Isotonic | Platt:
@@ -111,11 +113,11 @@ def load(path: Path) -> Isotonic | Platt:
         ConfigError: the file is missing or holds no calibration.
     """
     try:
-        return CALIBRATION.validate_json(path.read_bytes())
-    except OSError as e:
-        raise ConfigError(f"no calibration at {path}: {e.strerror}; fit one and save it") from e
-    except ValidationError as e:
-        raise ConfigError(f"{path} holds no calibration: {e.errors()[0]['msg']}") from e
+        return parse_model(CALIBRATION, read_bytes(path, hint="fit one and save it"))
+    except Malformed as e:
+        raise ConfigError(f"{shown(path)} holds no calibration: {e}") from e
+    except StoreError as e:
+        raise ConfigError(str(e)) from e
 
 
 def calibration_error(chances: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:

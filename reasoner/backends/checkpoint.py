@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from hashlib import blake2b, file_digest
@@ -12,6 +13,7 @@ from reasoner.backends.ends import begin
 from reasoner.backends.labels import Labels
 from reasoner.backends.verdicts import described, endings, table
 from reasoner.errors import ConfigError
+from reasoner.files import opened
 from reasoner.model_files import VALUE, ModelFiles
 
 NEVER = -100.0
@@ -20,13 +22,14 @@ NEVER = -100.0
 
 def fingerprint(model: Path) -> str:
     """What tells the weights in a folder apart from others; empty where there is none to look at."""
-    files = sorted(f for f in model.glob("*") if f.suffix in (".safetensors", ".bin"))
+    listed = model.glob("*") if os.path.isdir(model) else ()
+    files = sorted(f for f in listed if f.suffix in (".safetensors", ".bin"))
     if not files:
         return ""
     digest = blake2b(digest_size=6)
     for file in files:
-        with file.open("rb") as opened:
-            digest.update(file_digest(opened, "sha256").digest())
+        with opened(file) as weights:
+            digest.update(file_digest(weights, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -45,7 +48,7 @@ class Checkpoint(ModelFiles):
     @cached_property
     def ends(self) -> frozenset[int]:
         """Tokens that end a solution; chat models often have several."""
-        if ends := described(Path(self.path)).get("eos"):
+        if ends := described(Path(self.path)).eos:
             return frozenset(ends)
         told = (self.tokenizer.eos_token_id, self.config.eos_token_id, self._generation_ends())
         return frozenset(

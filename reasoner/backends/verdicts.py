@@ -12,15 +12,22 @@ request and no log-probability, and reading it back is one look into a table.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from reasoner.documents import Malformed, parse_model
+from reasoner.errors import ConfigError
+from reasoner.files import read_bytes, shown
 
 LOG_ODDS = 8.0
 """The lowest and highest level stand for log-odds of -8 and 8: probabilities of .0003 and .9997."""
+MOST_LEVELS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +54,46 @@ def told(ids: Sequence[int], verdicts: Mapping[int, float]) -> tuple[float, ...]
     return tuple(verdicts[i] for i in ids if i in verdicts)
 
 
-def described(folder: Path) -> dict[str, Any]:
-    """What `reasoner.json` in `folder` says; nothing if there is none."""
+Token = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Ending(BaseModel):
+    """An ending as the file has it."""
+
+    good: Token
+    bad: Token
+    levels: tuple[Token, Token]
+
+    @model_validator(mode="after")
+    def _some_levels(self) -> Self:
+        first, end = self.levels
+        if not 2 <= end - first <= MOST_LEVELS:
+            raise ValueError(f"there are 2 to {MOST_LEVELS} levels")
+        return self
+
+
+class Description(BaseModel):
+    """The content of `reasoner.json`."""
+
+    verdicts: tuple[_Ending, ...] = ()
+    eos: tuple[Token, ...] = ()
+
+
+def described(folder: Path) -> Description:
+    """The `reasoner.json` in `folder`; an empty one if there is none.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     file = folder / "reasoner.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    if not os.path.lexists(file):
+        return Description()
+    try:
+        return parse_model(Description, read_bytes(file))
+    except Malformed as e:
+        raise ConfigError(f"{shown(file)} describes no verdict tokens: {e}") from e
 
 
 def endings(folder: Path) -> list[Ending]:
     """The kinds of end that the model in `folder` has verdicts for."""
-    kinds = described(folder).get("verdicts", [])
-    return [Ending(e["good"], e["bad"], range(*e["levels"])) for e in kinds]
+    return [Ending(e.good, e.bad, range(*e.levels)) for e in described(folder).verdicts]

@@ -212,12 +212,14 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
     from reasoner.api import Reasoner
     from reasoner.base import release
     from reasoner.benchmarks import environment, experiment
+    from reasoner.benchmarks.owner import refuse_others
     from reasoner.benchmarks.solvers import Solvers
 
     solvers = Solvers(grid)
     backend = Reasoner(args.model, **engine(args)).backend
     told = environment.model(backend, grid.model, grid.weights)
     made = {**environment.describe(args.argv), "model": told}
+    refuse_others(args.out, grid.command)
     if spec:
         spec.save(args.out)
         made["spec"] = spec.key

@@ -22,9 +22,10 @@ from pydantic import (
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.solvers import sized
 from reasoner.benchmarks.spec import Frozen
-from reasoner.benchmarks.summary import save_text
 from reasoner.cli.values import budget, names, sizes
-from reasoner.errors import ConfigError
+from reasoner.documents import Malformed, read_yaml
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, save_text, shown
 from reasoner.registry import backends, tasks, verifiers
 
 FILE = "spec.yaml"
@@ -69,7 +70,8 @@ def _known(build: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes)]
+SOME = Field(min_length=1)
+Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes), SOME]
 # A task may need the data that another field names.
 TaskName = Annotated[str, _known(tasks.load)]
 StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
@@ -84,11 +86,11 @@ class RunSpec(Frozen):
 
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
-    task: Annotated[tuple[TaskName, ...], _joined(names)] = Grid().tasks
+    task: Annotated[tuple[TaskName, ...], _joined(names), SOME] = Grid().tasks
     data: str | None = None
     question_field: str | None = None
     answer_field: str | None = None
-    strategy: Annotated[tuple[StrategyName, ...], _joined(names)] = Grid().strategies
+    strategy: Annotated[tuple[StrategyName, ...], _joined(names), SOME] = Grid().strategies
     n: Sizes | None = None
     search_n: Annotated[dict[str, Sizes], BeforeValidator(_search_sizes)] = Field(
         default_factory=dict[str, tuple[int, ...]]
@@ -181,14 +183,14 @@ def load(path: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or is no YAML, or no fields with values.
     """
     try:
-        told = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from e
-    except yaml.YAMLError as e:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(e).split())}") from e
-    if not isinstance(told, dict):
-        raise ConfigError(f"{path} has no fields with values, such as `task: countdown`")
-    return {str(field): value for field, value in told.items()}
+        fields = read_yaml(path)
+    except Malformed as e:
+        raise ConfigError(f"{shown(path)} is not YAML: {e}") from e
+    except StoreError as e:
+        raise ConfigError(str(e)) from e
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{shown(path)} has no fields with values, such as `task: countdown`")
+    return {str(field): value for field, value in fields.items()}
 
 
 def _explained(
@@ -196,11 +198,11 @@ def _explained(
 ) -> str:
     """What is wrong with the first field that is, and where it stands."""
     first = error.errors()[0]
-    field = str(first["loc"][0])
+    field, spec = clipped(first["loc"][0], 40), shown(path)
     if first["type"] == "extra_forbidden":
         near = get_close_matches(field, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        return f"{path} has no use for a field {field!r}; {hint}"
-    where = f"--{field}" if field in flags else f"{path}, {field}"
-    wrong = f"{first['input']!r}: {first['msg']}"
+        return f"{spec} has no use for a field {field!r}; {hint}"
+    where = f"--{field}" if field in flags else f"{spec}, {field}"
+    wrong = f"{clipped(repr(first['input']), 60)}: {first['msg']}"
     return f"{where}: {first.get('ctx', {}).get('error') or wrong}"

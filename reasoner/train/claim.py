@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 from reasoner.backends.checkpoint import fingerprint
-from reasoner.benchmarks.summary import save_json
+from reasoner.documents import Malformed, read_json
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, opened, save_json, shown
 
 
 def claim(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,16 +23,16 @@ def claim(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
         StoreError: it cannot be read or written.
     """
     wanted = json.loads(json.dumps(settings))
-    if not path.exists():
-        _folder(path.parent)
+    if not os.path.lexists(path):
         save_json({"settings": wanted}, path)
     found = _read(path)
     had = found.get("settings", {})
     if changed := [name for name in wanted if had.get(name) != wanted[name]]:
         name = changed[0]
+        there, asked = (clipped(repr(settings.get(name)), 40) for settings in (had, wanted))
         raise ConfigError(
-            f"{path} is of work with {name} {had.get(name)!r}, and {wanted[name]!r} is asked for;"
-            " choose another --out"
+            f"{shown(path)} is of work with {name} {there}, and {asked} is asked for; choose another"
+            " --out"
         )
     return found
 
@@ -47,23 +49,16 @@ def digest(path: Path) -> str:
     Raises:
         StoreError: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()[:12]
-    except OSError as e:
-        raise StoreError(f"cannot read {path}: {e.strerror}") from e
-
-
-def _folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
+    with opened(path) as file:
+        return file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as e:
-        raise StoreError(f"cannot read {path}: {e}; delete it or choose another --out") from e
-    return found if isinstance(found, dict) else {}
+        found = read_json(path, "delete it or choose another --out")
+    except Malformed as e:
+        message = f"cannot read {shown(path)}: {e}; delete it or choose another --out"
+        raise StoreError(message) from e
+    if not isinstance(found, dict) or not isinstance(found.get("settings", {}), dict):
+        raise StoreError(f"{shown(path)} tells of no training; choose another --out")
+    return found

@@ -18,8 +18,8 @@ import torch
 import transformers
 
 from reasoner.benchmarks.step_quality import Ranking, Solution
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError
+from reasoner.files import save_json
 from reasoner.registry import verifiers
 from reasoner.train.claim import claim, digest, told_apart
 from reasoner.train.dataset import LabelledSolution, held_out, read

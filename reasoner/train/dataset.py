@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from reasoner.benchmarks.lines import whole_lines
-from reasoner.benchmarks.spec import Frozen
+from reasoner.benchmarks.spec import Count, Frozen
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import ConfigError, StoreError
+from reasoner.files import read_lines, shown
 
 Method = Literal["monte-carlo", "omega", "exact"]
 
@@ -36,11 +37,11 @@ class LabelledSolution(Frozen, extra="ignore"):
     completions: tuple[str, ...]
     separator: str
     labels: tuple[bool, ...]
-    values: tuple[float | None, ...]
+    values: tuple[Annotated[float, Field(ge=0, le=1)] | None, ...]
     correct: bool
     method: Method
-    k: int
-    tokens: int
+    k: Count
+    tokens: Count
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:
@@ -67,9 +68,11 @@ def read(path: Path) -> list[LabelledSolution]:
         ConfigError: there are none.
         StoreError: it cannot be read, or a line is no labelled solution.
     """
-    rows = [_parse(path, number, line) for number, line in enumerate(whole_lines(path), start=1)]
+    rows = [_parse(path, number, line) for number, line in enumerate(read_lines(path), start=1)]
     if not rows:
-        raise ConfigError(f"{path} holds no solutions; make some with `reasoner train labels`")
+        raise ConfigError(
+            f"{shown(path)} holds no solutions; make some with `reasoner train labels`"
+        )
     return rows
 
 
@@ -90,10 +93,6 @@ def held_out(
 
 def _parse(path: Path, number: int, line: bytes) -> LabelledSolution:
     try:
-        return LabelledSolution.model_validate_json(line)
-    except ValidationError as e:
-        [first, *_] = e.errors()
-        where = ".".join(map(str, first["loc"])) or "row"
-        raise StoreError(
-            f"{path}:{number} is no labelled solution ({where}: {first['msg']})"
-        ) from e
+        return parse_model(LabelledSolution, line)
+    except Malformed as e:
+        raise StoreError(f"{shown(path)}:{number} is no labelled solution ({e})") from e

@@ -13,7 +13,7 @@ from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.estimators import best_of_at_k, pass_at_k, votes_at
 from reasoner.benchmarks.judged import Labelled
 from reasoner.benchmarks.step_quality import auc
-from reasoner.train.journal import Row, keep
+from reasoner.train.journal import Entry, Row, keep
 from reasoner.train.progress import Report as Progress
 from reasoner.types import Completion, Prompt, Sampling
 from reasoner.verifiers.verdict import doubts
@@ -35,6 +35,12 @@ class Sample:
     verdicts: Sequence[float]
     labels: list[bool]
     tokens: int
+
+
+class Samples(Entry):
+    """A row of the journal: the solutions of a problem."""
+
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ async def pool(
         generation = await backend.generate(Prompt(example.problem), sampling)
         return {"samples": [asdict(_sample(task, example, c)) for c in generation.completions]}
 
-    rows = await keep(path, examples, work, report, live=16)
+    rows = await keep(path, examples, work, report, live=16, kind=Samples)
     return [[Sample(**s) for s in row["samples"]] for row in rows]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
+from reasoner.files import make_folder, save_json
 from reasoner.train.progress import say
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]
     served = deepcopy(model)
     torch.nn.Module.to(served, torch.bfloat16)
     rows = {"dagmath": 128, "countdown": 512}
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     return [
         Fresh(
             task, served, rows[task.name], ROW[task.name], problems, args.rollouts, args.times,
@@ -135,8 +135,7 @@ def evaluation(args: argparse.Namespace) -> dict[str, object]:
 
     tasks = _served(model, args.eager, measure)
     report = {**describe(args.argv), "seed": args.seed, "split": args.split, "tasks": tasks}
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+    save_json(report, args.out / "evaluation.json")
     return {"evaluation": report}
 
 

@@ -8,21 +8,30 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from reasoner.base import Example
-from reasoner.benchmarks.lines import Lines, whole_lines
+from reasoner.documents import Malformed, parse_json, parse_model
 from reasoner.errors import StoreError
+from reasoner.files import Lines, shown, whole_lines
 from reasoner.train.progress import Report
 
 Row = dict[str, Any]
 
 
-def read(path: Path) -> Iterator[Row]:
-    """The rows of a journal; a torn last line is left out.
+class Entry(BaseModel, extra="allow"):
+    """The part of a row that every journal has; each kind of work adds its own."""
+
+    prompt: str
+
+
+def read(path: Path, kind: type[Entry] = Entry) -> Iterator[Row]:
+    """The rows of a journal, each a `kind`; a torn last line is left out.
 
     Raises:
         StoreError: a line is corrupt.
     """
-    yield from _rows(path, whole_lines(path))
+    yield from _rows(path, whole_lines(path), kind)
 
 
 async def keep(
@@ -31,6 +40,7 @@ async def keep(
     work: Callable[[Example], Awaitable[Row | None]],
     report: Report = print,
     live: int = 128,
+    kind: type[Entry] = Entry,
 ) -> list[Row]:
     """The row that `work` makes of each example, in order; rows that `path` has are not made again.
 
@@ -44,7 +54,7 @@ async def keep(
             return made and {"prompt": example.problem.prompt, **made}
 
     with Lines(path) as file:
-        rows = {row["prompt"]: row for row in _rows(path, file.found)}
+        rows = {row["prompt"]: row for row in _rows(path, file.found, kind)}
         missing = [e for e in examples if e.problem.prompt not in rows]
         for done, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
             if row := await finished:
@@ -55,9 +65,10 @@ async def keep(
     return [rows[e.problem.prompt] for e in examples if e.problem.prompt in rows]
 
 
-def _rows(path: Path, lines: Sequence[bytes]) -> Iterator[Row]:
+def _rows(path: Path, lines: Sequence[bytes], kind: type[Entry]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
-        except ValueError as e:
-            raise StoreError(f"{path}:{number} is corrupt ({e}); delete that line") from e
+            parse_model(kind, line)
+            yield parse_json(line)
+        except Malformed as e:
+            raise StoreError(f"{shown(path)}:{number} is corrupt ({e}); delete that line") from e

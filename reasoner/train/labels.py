@@ -15,15 +15,15 @@ from reasoner.benchmarks.judged import Labelled
 from reasoner.benchmarks.scheduler import Tally
 from reasoner.benchmarks.spec import recorded
 from reasoner.benchmarks.stepwise import Stepwise
-from reasoner.benchmarks.summary import save_json
 from reasoner.concurrency import gather
-from reasoner.errors import BackendError, ConfigError, ReasonerError, StoreError
+from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.files import require_regular, save_json, save_text
 from reasoner.solving import solve
 from reasoner.trace import Trace
 from reasoner.train.claim import claim
-from reasoner.train.dataset import Method
+from reasoner.train.dataset import LabelledSolution, Method
 from reasoner.train.estimation import Estimate, Solution, Told, Way, exact, monte_carlo, omega
-from reasoner.train.journal import Row, keep
+from reasoner.train.journal import Entry, Row, keep
 from reasoner.train.progress import Report
 from reasoner.types import Completion, Finish, Problem, Prompt
 
@@ -78,6 +78,12 @@ class Plan:
         return monte_carlo if self.method == "monte-carlo" else omega
 
 
+class Labels(Entry):
+    """A row of the journal: the labelled solutions of a problem."""
+
+    rows: tuple[LabelledSolution, ...]
+
+
 async def make(
     plan: Plan,
     backend: Backend,
@@ -97,6 +103,7 @@ async def make(
     """
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} is for JSON lines; call it {out.name}.jsonl")
+    require_regular(out, "write")
     examples = list(plan.task.examples(plan.split, plan.problems))
     settings = {**plan.settings, **policy}
     claim(out.with_suffix(".json"), settings)
@@ -113,7 +120,7 @@ async def make(
         tally.count(None)
         return {"rows": rows}
 
-    kept = await keep(out.with_suffix(".journal"), examples, work, report, LIVE)
+    kept = await keep(out.with_suffix(".journal"), examples, work, report, LIVE, Labels)
     if errors and not kept:
         raise BackendError(errors[-1])
     rows = [row for line in kept for row in line["rows"]]
@@ -225,9 +232,4 @@ def _row(
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    part = path.with_suffix(".part")
-    try:
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        part.replace(path)
-    except OSError as e:
-        raise StoreError(f"cannot write {path}: {e.strerror}") from e
+    save_text("".join(json.dumps(row) + "\n" for row in rows), path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from reasoner.errors import StoreError
+from reasoner.files import clipped, replacing, require_regular, shown
 from reasoner.train.optimizer import schedule
 from reasoner.train.progress import Report
 
@@ -55,22 +58,36 @@ def fit(
 
 def restored(model: Model, path: Path) -> Model:
     """`model` with the weights of the checkpoint at `path`."""
-    model.load_state_dict(torch.load(path, weights_only=True, map_location=device())["model"])
+    with _loading(path) as state:
+        model.load_state_dict(state["model"])
     return model
 
 
 def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
-    return int(state["step"])
+    with _loading(path) as state:
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        return int(state["step"])
+
+
+@contextmanager
+def _loading(path: Path) -> Generator[Any]:
+    """A checkpoint; whatever its use raises tells that it is none of this model."""
+    require_regular(path)
+    try:
+        yield torch.load(path, weights_only=True, map_location=device())
+    except Exception as e:  # Files of others raise anything.
+        reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
+        raise StoreError(
+            f"{shown(path)} is no checkpoint of this model ({reason}); delete it or choose another"
+            " --out"
+        ) from e
 
 
 def _save(path: Path, model: nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
-    part = path.with_suffix(".part")
     states = [o.state_dict() for o in made]
-    torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, part)
-    part.replace(path)
+    with replacing(path) as part:
+        torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, part)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from reasoner.files import make_folder
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import device
 
@@ -57,7 +58,7 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     The tokens of an ending get its first one's input embedding, so a verdict cannot change what
     follows it. No engine samples a level unless told to: its logit is the padding's, never wanted.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     wide = build(model.config.num_hidden_layers, model.config.hidden_size, vocabulary=v.EXPORTED)
     state = dict(model.state_dict())
     as_read = torch.tensor(v.as_read(list(range(v.EXPORTED))))

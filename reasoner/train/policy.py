@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
 import torch
+from pydantic import BaseModel, Field
 from torch.nn.functional import cross_entropy
 from transformers import Qwen3ForCausalLM
 
 from reasoner.benchmarks import countdown, dagmath
 from reasoner.benchmarks.demonstration import Demonstration
+from reasoner.documents import Malformed, parse_model
+from reasoner.errors import StoreError
+from reasoner.files import read_bytes, save_json, shown
 from reasoner.train import vocabulary as v
 from reasoner.train.loop import device, fit, restored
 from reasoner.train.model import build, compile_layers
@@ -38,6 +41,13 @@ class Recipe:
     countdown_rows: int = 40
     muon: float = 0.02
     adam: float = 3e-3
+
+
+class _Size(BaseModel, extra="ignore"):
+    """The part of a recipe that a finished policy is built by."""
+
+    layers: int = Field(ge=1, le=1024)
+    width: int = Field(ge=32, le=65_536)
 
 
 def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
@@ -101,8 +111,12 @@ def merged(logits: torch.Tensor) -> torch.Tensor:
 
 def trained(folder: Path) -> Qwen3ForCausalLM:
     """The policy that `train` left in `folder`."""
-    recipe = json.loads((folder / "recipe.json").read_text())
-    return restored(build(recipe["layers"], recipe["width"]), folder / "policy.pt")
+    path = folder / "recipe.json"
+    try:
+        recipe = parse_model(_Size, read_bytes(path))
+    except Malformed as e:
+        raise StoreError(f"{shown(path)} is no recipe ({e}); run the first stage again") from e
+    return restored(build(recipe.layers, recipe.width), folder / "policy.pt")
 
 
 def train(
@@ -116,8 +130,7 @@ def train(
 
     A new model, or `model` further, which must have the recipe's layers and width.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
+    save_json(asdict(recipe), folder / "recipe.json")
     model = model or build(recipe.layers, recipe.width, recipe.seed)
     made = optimizers(model, recipe.muon, recipe.adam)
     run = compile_layers(model) if compiled else model

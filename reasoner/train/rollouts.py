@@ -10,13 +10,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
 from zlib import crc32
 
+from pydantic import BaseModel, Field
+
 from reasoner.base import Backend, Example, Task
-from reasoner.train.journal import Row, keep
+from reasoner.train.journal import Entry, Row, keep
 from reasoner.train.progress import Report
+from reasoner.train.vocabulary import EXPORTED
 from reasoner.types import Prompt
+
+
+class Rollout(BaseModel):
+    """A solution: its tokens, of the embedded GPT's, and whether it is right."""
+
+    ids: list[Annotated[int, Field(ge=0, lt=EXPORTED)]]
+    correct: bool
+
+
+class Rollouts(Entry):
+    """A row of the journal."""
+
+    rollouts: list[Rollout]
 
 
 async def sample(
@@ -46,7 +62,7 @@ async def sample(
         return {"task": task.name, "rollouts": rollouts}
 
     examples = list(task.examples("train", problems, seed))
-    await keep(path, examples, work, report, live=max(128, 512 // each))
+    await keep(path, examples, work, report, live=max(128, 512 // each), kind=Rollouts)
 
 
 def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:

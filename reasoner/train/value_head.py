@@ -20,8 +20,8 @@ from transformers import AutoModelForCausalLM
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.prompts import Shots, Template
 from reasoner.benchmarks.step_quality import Ranking
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import ConfigError
+from reasoner.files import make_folder, save_json
 from reasoner.train.claim import digest, told_apart
 from reasoner.train.dataset import LabelledSolution, held_out, read
 from reasoner.train.loop import device
@@ -87,6 +87,7 @@ def fit(
     checkpoint, template = Checkpoint(model), Template(system, shots)
     if out.resolve() == Path(checkpoint.path).resolve():
         raise ConfigError(f"{str(out)!r} is the model itself; write to another folder")
+    make_folder(out)
     learned, tuned, tested = parts(read(data))
     policy = loaded(checkpoint)
     seen = [see(policy, rows, checkpoint, template, chat) for rows in (learned, tuned, tested)]

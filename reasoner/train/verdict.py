@@ -36,7 +36,7 @@ from reasoner.train.model import build, compile_layers
 from reasoner.train.optimizer import optimizers
 from reasoner.train.policy import merged
 from reasoner.train.progress import Report
-from reasoner.train.rollouts import prefix_values
+from reasoner.train.rollouts import Rollouts, prefix_values
 
 LAYERS = 2
 FIDELITY = 20.0
@@ -62,7 +62,7 @@ class Row:
 def load(path: Path) -> list[Row]:
     """Every rollout of a file, with prefix values averaged over its problem's rollouts."""
     rows = list[Row]()
-    for line in journal.read(path):
+    for line in journal.read(path, Rollouts):
         prompt = v.encode(line["prompt"])
         rollouts = [{**r, "ids": v.as_read(r["ids"])} for r in line["rollouts"]]
         for r, values in zip(rollouts, prefix_values(rollouts), strict=True):

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 
 from reasoner.backends.verdicts import Ending
+from reasoner.files import save_text
 
 PAD, END, END_BAD, STEP, STEP_BAD = range(5)
 SPECIAL = ("<pad>", "<end>", "<end?>", "\n", "<step?>")
@@ -72,4 +73,5 @@ def save_tokenizer(folder: Path) -> None:
         {"good": e.good, "bad": e.bad, "levels": [e.levels.start, e.levels.stop]} for e in ENDINGS
     ]
     ends = [END, END_BAD, *ENDINGS[1].levels]
-    (folder / "reasoner.json").write_text(json.dumps({"verdicts": verdicts, "eos": ends}) + "\n")
+    document = json.dumps({"verdicts": verdicts, "eos": ends})
+    save_text(f"{document}\n", folder / "reasoner.json")

@@ -335,6 +335,6 @@ def test_records_without_texts_are_told(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_nothing_can_be(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"):
-        write_pool([], tmp_path / "no" / "such" / "pool.jsonl")
+        write_pool([], written(tmp_path / "file", []) / "pool.jsonl")
     with pytest.raises(ConfigError, match="holds no problems"):
         read_pool(written(tmp_path / "e.jsonl", []))
