@@ -30,7 +30,7 @@ NAMES = {
 }  # fmt: skip
 """What others call the splits."""
 SPLIT = re.compile(rf"(?<![a-z])({'|'.join(NAMES)})(?![a-z])", re.IGNORECASE)
-HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.,-]+))?")
+HUB = re.compile(r"([\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::([\w.,-]+))?")
 
 
 def rows(data: str, split: str) -> list[Row]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.naming import shown
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
 """The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
+
+
+NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
+"""A model on the Hugging Face hub."""
 
 
 class ModelFiles:
@@ -29,14 +36,13 @@ class ModelFiles:
 
     def __init__(self, path: str, limit: int | None = None) -> None:
         self.path, self._limit = path, limit
-        folder = Path(path).expanduser()
-        if folder.is_dir():
-            if not (folder / "config.json").exists():
-                raise ConfigError(f"no {self.kind} in {path!r}: it has no config.json")
+        if folder := _folder(path):
+            if problem := _unreadable(folder / "config.json"):
+                raise ConfigError(f"no {self.kind} in {path!r}: {problem}")
             self.path = str(folder)
-        elif path.startswith((".", "/", "~")) or path.count("/") != 1:
+        elif not NAME.fullmatch(path):
             raise ConfigError(
-                f"no {self.kind} folder {path!r}; give a folder or a Hugging Face name"
+                f"no {self.kind} folder {shown(path)}; give a folder or a Hugging Face name"
             )
 
     @cached_property
@@ -75,3 +81,24 @@ class ModelFiles:
             raise ConfigError(
                 f"cannot load {self.kind} {self.path!r}: {str(e).splitlines()[0]}"
             ) from e
+
+
+def _folder(path: str) -> Path | None:
+    """The folder of that name, if there is one and it can be looked at."""
+    try:
+        folder = Path(path).expanduser()
+        return folder if path and folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # Too long a name, a NUL, or nobody's home.
+        return None
+
+
+def _unreadable(config: Path) -> str:
+    """What is wrong with the file that describes a model; empty where it is one."""
+    if not config.exists():
+        return "it has no config.json"
+    try:
+        described = json.loads(config.read_bytes()) if config.is_file() else None
+    except (OSError, ValueError, RecursionError) as e:
+        return f"its config.json cannot be read ({e})"
+    known = isinstance(described, dict) and isinstance(described.get("model_type"), str)
+    return "" if known else "its config.json names no model_type"

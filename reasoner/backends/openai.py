@@ -6,10 +6,12 @@ import asyncio
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from pydantic import Field
 
+from reasoner.backends.address import address
 from reasoner.backends.confidences import confidences, entropies
 from reasoner.backends.ends import begin
 from reasoner.backends.prompts import Shots, Template
@@ -24,6 +26,12 @@ UNKNOWN = -1
 
 MOST, FEWEST = 20, 5
 """Likeliest tokens that a server tells: chats and vLLM, and completions elsewhere."""
+
+DAY = 86_400.0
+"""Seconds; nobody waits longer for one answer."""
+
+FIRST = 2
+"""Further tries at a server that never answered: it is more likely not there than busy."""
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
@@ -51,21 +59,19 @@ class OpenAI:
         model: str,
         *,
         base_url: str = "http://127.0.0.1:8000/v1",
-        api_key: str | None = None,
+        api_key: Annotated[str, Field(pattern="^[!-~]*$")] | None = None,
         chat: bool = False,
         system: str = "",
         shots: Shots = (),
-        retries: int = 5,
-        backoff: float = 0.5,
-        timeout: float = 600.0,
-        context: int = 0,
+        retries: Annotated[int, Field(ge=0, le=100)] = 5,
+        backoff: Annotated[float, Field(ge=0, le=DAY)] = 0.5,
+        timeout: Annotated[float, Field(gt=0, le=DAY)] = 600.0,
+        context: Annotated[int, Field(ge=0)] = 0,
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise ConfigError(f"base_url {base_url!r} is not an http:// or https:// address")
         self.model = ModelInfo(model, context)
-        self._url = base_url.rstrip("/")
+        self._url = address(base_url)
         self._chat, self._template = chat, Template(system, shots)
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._retries, self._backoff = retries, backoff
@@ -76,6 +82,7 @@ class OpenAI:
             transport=transport,
         )
         self._is_vllm: bool | None = None
+        self._answered = False
         self._problem_ids = dict[str, list[int]]()
 
     def prompt_length(self, prompt: Prompt) -> int:
@@ -209,10 +216,13 @@ class OpenAI:
     async def _post(self, body: dict[str, Any], *, stream: bool = False) -> httpx.Response:
         path = "/chat/completions" if self._chat else "/completions"
         request, trouble = self._client.build_request("POST", self._url + path, json=body), ""
-        for attempt in range(self._retries + 1):
-            pause = self._backoff * 2**attempt * (0.5 + random.random())
+        tries = 0
+        while tries <= self._most_retries:
+            pause = self._backoff * 2**tries * (0.5 + random.random())
+            tries += 1
             try:
                 reply = await self._client.send(request, stream=stream)
+                self._answered = True
                 if reply.status_code != 200:
                     await reply.aread()
             except httpx.TransportError as e:
@@ -224,12 +234,16 @@ class OpenAI:
                 if reply.status_code not in AGAIN:
                     raise ConfigError(f"{self._url} refused the request with {trouble}")
                 pause = _retry_after(reply, pause)
-            if attempt < self._retries:
+            if tries <= self._most_retries:
                 await asyncio.sleep(pause)
         raise BackendError(
-            f"no answer from {self._url} after {self._retries + 1} tries ({trouble});"
+            f"no answer from {self._url} after {tries} tries ({trouble});"
             " is the server running there?"
         )
+
+    @property
+    def _most_retries(self) -> int:
+        return self._retries if self._answered else min(self._retries, FIRST)
 
 
 def _sampled(told: Any) -> tuple[float, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
 )
 
@@ -25,7 +23,8 @@ from reasoner.benchmarks.spec import Frozen
 from reasoner.benchmarks.summary import save_text
 from reasoner.cli.values import budget, names, sizes
 from reasoner.errors import ConfigError
-from reasoner.registry import backends, tasks, verifiers
+from reasoner.naming import LARGEST, near, shown
+from reasoner.registry import MOST, backends, tasks, verifiers
 
 FILE = "spec.yaml"
 """What a folder of results calls it."""
@@ -69,7 +68,8 @@ def _known(build: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Sizes = Annotated[tuple[Count, ...], _joined(sizes)]
 # A task may need the data that another field names.
 TaskName = Annotated[str, _known(tasks.load)]
 StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
@@ -94,15 +94,15 @@ class RunSpec(Frozen):
         default_factory=dict[str, tuple[int, ...]]
     )
     budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
-    problems: PositiveInt = 64
-    search_problems: PositiveInt | None = None
+    problems: Count = 64
+    search_problems: Count | None = None
     verifier: Annotated[str, _known(verifiers.load)] | None = None
     model: str | None = None
     weights: str | None = None
     backend: Annotated[str, _known(backends.load)] | None = None
     base_url: str | None = None
-    seed: int = 0
-    concurrency: PositiveInt = 128
+    seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    concurrency: Count = 128
     out: Path = Path("runs/bench")
 
     def settled(self, grid: Grid) -> RunSpec:
@@ -197,9 +197,7 @@ def _explained(
     first = error.errors()[0]
     field = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
-        near = get_close_matches(field, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        return f"{path} has no use for a field {field!r}; {hint}"
+        return f"{path} has no use for a field {shown(field)}; {near(field, known)}"
     where = f"--{field}" if field in flags else f"{path}, {field}"
-    wrong = f"{first['input']!r}: {first['msg']}"
+    wrong = f"{shown(first['input'])}: {first['msg']}"
     return f"{where}: {first.get('ctx', {}).get('error') or wrong}"
