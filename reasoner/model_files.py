@@ -100,5 +100,4 @@ def _unreadable(config: Path) -> str:
         described = json.loads(config.read_bytes()) if config.is_file() else None
     except (OSError, ValueError, RecursionError) as e:
         return f"its config.json cannot be read ({e})"
-    known = isinstance(described, dict) and isinstance(described.get("model_type"), str)
-    return "" if known else "its config.json names no model_type"
+    return "" if isinstance(described, dict) else "its config.json describes no model"

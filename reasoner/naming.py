@@ -66,9 +66,12 @@ def shown(value: object) -> str:
 def _settings(text: str) -> dict[str, Any]:
     if len(text) > LONGEST:
         raise ValueError("too long")
-    call = ast.parse(f"_({text}", mode="eval").body
+    source = f"_({text.rstrip()}"
+    call = ast.parse(source, mode="eval").body
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("no settings")
+    if ast.get_source_segment(source, call) != source:
+        raise ValueError("something after the brackets")
     settings = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg}
     if len(settings) != len(call.keywords) or not _plain(settings):
         raise ValueError("a setting twice, or one that is no plain value")

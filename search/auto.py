@@ -157,6 +157,8 @@ def load(path: str | None = None) -> Table:
     if path is None and not shipped.exists():
         return BUILTIN
     file = shipped if path is None else Path(path).expanduser()
+    if file.exists() and not file.is_file():
+        raise ConfigError(f"cannot read the table {file}: it is no plain file")
     try:
         return Table.model_validate_json(file.read_bytes())
     except OSError as e:

@@ -110,6 +110,8 @@ def load(path: Path) -> Isotonic | Platt:
     Raises:
         ConfigError: the file is missing or holds no calibration.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"no calibration at {path}: it is no plain file")
     try:
         return CALIBRATION.validate_json(path.read_bytes())
     except OSError as e:

@@ -38,7 +38,7 @@ def _problem(url: str) -> str:
 
 
 def _wrong_part(parts: httpx.URL) -> str:
-    if not HOST.fullmatch(parts.raw_host.decode("ascii")):
+    if not parts.host or not HOST.fullmatch(parts.raw_host.decode("ascii")):
         return "names no host"
     if parts.port is not None and not 0 < parts.port < 2**16:
         return f"has no port from 1 to {2**16 - 1}"

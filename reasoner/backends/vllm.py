@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.confidences import confidences
-from reasoner.backends.engine_arguments import check_engine
+from reasoner.engine_arguments import check_engine
 from reasoner.backends.outputs import Output
 from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.turns import Turns
