@@ -38,7 +38,7 @@ ROWS = 250_000
 """The most problems of a file."""
 UNPACKED = 256 * 2**20
 """The most bytes that a compressed file may unpack to."""
-HUB = re.compile(r"([\w.-]+(?:/[\w.-]+)?)(?::([\w.,-]+))?")
+HUB = re.compile(r"([\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::([\w.,-]+))?")
 
 
 def rows(data: str, split: str) -> list[Row]:

@@ -19,7 +19,7 @@ from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import read
 from reasoner.benchmarks.trees import Piece, Tree, read_tree
 from reasoner.errors import ConfigError
-from reasoner.registry import called
+from reasoner.naming import called
 
 SHORT = 72
 """Characters of a step that fit on a line."""

@@ -27,7 +27,8 @@ from reasoner.benchmarks.spec import Header, Record, Spec
 from reasoner.benchmarks.stepwise import Stepwise, drawn, prefix_scores, prefixes, told_scores
 from reasoner.benchmarks.store import read
 from reasoner.errors import BackendError, ConfigError
-from reasoner.registry import called, tasks, verifiers
+from reasoner.naming import called
+from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
 

@@ -22,7 +22,8 @@ from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
-from reasoner.registry import called, verifiers
+from reasoner.naming import called
+from reasoner.registry import verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
 Job = tuple[Store, Record]

@@ -10,14 +10,18 @@ from concurrent.futures import Future
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Annotated, Any, Self, TypeVar, cast
+
+from pydantic import Field, PositiveInt
 
 from reasoner.base import Backend, Task, Verifier, release
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Done, Event, Result
+from reasoner.naming import LARGEST
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.run import Extract, Listener, Strategy, ignore, last_line, verified
+from reasoner.settings import check
 from reasoner.solving import solve
 from reasoner.types import Problem, Sampling
 
@@ -51,14 +55,14 @@ class Reasoner:
         backend: str | None = None,
         sampling: Sampling | None = None,
         extract: Extract | None = None,
-        temperature: float | None = None,
-        seed: int = 0,
-        concurrency: int = 64,
+        temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None,
+        seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0,
+        concurrency: PositiveInt = 64,
         second: str | Path | Backend | None = None,
         **engine: Any,
     ) -> None:
-        if concurrency < 1:
-            raise ConfigError(f"concurrency={concurrency} is not a positive number of problems")
+        plain = {"temperature": temperature, "seed": seed, "concurrency": concurrency}
+        check("Reasoner", Reasoner, plain | {"shots": shots, "sampling": sampling})
         self.strategy: Strategy = _component(strategies, strategy)
         self.backend = _backend(model, backend, engine)
         self.second = None if second is None else _backend(second, None, {})
@@ -198,12 +202,22 @@ class Reasoner:
 
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):
+            _refuse_unreadable(problem)
             name = blake2b(problem.encode(), digest_size=6).hexdigest()
             read = getattr(self.task, "prompt", str)
             problem = Problem(name, read(problem))
         if not self.shots:
             return problem
         return Problem(problem.id, self.shots + problem.prompt, problem.meta)
+
+
+def _refuse_unreadable(problem: str) -> None:
+    if not problem.strip():
+        raise ConfigError("the problem is empty; write it out")
+    try:
+        problem.encode()
+    except UnicodeEncodeError as e:
+        raise ConfigError(f"the problem is no text in UTF-8: {e.reason} at {e.start}") from e
 
 
 class _Loop:

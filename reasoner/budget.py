@@ -35,7 +35,7 @@ class Budget:
         for field in fields(self):
             value: object = getattr(self, field.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and value > 0):  # type: ignore[operator]
+            if value is not None and not (number and 0 < value < inf):  # type: ignore[operator]
                 raise ConfigError(
                     f"budget {field.name}={value!r} is not a positive number;"
                     " leave it out (None) for no ceiling"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,10 @@ from reasoner.model_sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
 """The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
+
+
+NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
+"""A model on the Hugging Face hub."""
 
 
 class ModelFiles:
@@ -39,7 +44,7 @@ class ModelFiles:
                 raise ConfigError(f"no {self.kind} in {clipped(path)!r}: it has no config.json")
             check_model_folder(folder)
             self.path = str(folder)
-        elif path.startswith((".", "/", "~")) or path.count("/") != 1:
+        elif not NAME.fullmatch(path):
             raise ConfigError(
                 f"no {self.kind} folder {clipped(path)!r}; give a folder or a Hugging Face name"
             )

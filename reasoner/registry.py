@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any
@@ -13,39 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
+from reasoner.naming import LARGEST, called, near, shown
+from reasoner.settings import check
 
-
-def called(text: str) -> tuple[str, dict[str, Any]]:
-    """The name and the settings in a text such as `beam(branch=2)`.
-
-    Raises:
-        ConfigError: the brackets hold something else than settings.
-    """
-    name, bracket, rest = text.partition("(")
-    if not bracket:
-        return name, {}
-    try:
-        call = ast.parse(f"_({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
-            raise ValueError
-        return name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError):
-        raise ConfigError(
-            f"{text!r} is not a name with settings, such as {name}(key=2, other='text')"
-        ) from None
-
-
-def spelled(text: str, settings: Mapping[str, Any]) -> str:
-    """A name with further settings, as `called` reads it; the later of the same name holds."""
-    name, had = called(text)
-    told = ", ".join(f"{key}={value!r}" for key, value in {**had, **settings}.items())
-    return f"{name}({told})" if told else name
-
-
-def listed(text: str) -> list[str]:
-    """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
-    parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
-    return [part.strip() for part in parts if part.strip()]
+MOST = 1_000_000
+"""The largest number in a setting: searches of more would not end."""
 
 
 class Registry:
@@ -59,8 +28,8 @@ class Registry:
         my-search = "my_package:MySearch"
     """
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
-        self.kind, self.group = kind, group
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str], most: int = MOST) -> None:
+        self.kind, self.group, self.most = kind, group, most
         self._builtin = builtin
 
     def names(self) -> list[str]:
@@ -91,6 +60,8 @@ class Registry:
         name, own = called(name)
         factory, settings = self.load(name), own | settings
         self._refuse_unknown(name, factory, settings)
+        self._refuse_enormous(name, settings)
+        check(f"{self.kind} {name!r}", factory, settings)
         try:
             return factory(*args, **settings)
         except ValidationError as e:
@@ -104,9 +75,16 @@ class Registry:
             return
         if unknown := sorted(settings.keys() - parameters.keys()):
             raise ConfigError(
-                f"{self.kind} {name!r} has no setting {', '.join(map(repr, unknown))};"
-                f" it has {', '.join(parameters) or 'none'}"
+                f"{self.kind} {name!r} has no setting {', '.join(map(shown, unknown))};"
+                f" {near(unknown[0], parameters)}"
             )
+
+    def _refuse_enormous(self, name: str, settings: Mapping[str, Any]) -> None:
+        for setting, value in settings.items():
+            if isinstance(value, int) and value > self.most:
+                raise ConfigError(
+                    f"{self.kind} {name!r}: {setting}={value} is more than {self.most}"
+                )
 
     def _find(self, name: str) -> EntryPoint:
         if name in self._builtin:
@@ -118,15 +96,13 @@ class Registry:
             raise ConfigError(
                 f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
             )
-        near = get_close_matches(name, self.names(), n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(self.names())}"
-        raise ConfigError(f"no {self.kind} named {name!r}; {hint}")
+        raise ConfigError(f"no {self.kind} named {shown(name)}; {near(name, self.names())}")
 
 
 def explain(error: ValidationError) -> str:
     """One clause per wrong field."""
     return "; ".join(
-        f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in error.errors()
+        f"{'.'.join(map(str, e['loc']))}={shown(e['input'])}: {e['msg']}" for e in error.errors()
     )
 
 
@@ -206,6 +182,7 @@ backends = Registry(
         "openai": "reasoner.backends.openai:OpenAI",
         "scripted": "reasoner.backends.scripted:Scripted",
     },
+    most=LARGEST,  # An engine's arguments may be bytes of memory.
 )
 
 tasks = Registry(

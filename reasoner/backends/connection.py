@@ -17,11 +17,11 @@ import httpx
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from reasoner.backends.address import address
 from reasoner.backends.replies import complaint, parsed
 from reasoner.backends.streamed import Events
 from reasoner.errors import AccessDenied, BackendError, ConfigError
 
-EXAMPLE = "http://127.0.0.1:8000/v1"
 OK = 200
 CONNECT = 10.0
 """Seconds to wait for a connection, or for a server's version."""
@@ -38,6 +38,9 @@ DENIED = {401: "check the api_key", 403: "check the api_key", 404: "check base_u
 
 MESSAGE = 300
 """The longest message of an error."""
+
+UNREACHED = 2
+"""Further tries at a server that never answered: it is more likely not there than busy."""
 
 SMALL = 2**16
 """Bytes read of what is not an answer: a refusal, or a server's version."""
@@ -74,7 +77,7 @@ class Connection:
         limits: Limits,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url, self._limits = _address(base_url), limits
+        self.url, self._limits = address(base_url), limits
         key = _key(api_key)
         self._hidden = {key, repr(key)[1:-1], json.dumps(key)[1:-1]} - {""}
         self._client = httpx.AsyncClient(
@@ -87,6 +90,7 @@ class Connection:
             transport=transport,
         )
         self._free = asyncio.Semaphore(limits.connections)
+        self._answered = False
 
     async def post(self, path: str, body: dict[str, Any], kind: type[M]) -> M:
         """Ask for a whole reply.
@@ -160,7 +164,8 @@ class Connection:
                 trouble, pause = str(e), min(max(spread, e.pause), limits.longest_pause)
             except (httpx.RequestError, TimeoutError) as e:
                 trouble = self._named(e)
-            if tries > limits.retries or time.monotonic() + pause >= end:
+            retries = limits.retries if self._answered else min(limits.retries, UNREACHED)
+            if tries > retries or time.monotonic() + pause >= end:
                 break
             await asyncio.sleep(pause)
         raise BackendError(
@@ -188,6 +193,7 @@ class Connection:
         content, kind = json.dumps(body), {"Content-Type": "application/json"}
         request = self._client.build_request("POST", self.url + path, content=content, headers=kind)
         reply = await self._client.send(request, stream=True)
+        self._answered = True
         try:
             await self._check(reply)
         except BaseException:
@@ -251,22 +257,6 @@ def retry_after(value: str) -> float:
         except (ValueError, OverflowError):
             return 0.0
     return max(0.0, seconds)  # NaN is not larger than 0.
-
-
-def _address(base_url: object) -> str:
-    """The address, without a slash at its end; it is not repeated where it may hold a password."""
-    try:
-        url = httpx.URL(base_url)  # type: ignore[arg-type]
-        host = url.host
-    except (httpx.InvalidURL, TypeError, UnicodeError):
-        raise ConfigError(f"base_url is not an address; write one as {EXAMPLE}") from None
-    if url.userinfo:
-        raise ConfigError("base_url has a user or a password in it; give a key as api_key")
-    port = 1 if url.port is None else url.port
-    plain = url.scheme in ("http", "https") and host and "%" not in host
-    if not plain or not 0 < port < 2**16 or url.query or url.fragment:
-        raise ConfigError(f"base_url {oneline(ascii(base_url), 100)} is not one such as {EXAMPLE}")
-    return str(base_url).strip().rstrip("/")
 
 
 def oneline(text: str, most: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from pydantic import Field
 
 from reasoner.backends.confidences import confidences, entropies
 from reasoner.backends.connection import Connection, Limits
@@ -26,6 +27,9 @@ UNKNOWN = -1
 
 MOST, FEWEST = 20, 5
 """Likeliest tokens that a server tells: chats and vLLM, and completions elsewhere."""
+
+DAY = 86_400.0
+"""Seconds; nobody waits longer for one answer."""
 
 CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
 """Reasons of an end that is not the sample's own."""
@@ -68,15 +72,15 @@ class OpenAI:
         chat: bool = False,
         system: str = "",
         shots: Shots = (),
-        retries: int = 5,
-        backoff: float = 0.5,
-        longest_pause: float = 60.0,
-        timeout: float = 600.0,
-        patience: float = 1800.0,
-        max_body: int = 2**26,
-        connections: int = 256,
+        retries: Annotated[int, Field(ge=0, le=100)] = 5,
+        backoff: Annotated[float, Field(ge=0, le=DAY)] = 0.5,
+        longest_pause: Annotated[float, Field(ge=0, le=DAY)] = 60.0,
+        timeout: Annotated[float, Field(gt=0, le=DAY)] = 600.0,
+        patience: Annotated[float, Field(gt=0, le=DAY)] = 1800.0,
+        max_body: Annotated[int, Field(ge=1)] = 2**26,
+        connections: Annotated[int, Field(ge=1)] = 256,
         separate: bool | None = None,
-        context: int = 0,
+        context: Annotated[int, Field(ge=0)] = 0,
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

@@ -7,6 +7,9 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from math import inf, log
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt
 
 from reasoner.backends.ends import begin
 from reasoner.base import Attention, Halt, ModelInfo
@@ -65,10 +68,10 @@ class Scripted:
         *,
         reply: Reply = add_up,
         judge: Judge | None = doubt,
-        delay: float = 0.0,
-        fail_every: int = 0,
-        parameters: int = 1000,
-        context: int = 0,
+        delay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,
+        fail_every: NonNegativeInt = 0,
+        parameters: NonNegativeInt = 1000,
+        context: NonNegativeInt = 0,
     ) -> None:
         self._model = ModelInfo(model, context, parameters, (Attention(1, 8),))
         self.reply, self.judge = reply, judge

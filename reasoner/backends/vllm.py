@@ -7,7 +7,10 @@ import os
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from inspect import signature
 from typing import Any
+
+from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.confidences import confidences
@@ -17,6 +20,7 @@ from reasoner.backends.turns import Turns
 from reasoner.backends.verdicts import told
 from reasoner.base import Halt, ModelInfo
 from reasoner.engine import Engine, cuda, failed, on_this_machine
+from reasoner.engine_arguments import check_engine
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -38,10 +42,11 @@ class VLLM:
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
         kv_cache_gib: on a CPU, memory for the key-value cache.
+        max_model_len: tokens of problem and solution, if fewer than the model can attend to.
         engine_args: anything else `AsyncEngineArgs` takes.
 
     Raises:
-        ConfigError: the folder is missing or holds no model.
+        ConfigError: the folder is missing or holds no model, or vLLM has no such argument.
     """
 
     def __init__(
@@ -51,10 +56,12 @@ class VLLM:
         chat: bool | None = None,
         system: str = "",
         shots: Shots = (),
-        kv_cache_gib: int = 2,
+        kv_cache_gib: PositiveInt = 2,
+        max_model_len: PositiveInt | None = None,
         **engine_args: Any,
     ) -> None:
-        self.checkpoint = Checkpoint(model, engine_args.get("max_model_len"))
+        check_engine(engine_args, signature(VLLM).parameters)
+        self.checkpoint = Checkpoint(model, max_model_len)
         self._template = Template(system, shots)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine = Engine(self._arguments)

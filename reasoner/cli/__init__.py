@@ -19,11 +19,14 @@ from reasoner.cli.arguments import (
     eval_arguments,
     fit_arguments,
     json_argument,
+    piped,
     plot_arguments,
     policy,
+    refuse_unreadable,
     solve_arguments,
     tasks,
 )
+from reasoner.cli.failure import complain, lacking, unforeseen
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
     about,
@@ -50,14 +53,15 @@ KINDS = ("strategies", "verifiers", "backends", "tasks")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 2 for bad input and 130 after Ctrl-C."""
+    """Run one command.
+
+    The exit code is 2 for bad input, 130 after Ctrl-C, and 70 for what is a bug of this program.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:  # As a program of its own, a polite kill is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        args = _parser().parse_args(arguments)
-        args.argv = arguments
-        code: int = args.run(args)
+        return _run(arguments)
     except SystemExit as e:  # argparse's own endings
         return e.code if isinstance(e.code, int) else 0
     except KeyboardInterrupt:
@@ -68,8 +72,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ReasonerError as e:
-        print("reasoner:", " ".join(str(e).split()), file=sys.stderr)
+        complain(str(e))
         return 2
+    except Exception as e:
+        return lacking(e) or unforeseen(e, arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    for word in arguments:
+        refuse_unreadable(word)
+    args = _parser().parse_args(arguments)
+    args.argv = arguments
+    code: int = args.run(args)
+    sys.stdout.flush()
     return code
 
 
@@ -90,13 +105,13 @@ def solve(args: argparse.Namespace) -> int:
             seed=args.seed,
             **engine(args),
         )
-        text = sys.stdin.read().strip() if args.problem == "-" else args.problem
+        text = piped() if args.problem == "-" else args.problem
         result = interruptible(_follow(reasoner, text, args))
     if result.candidate is None and result.error:
         raise BackendError(result.error)
     print_json(result_json(text, result)) if args.json else print_result(result)
     if result.error:
-        print("reasoner: stopped early:", result.error, file=sys.stderr)
+        complain(f"stopped early: {result.error}")
     return 1 if result.error else 0
 
 

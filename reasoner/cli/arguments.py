@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from reasoner.cli.failure import complain
+from reasoner.cli.places import document, folder, output, place, run
 from reasoner.cli.values import (
     budget,
     formats,
@@ -14,12 +17,17 @@ from reasoner.cli.values import (
     positive,
     price,
     rate,
+    seed,
     share,
     sizes,
+    text,
+    whole,
 )
 from reasoner.errors import ConfigError
-from reasoner.registry import spelled
+from reasoner.naming import near, shown, spelled
 
+LAYERS = 1000
+"""More than any model has."""
 STAGES = ("policy", "rollouts", "verdict", "evaluate")
 ARMS = (
     "best-of-n:16",
@@ -32,19 +40,55 @@ ARMS = (
 SPLIT_HELP = "train, dev (for choices), test or final (for headlines), as far as the task has it"
 
 
+PIPED = 1_000_000
+"""Characters of a problem that is read from standard input, at most."""
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"reasoner: {message}; see `{self.prog} --help`\n")
+        complain(f"{message}; see `{self.prog} --help`")
+        sys.exit(2)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Tell which choice is alike; the library lists all of them."""
+        if action.choices is not None and value not in action.choices:
+            hint = near(str(value), map(str, action.choices))
+            raise argparse.ArgumentError(action, f"invalid choice: {shown(value)}; {hint}")
+
+
+def refuse_unreadable(word: str) -> None:
+    """Raise a `ConfigError` for an argument that no file, database or terminal could show again."""
+    if "\0" in word or any("\ud800" <= c <= "\udfff" for c in word):
+        raise ConfigError(f"the argument {shown(word)} is no text in UTF-8")
+    if word.startswith("--") and word.endswith("=--"):  # The library would take it for no value.
+        raise ConfigError(f"{word[:-3]} has no value; see `reasoner --help`")
+
+
+def piped() -> str:
+    """The problem on standard input.
+
+    Raises:
+        ConfigError: there is none, or it is no text, or too much.
+    """
+    try:
+        problem = sys.stdin.read(PIPED + 1).strip() if sys.stdin else ""
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"cannot read the problem from standard input: {e}") from e
+    if len(problem) > PIPED:
+        raise ConfigError(f"standard input has more than {PIPED} characters: that is no problem")
+    return problem
 
 
 def solve_arguments(parser: Parser) -> None:
     """What `solve` takes."""
     parser.add_argument("problem", help="its text, or - to read it from standard input")
-    parser.add_argument("--task", help="how solutions are written (default: one step per line)")
-    parser.add_argument("--strategy", default="best-of-n")
+    parser.add_argument(
+        "--task", type=text, help="how solutions are written (default: one step per line)"
+    )
+    parser.add_argument("--strategy", type=text, default="best-of-n")
     parser.add_argument("--n", type=positive, help="the strategy's size")
     parser.add_argument("--budget", type=budget, metavar="tokens=2000[,seconds=5]")
     _common_arguments(parser)
@@ -53,7 +97,7 @@ def solve_arguments(parser: Parser) -> None:
 def bench_arguments(parser: Parser) -> None:
     """What `bench` takes."""
     parser.add_argument(
-        "--spec", type=Path, metavar="FILE.yaml",
+        "--spec", type=document, metavar="FILE.yaml",
         help="a run as a file, such as the spec.yaml of a folder of results; flags beside it win",
     )  # fmt: skip
     parser.add_argument(
@@ -116,10 +160,10 @@ def eval_arguments(parser: Parser) -> None:
 def compare_arguments(parser: Parser) -> None:
     """What `compare` takes."""
     parser.add_argument(
-        "dir", type=Path, nargs="+", metavar="DIR",
+        "dir", type=run, nargs="+", metavar="DIR",
         help="what `bench --out` wrote; of several runs, the first one's best-of-N counts",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: the first DIR")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="default: the first DIR")
     parser.add_argument(
         "--n", type=sizes, action="extend",
         help="compare strategies in these sizes only (default: in all that were run)",
@@ -129,7 +173,7 @@ def compare_arguments(parser: Parser) -> None:
 
 def plot_arguments(parser: Parser) -> None:
     """What `plot` takes."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     parser.add_argument(
         "--against", type=names, action="extend", metavar="tokens,flops,seconds,samples,price",
         help="costs to draw against (default: tokens and FLOPs, and the price if there is one)",
@@ -147,35 +191,43 @@ def plot_arguments(parser: Parser) -> None:
 def gpt_arguments(parser: Parser) -> None:
     """What `train gpt` takes."""
     add = parser.add_argument
-    add("--out", type=Path, default=Path("runs/train"), help="where checkpoints and the model go")
+    add("--out", type=folder, default=Path("runs/train"), help="where checkpoints and the model go")
     add("--stage", choices=STAGES, help="run this stage only (default: all in order)")
-    add("--steps", type=int, default=1600, help="pre-training steps")
-    add("--verdict-steps", type=int, default=800, help="steps of learning to judge")
-    add("--verdict-layers", type=int, default=2, help="layers that learn to judge, the upper ones")
+    add("--steps", type=positive, default=1600, help="pre-training steps")
+    add("--verdict-steps", type=positive, default=800, help="steps of learning to judge")
     add(
-        "--problems", type=int, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
+        "--verdict-layers", type=whole(1, LAYERS, "a number of layers"), default=2,
+        help="layers that learn to judge, the upper ones",
+    )  # fmt: skip
+    add(
+        "--problems", type=positive, nargs=2, default=(3200, 4800), metavar=("DAGMATH", "COUNTDOWN"),
         help="problems to roll out",
     )  # fmt: skip
-    add("--rollouts", type=int, default=4, help="rollouts a problem")
+    add("--rollouts", type=positive, default=4, help="rollouts a problem")
     add(
         "--fresh", action="store_true",
         help="draw rollouts of so many new --problems whenever the last were seen --times (on a GPU)",
     )  # fmt: skip
-    add("--times", type=int, default=3, help="how often a fresh rollout is learned from")
-    add("--test-problems", type=int, default=1000, help="problems a task to evaluate on")
-    add("--split", default="dev", help=f"{SPLIT_HELP}, to evaluate on (default: dev)")
-    add("--model", type=Path, help="a finished model: to evaluate, or to train further")
+    add("--times", type=positive, default=3, help="how often a fresh rollout is learned from")
+    add("--test-problems", type=positive, default=1000, help="problems a task to evaluate on")
+    add("--split", type=text, default="dev", help=f"{SPLIT_HELP}, to evaluate on (default: dev)")
+    add("--model", type=run, help="a finished model: to evaluate, or to train further")
     add("--eager", action="store_true", help="compile nothing: for short runs")
-    add("--seed", type=int, default=0)
+    add("--seed", type=seed, default=0)
     json_argument(parser)
 
 
 def labels_arguments(parser: Parser) -> None:
     """What `train labels` takes."""
     add = parser.add_argument
-    add("--task", required=True, help="whose problems to solve; `reasoner list tasks` names them")
+    add(
+        "--task",
+        type=text,
+        required=True,
+        help="whose problems to solve; `reasoner list tasks` names them",
+    )
     _source_arguments(parser)
-    add("--split", default="train", help="default: train")
+    add("--split", type=text, default="train", help="default: train")
     add("--problems", type=positive, default=1000, help="default: 1000")
     add("--solutions", type=positive, default=8, help="solutions per problem (default: 8)")
     add(
@@ -183,7 +235,7 @@ def labels_arguments(parser: Parser) -> None:
         help="continue every step, or search for the first error, or ask the task",
     )  # fmt: skip
     add("--k", type=positive, default=8, help="continuations of a step (default: 8)")
-    add("--out", type=Path, default=Path("runs/labels.jsonl"), metavar="FILE.jsonl")
+    add("--out", type=output, default=Path("runs/labels.jsonl"), metavar="FILE.jsonl")
     model_arguments(parser)
 
 
@@ -205,7 +257,7 @@ def _reward_arguments(parser: Parser, out: str) -> None:
     add = parser.add_argument
     _data_arguments(parser, out)
     add(
-        "--test", type=Path, metavar="FILE.jsonl",
+        "--test", type=document, metavar="FILE.jsonl",
         help="what to measure on (default: the solutions of a tenth of the problems, held out)",
     )  # fmt: skip
     add("--epochs", type=positive, default=3, help="default: 3")
@@ -215,7 +267,7 @@ def _reward_arguments(parser: Parser, out: str) -> None:
         "--init", choices=("pretrained", "random"), default="pretrained",
         help="begin with the model's weights, or with none (default: pretrained)",
     )  # fmt: skip
-    add("--seed", type=int, default=0)
+    add("--seed", type=seed, default=0)
     json_argument(parser)
 
 
@@ -227,9 +279,15 @@ def value_head_arguments(parser: Parser) -> None:
 
 def _data_arguments(parser: Parser, out: str) -> None:
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="FILE.jsonl", help="what `train labels` wrote")
-    add("--model", help="a folder or name (default: the embedded GPT)")
-    add("--out", type=Path, default=Path(out), metavar="DIR", help=f"default: {out}")
+    add(
+        "--data",
+        type=document,
+        required=True,
+        metavar="FILE.jsonl",
+        help="what `train labels` wrote",
+    )
+    add("--model", type=place, help="a folder or name (default: the embedded GPT)")
+    add("--out", type=folder, default=Path(out), metavar="DIR", help=f"default: {out}")
 
 
 def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> None:
@@ -240,7 +298,7 @@ def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> Non
         "--problems", type=positive, default=problems,
         help=f"problems per task, the first of the split (default: {problems})",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=out, metavar="DIR")
+    parser.add_argument("--out", type=folder, default=out, metavar="DIR")
     parser.add_argument(
         "--concurrency", type=positive, default=128, help="problems in flight (default: 128)"
     )
@@ -249,11 +307,11 @@ def _grid_arguments(parser: Parser, split: str, problems: int, out: Path) -> Non
 
 def _source_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "--data", help="where the task's problems are: a file, a folder, a data set"
+        "--data", type=place, help="where the task's problems are: a file, a folder, a data set"
     )
     for part in ("question", "answer"):
         parser.add_argument(
-            f"--{part}-field", metavar="NAME", help=f"what the data calls its {part}s"
+            f"--{part}-field", type=text, metavar="NAME", help=f"what the data calls its {part}s"
         )
 
 
@@ -274,16 +332,16 @@ def tasks(named: list[str], args: argparse.Namespace) -> list[str]:
 
 
 def _common_arguments(parser: Parser) -> None:
-    parser.add_argument("--verifier", help="default: verdict")
+    parser.add_argument("--verifier", type=text, help="default: verdict")
     model_arguments(parser)
 
 
 def model_arguments(parser: Parser) -> None:
     """What every command with a model takes."""
-    parser.add_argument("--model", help="a folder or name (default: the embedded GPT)")
-    parser.add_argument("--backend", help="default: vllm, or openai with --base-url")
-    parser.add_argument("--base-url", help="an OpenAI-compatible server")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", type=place, help="a folder or name (default: the embedded GPT)")
+    parser.add_argument("--backend", type=text, help="default: vllm, or openai with --base-url")
+    parser.add_argument("--base-url", type=text, help="an OpenAI-compatible server")
+    parser.add_argument("--seed", type=seed, default=0)
     json_argument(parser)
 
 

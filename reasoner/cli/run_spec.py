@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
 )
 
@@ -26,7 +24,8 @@ from reasoner.cli.values import budget, names, sizes
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, save_text, shown
-from reasoner.registry import backends, tasks, verifiers
+from reasoner.naming import LARGEST, near
+from reasoner.registry import MOST, backends, tasks, verifiers
 
 FILE = "spec.yaml"
 """What a folder of results calls it."""
@@ -71,7 +70,8 @@ def _known(build: Callable[[str], object]) -> AfterValidator:
 
 
 SOME = Field(min_length=1)
-Sizes = Annotated[tuple[PositiveInt, ...], _joined(sizes), SOME]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Sizes = Annotated[tuple[Count, ...], _joined(sizes), SOME]
 # A task may need the data that another field names.
 TaskName = Annotated[str, _known(tasks.load)]
 StrategyName = Annotated[str, _known(lambda name: sized(name, max(Grid().ns)))]
@@ -97,15 +97,15 @@ class RunSpec(Frozen):
     )
     budget: Annotated[tuple[dict[str, float], ...], BeforeValidator(_budgets)] = ()
     split: str = Grid().split
-    problems: PositiveInt = 64
-    search_problems: PositiveInt | None = None
+    problems: Count = 64
+    search_problems: Count | None = None
     verifier: Annotated[str, _known(verifiers.load)] | None = None
     model: str | None = None
     weights: str | None = None
     backend: Annotated[str, _known(backends.load)] | None = None
     base_url: str | None = None
-    seed: int = 0
-    concurrency: PositiveInt = 128
+    seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    concurrency: Count = 128
     out: Path = Path("runs/bench")
 
     def settled(self, grid: Grid) -> RunSpec:
@@ -200,9 +200,7 @@ def _explained(
     first = error.errors()[0]
     field, spec = clipped(first["loc"][0], 40), shown(path)
     if first["type"] == "extra_forbidden":
-        near = get_close_matches(field, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        return f"{spec} has no use for a field {field!r}; {hint}"
+        return f"{spec} has no use for a field {clipped(repr(field), 60)}; {near(field, known)}"
     where = f"--{field}" if field in flags else f"{spec}, {field}"
     wrong = f"{clipped(repr(first['input']), 60)}: {first['msg']}"
     return f"{where}: {first.get('ctx', {}).get('error') or wrong}"

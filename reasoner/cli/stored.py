@@ -9,7 +9,8 @@ from pathlib import Path
 from reasoner.cli.arguments import Parser, engine, json_argument, model_arguments
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
-from reasoner.cli.values import positive, share, sizes
+from reasoner.cli.places import document, folder, output, run
+from reasoner.cli.values import positive, share, sizes, text
 
 PARTS = ("id", "question", "answer", "completions")
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
@@ -31,11 +32,16 @@ def stored_commands(add: Add) -> None:
 def _import_arguments(parser: Parser) -> None:
     """What `import-pool` takes."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="JSON lines, one problem a line")
-    add("--task", required=True, help="grades the solutions; `reasoner list tasks` names them")
+    add("file", type=document, metavar="FILE", help="JSON lines, one problem a line")
+    add(
+        "--task",
+        type=text,
+        required=True,
+        help="grades the solutions; `reasoner list tasks` names them",
+    )
     add(
         "--out",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="where the run goes (default: runs/ and the file's name)",
     )
@@ -44,24 +50,24 @@ def _import_arguments(parser: Parser) -> None:
         help="what scores of steps come to, where a solution has no score (default: last)",
     )  # fmt: skip
     for part in PARTS:
-        add(f"--{part}-field", metavar="NAME", help=f"where a line has its {part}")
+        add(f"--{part}-field", type=text, metavar="NAME", help=f"where a line has its {part}")
     json_argument(parser)
 
 
 def _export_arguments(parser: Parser) -> None:
     """What `export-pool` takes."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
-    parser.add_argument("--task", default="", help="whose pool, if the run has several tasks")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    parser.add_argument("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument("--task", type=text, help="whose pool, if the run has several tasks")
+    parser.add_argument("--out", type=output, required=True, metavar="FILE.jsonl")
     json_argument(parser)
 
 
 def _rerank_arguments(parser: Parser) -> None:
     """What `rerank` takes."""
     add = parser.add_argument
-    add("dir", type=Path, metavar="DIR", help="what `bench --out` or `import-pool` wrote")
-    add("--verifier", required=True, help="`reasoner list verifiers` names them")
-    add("--out", type=Path, metavar="DIR", help="default: DIR and the verifier's name")
+    add("dir", type=run, metavar="DIR", help="what `bench --out` or `import-pool` wrote")
+    add("--verifier", type=text, required=True, help="`reasoner list verifiers` names them")
+    add("--out", type=folder, metavar="DIR", help="default: DIR and the verifier's name")
     add("--concurrency", type=positive, default=128, help="problems in flight (default: 128)")
     model_arguments(parser)
 
@@ -69,10 +75,10 @@ def _rerank_arguments(parser: Parser) -> None:
 def _inspect_arguments(parser: Parser) -> None:
     """What `inspect` takes."""
     add = parser.add_argument
-    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     add("problem", metavar="PROBLEM", help="its id, or its number in the split, from 0")
-    add("--task", default="", help="whose problem, if the run has several tasks")
-    add("--strategy", default="", help="whose tree or samples to show (default: list all attempts)")
+    add("--task", type=text, help="whose problem, if the run has several tasks")
+    add("--strategy", type=text, help="whose tree or samples to show (default: list all attempts)")
     add("--n", type=positive, help="in which size (default: the largest)")
     json_argument(parser)
 
@@ -80,8 +86,8 @@ def _inspect_arguments(parser: Parser) -> None:
 def _report_arguments(parser: Parser) -> None:
     """What `report` takes."""
     add = parser.add_argument
-    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
-    add("--out", type=Path, metavar="FILE.html", help="default: report.html in DIR")
+    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
+    add("--out", type=output, metavar="FILE.html", help="default: report.html in DIR")
     add(
         "--problems", type=positive, default=24,
         help="problems a task with their trees and samples: most of the file (default: 24)",
@@ -92,13 +98,13 @@ def _report_arguments(parser: Parser) -> None:
 def _scaling_arguments(parser: Parser) -> None:
     """What `scaling` takes."""
     add = parser.add_argument
-    add("dir", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     add("--n", type=sizes, action="extend", help="these sizes only (default: all)")
     add(
         "--accuracy", type=share, metavar="SHARE",
         help="where to compare compute (default: what best-of-N has in its largest size)",
     )  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="where scaling.json goes (default: DIR)")
+    add("--out", type=folder, metavar="DIR", help="where scaling.json goes (default: DIR)")
     json_argument(parser)
 
 
@@ -123,7 +129,7 @@ def export_pool(args: argparse.Namespace) -> int:
     from reasoner.benchmarks.pool_file import write_pool
     from reasoner.benchmarks.recorded import export_pool
 
-    pool = list(export_pool(args.dir, args.task))
+    pool = list(export_pool(args.dir, args.task or ""))
     write_pool(pool, args.out)
     samples = sum(len(problem.completions) for problem in pool)
     told = {"problems": len(pool), "samples": samples, "file": str(args.out)}
@@ -140,7 +146,7 @@ def rerank(args: argparse.Namespace) -> int:
     from reasoner.benchmarks import reranking
     from reasoner.benchmarks.environment import describe
     from reasoner.benchmarks.report import report as drawn
-    from reasoner.registry import called
+    from reasoner.naming import called
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
     backend = Reasoner(args.model, **engine(args)).backend
@@ -159,7 +165,7 @@ def inspect(args: argparse.Namespace) -> int:
     from reasoner.benchmarks import inspection
 
     found = inspection.inspect(
-        args.dir, args.problem, task=args.task, strategy=args.strategy, n=args.n
+        args.dir, args.problem, task=args.task or "", strategy=args.strategy or "", n=args.n
     )
     print_json(found.as_json()) if args.json else found.show(console())
     return 0

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from reasoner.cli.arguments import (
@@ -126,6 +127,7 @@ def value_head(args: argparse.Namespace) -> Found:
     """Train a value head on the policy's own states."""
     from reasoner.benchmarks.environment import describe
 
+    _refuse_early(args)
     found: Found = _work("value_head").fit(
         args.data, _model(args), args.out, environment=describe(args.argv)
     )
@@ -136,12 +138,23 @@ def _reward(kind: str, args: argparse.Namespace, *settings: str) -> Found:
     from reasoner.benchmarks.environment import describe
     from reasoner.train.progress import say
 
+    _refuse_early(args, args.test)
     recipe = _work("classifier").Recipe(
         data=args.data, model=_model(args), out=args.out, test=args.test, epochs=args.epochs,
         batch=args.batch, rate=args.rate, init=args.init, seed=args.seed,
     )  # fmt: skip
     found: Found = _work(kind).train(recipe, *settings, environment=describe(args.argv), report=say)
     return found
+
+
+def _refuse_early(args: argparse.Namespace, *more: Path | None) -> None:
+    """Look at the model and the solutions before PyTorch is imported, which takes seconds."""
+    from reasoner.model_files import ModelFiles
+
+    read = _work("dataset").read
+    ModelFiles(_model(args))
+    for file in filter(None, (args.data, *more)):
+        read(file)
 
 
 def _model(args: argparse.Namespace) -> str:

@@ -2,103 +2,130 @@
 
 from __future__ import annotations
 
-import argparse
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
+from math import nan
+
+from reasoner.naming import LARGEST, near, shown
+from reasoner.registry import MOST
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
-def positive(text: str) -> int:
-    """A whole number above zero."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
+def text(given: str) -> str:
+    """Text that is not blank."""
+    if not given.strip():
+        raise ArgumentTypeError("it is empty")
+    return given
 
 
-def share(text: str) -> float:
+def whole(low: int, high: int, called: str) -> Callable[[str], int]:
+    """Reads whole numbers from `low` to `high`."""
+
+    def read(given: str) -> int:
+        digits = given.isascii() and given.isdecimal() and len(given) <= len(str(LARGEST))
+        if not digits or not low <= int(given) <= high:
+            raise ArgumentTypeError(f"{shown(given)} is not {called} from {low} to {high}")
+        return int(given)
+
+    return read
+
+
+positive = whole(1, MOST, "a positive whole number")
+seed = whole(0, LARGEST, "a seed, a whole number")
+
+
+def share(given: str) -> float:
     """A number from 0 to 1."""
-    try:
-        part = float(text)
-    except ValueError:
-        part = -1.0
-    if not 0 <= part <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
+    if not 0 <= (part := _number(given)) <= 1:
+        raise ArgumentTypeError(f"{shown(given)} is not a share from 0 to 1")
     return part
 
 
-def rate(text: str) -> float:
+def rate(given: str) -> float:
     """A learning rate."""
-    try:
-        step = float(text)
-    except ValueError:
-        step = 0.0
-    if not 0 < step < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate such as 1e-5")
+    if not 0 < (step := _number(given)) < 1:
+        raise ArgumentTypeError(f"{shown(given)} is not a learning rate such as 1e-5")
     return step
 
 
-def sizes(text: str) -> list[int]:
+def sizes(given: str) -> list[int]:
     """Whole numbers above zero."""
-    return [positive(part) for part in text.split(",")]
+    return [positive(part) for part in given.split(",")]
 
 
-def named_sizes(text: str) -> tuple[str, list[int]]:
+def named_sizes(given: str) -> tuple[str, list[int]]:
     """Sizes, after a name and = if they are one strategy's."""
-    name, _, numbers = text.rpartition("=")
+    name, _, numbers = given.rpartition("=")
     return name, sizes(numbers)
 
 
-def names(text: str) -> list[str]:
+def names(given: str) -> list[str]:
     """Names, each with its settings in brackets."""
-    from reasoner.registry import listed
+    from reasoner.naming import listed
 
-    return listed(text)
+    if not (parts := listed(given)):
+        raise ArgumentTypeError(f"{shown(given)} names nothing")
+    return parts
 
 
-def budget(text: str) -> dict[str, float]:
+def budget(given: str) -> dict[str, float]:
     """What `Budget` takes, such as tokens=2000,seconds=5."""
-    return dict(_ceiling(part) for part in text.split(","))
+    from reasoner.budget import Budget
+
+    ceilings = _pairs(given, "budget", [f.name for f in fields(Budget)])
+    return {name: _ceiling(name, value) for name, value in ceilings}
 
 
-def price(text: str) -> dict[str, float]:
+def price(given: str) -> dict[str, float]:
     """What `Price` takes, such as prompt=0.15,generated=0.6."""
     from reasoner.benchmarks.costs import Price
 
-    known, prices = [f.name for f in fields(Price)], dict[str, float]()
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        try:
-            prices[name] = float(value)
-        except ValueError:
-            prices[name] = -1
-        if name not in known or not 0 <= prices[name] < float("inf"):
-            raise argparse.ArgumentTypeError(
-                f"{part!r} is no price of a million tokens, such as generated=0.6;"
-                f" known: {', '.join(known)}"
-            )
-    return prices
+    prices = _pairs(given, "price", [f.name for f in fields(Price)])
+    return {name: _price(name, value) for name, value in prices}
 
 
-def formats(text: str) -> list[str]:
+def formats(given: str) -> list[str]:
     """Endings of picture files."""
-    endings = text.split(",")
+    endings = given.split(",")
     if wrong := [e for e in endings if e not in ("png", "svg", "pdf")]:
-        raise argparse.ArgumentTypeError(f"pictures are png, svg or pdf, not {wrong[0]!r}")
+        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {shown(wrong[0])}")
     return endings
 
 
-def _ceiling(text: str) -> tuple[str, float]:
-    from reasoner.budget import Budget
+def _pairs(given: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]:
+    """Names, each one once, with what stands after their equals signs."""
+    pairs = [(name, value) for name, _, value in (p.partition("=") for p in given.split(","))]
+    named = [name for name, _ in pairs]
+    for name in named:
+        if name not in known:
+            raise ArgumentTypeError(f"no {kind} named {shown(name)}; {near(name, known)}")
+        if named.count(name) > 1:
+            raise ArgumentTypeError(f"{kind} {name} is given twice")
+    return pairs
 
-    name, _, value = text.partition("=")
-    known = [f.name for f in fields(Budget)]
-    if name not in known:
-        near = get_close_matches(name, known)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        raise argparse.ArgumentTypeError(f"no budget named {name!r}; {hint}")
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0
+
+def _ceiling(name: str, value: str) -> float:
+    counted = name in ("tokens", "requests")
+    number = _number(value)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: a budget is a positive number")
-    return name, int(number) if name in ("tokens", "requests") else number
+        raise ArgumentTypeError(f"{name}={shown(value)}: a budget is a positive number")
+    if counted and (number != int(number) or number > LARGEST):
+        raise ArgumentTypeError(f"{name}={shown(value)}: {name} are a whole number of them")
+    return int(number) if counted else number
+
+
+def _price(name: str, value: str) -> float:
+    number = _number(value)
+    if not 0 <= number < float("inf"):
+        raise ArgumentTypeError(
+            f"{name}={shown(value)} is no price of a million tokens, such as generated=0.6"
+        )
+    return number
+
+
+def _number(given: str) -> float:
+    """The number in plain decimal notation, or else nan."""
+    return float(given) if NUMBER.fullmatch(given) else nan

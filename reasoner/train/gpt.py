@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
 from reasoner.files import make_folder, save_json
+from reasoner.model_files import ModelFiles
 from reasoner.train.progress import say
 
 T = TypeVar("T")
@@ -23,11 +24,10 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     Raises:
         ConfigError: the options contradict each other, or an earlier stage is missing.
     """
-    counts = [args.steps, args.verdict_steps, args.verdict_layers, args.rollouts, args.times]
-    if min(*counts, args.test_problems, *args.problems) < 1:
-        raise ConfigError("steps, layers, problems, rollouts and times must be positive")
     if args.model and not args.stage:
         raise ConfigError("--model is for one stage; name it with --stage")
+    if args.model:
+        ModelFiles(str(args.model.absolute()))
     result: dict[str, object] = {"out": str(args.out)}
     for stage in [args.stage] if args.stage else STAGES:
         result |= STAGES[stage](args) or {}

@@ -9,7 +9,8 @@ import pytest
 
 from reasoner.api import Reasoner
 from reasoner.errors import ConfigError, PluginError
-from reasoner.registry import Registry, backends, called, listed, strategies, tasks, verifiers
+from reasoner.naming import called, listed
+from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.search.beam import Beam
 
 PLUGIN = Path(__file__).parent.parent / "plugin_example"
@@ -36,7 +37,7 @@ def test_near_match() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(ConfigError, match="has no setting 'widht'; it has n, branch"):
+    with pytest.raises(ConfigError, match="has no setting 'widht'; known: n, branch"):
         strategies.make("beam", widht=2)
     with pytest.raises(ConfigError, match="strategy 'mcts': choose='luck'"):
         strategies.make("mcts", choose="luck")

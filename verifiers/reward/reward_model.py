@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from reasoner.engine_arguments import check_engine
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from reasoner.verifiers.reward.bank import Bank, banks
 from reasoner.verifiers.reward.encoded import Encoded
@@ -38,6 +39,11 @@ class RewardModel(ABC):
     engine: Engine = "auto"
     context: PositiveInt | None = None
     engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        """Look at the model's files, and at what the engine is told, before anything is spent."""
+        check_engine(self.engine_args)
+        weights(self.model, self.context)
 
     @abstractmethod
     def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:

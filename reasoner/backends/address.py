@@ -1,0 +1,49 @@
+"""The address of a server, checked before anything is sent there."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from reasoner.errors import ConfigError
+from reasoner.naming import shown
+
+HOST = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+
+def address(url: str) -> str:
+    """`url` without a slash at its end.
+
+    Raises:
+        ConfigError: it is no http:// or https:// address of a host, or holds more than a path.
+    """
+    if problem := _problem(url):
+        public = re.sub(r"//[^/]*@", "//***@", url)
+        raise ConfigError(
+            f"base_url {shown(public)} {problem}; give one such as http://127.0.0.1:8000/v1"
+        )
+    return url.rstrip("/")
+
+
+def _problem(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        return "is not an http:// or https:// address"
+    if not url.isprintable() or " " in url:
+        return "has a space or a sign that cannot be printed"
+    try:
+        return _wrong_part(httpx.URL(url))
+    except (httpx.InvalidURL, UnicodeError):
+        return "is no address"
+
+
+def _wrong_part(parts: httpx.URL) -> str:
+    if parts.userinfo:
+        return "has a user or a password in it, which belong into api_key"
+    if not parts.host or not HOST.fullmatch(parts.raw_host.decode("ascii")):
+        return "names no host"
+    if parts.port is not None and not 0 < parts.port < 2**16:
+        return f"has no port from 1 to {2**16 - 1}"
+    if parts.query or parts.fragment:
+        return "has more than a path after the host"
+    return ""

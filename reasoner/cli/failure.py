@@ -1,0 +1,72 @@
+"""How a command fails: one line on standard error, and a log of what nobody foresaw."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from tempfile import mkstemp
+
+LONGEST = 300
+"""Characters of the line."""
+ENGINE = ("vllm", "torch", "transformers", "safetensors")
+"""What the smallest installation comes without."""
+TAIL = 120
+"""How many of them are the end of a message too long for it: the advice."""
+
+
+def complain(message: str) -> None:
+    """Print the one line that tells what is wrong."""
+    print(line(f"reasoner: {message}"), file=sys.stderr, flush=True)
+
+
+def line(message: str) -> str:
+    """A message in one line that any terminal can show, its middle left out where it is too long."""
+    words = " ".join(message.split())
+    if len(words) > LONGEST:
+        words = f"{words[: LONGEST - TAIL]} … {words[-TAIL:]}"
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    if len(printable) > LONGEST:
+        printable = f"{printable[: LONGEST - TAIL - 3]} … {printable[-TAIL:]}"
+    return printable
+
+
+def lacking(error: BaseException) -> int:
+    """Tell which package an installation without an engine lacks; 0 where it is not that."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in ENGINE:
+        return 0
+    complain(
+        f"this needs {error.name}, which is not installed: install 'reasoner[cpu]' or"
+        " 'reasoner[gpu]', or use a server (--base-url) or --model scripted"
+    )
+    return 2
+
+
+def unforeseen(error: BaseException, argv: Sequence[str]) -> int:
+    """Tell of a bug in one line, and where its traceback is; the exit code is `EX_SOFTWARE`."""
+    try:
+        place = f"the traceback is in {_log(error, argv)}, please report it"
+    except OSError as e:
+        place = f"no log could be written ({e.strerror})"
+    reason = line(f"{type(error).__name__}: {error}")[: LONGEST - TAIL - 60]
+    complain(f"this is a bug in reasoner: {reason}; {place}")
+    return os.EX_SOFTWARE
+
+
+def _log(error: BaseException, argv: Sequence[str]) -> str:
+    """Write what a developer needs to a file that only its owner reads."""
+    number, path = mkstemp(prefix="reasoner-", suffix=".log")
+    with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(_record(error, argv))
+    return path
+
+
+def _record(error: BaseException, argv: Sequence[str]) -> str:
+    """Everything that goes to the log; what must not be told is to be left out here."""
+    command = shlex.join(["reasoner", *argv])
+    where = f"reasoner {version('reasoner')}, Python {platform.python_version()}, {sys.platform}"
+    return "\n".join([command, where, "", *traceback.format_exception(error)])

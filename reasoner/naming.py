@@ -1,0 +1,95 @@
+"""Names with settings, such as `beam(branch=2)`, and lists of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from math import isfinite
+from reprlib import Repr
+from typing import Any
+
+from reasoner.errors import ConfigError
+
+LONGEST = 20_000
+"""Characters of a name with its settings; a prompt for a judge may be among them."""
+LARGEST = 2**63 - 1
+"""The largest whole number that databases, engines and random generators all take."""
+
+_short = Repr()
+_short.maxstring = _short.maxother = 60
+
+
+def called(text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the settings in a text such as `beam(branch=2)`.
+
+    Raises:
+        ConfigError: the brackets hold something else than settings.
+    """
+    name, bracket, rest = text.partition("(")
+    if not bracket:
+        return name, {}
+    try:
+        return name, _settings(rest)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ConfigError(
+            f"{shown(text)} is not a name with settings, such as {name[:40]}(key=2, other='text')"
+        ) from None
+
+
+def spelled(text: str, settings: Mapping[str, Any]) -> str:
+    """A name with further settings, as `called` reads it; the later of the same name holds."""
+    name, had = called(text)
+    told = ", ".join(f"{key}={value!r}" for key, value in {**had, **settings}.items())
+    return f"{name}({told})" if told else name
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
+    parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The advice to take a name much like `name`, or else one of the `known`."""
+    names = list(known)
+    alike = get_close_matches(name[:100], names, n=3)
+    return f"did you mean {', '.join(alike)}?" if alike else f"known: {', '.join(names) or 'none'}"
+
+
+def shown(value: object) -> str:
+    """A value in an error message: its `repr`, the middle left out where that is long."""
+    return _short.repr(value)
+
+
+def _settings(text: str) -> dict[str, Any]:
+    if len(text) > LONGEST:
+        raise ValueError("too long")
+    source = f"_({text.rstrip()}"
+    call = ast.parse(source, mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError("no settings")
+    if ast.get_source_segment(source, call) != source:
+        raise ValueError("something after the brackets")
+    settings = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg}
+    if len(settings) != len(call.keywords) or not _plain(settings):
+        raise ValueError("a setting twice, or one that is no plain value")
+    return settings
+
+
+def _plain(value: Any) -> bool:
+    """Whether `value` is text, a number of ordinary size, or made of such."""
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return abs(value) <= LARGEST
+        case float():
+            return isfinite(value)
+        case list() | tuple() | set():
+            return all(map(_plain, value))
+        case dict():
+            return all(map(_plain, value)) and all(map(_plain, value.values()))
+        case _:
+            return False
