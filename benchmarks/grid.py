@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.errors import StoreError
 from reasoner.registry import strategies
 from reasoner.run import verified
+from reasoner.secret_settings import hidden
 from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
+Name = Annotated[str, AfterValidator(hidden)]
+"""A component with its settings, none of them a secret."""
+
 
 class Grid(Frozen):
     """Tasks × strategies × sizes and budgets, on the first problems of one split."""
 
-    tasks: tuple[str, ...] = ("countdown", "dagmath")
-    strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
+    tasks: tuple[Name, ...] = ("countdown", "dagmath")
+    strategies: tuple[Name, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
     ns: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     search_ns: tuple[int, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
@@ -33,12 +38,12 @@ class Grid(Frozen):
     search_problems: int | None = Field(default=None, ge=1)
     """The first so many problems are all that the searches attempt; None for every problem."""
     split: str = "test"
-    model: str = "embedded"
+    model: Name = "embedded"
     weights: str = ""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
     """How each task has solutions drawn."""
-    backend: str = "vllm"
-    verifier: str | None = "verdict"
+    backend: Name = "vllm"
+    verifier: Name | None = "verdict"
     seed: int = 0
 
     def specs(self) -> Iterator[Spec]:

@@ -19,6 +19,7 @@ from reasoner.benchmarks.spec import Record, Sample, Spec
 from reasoner.benchmarks.store import read
 from reasoner.benchmarks.trees import Piece, Tree, read_tree
 from reasoner.errors import ConfigError
+from reasoner.printable import one_line, printable
 from reasoner.registry import called
 
 SHORT = 72
@@ -74,7 +75,7 @@ class Inspection:
             console.print(_mark(sample.correct), _line(sample.score, sample.text, sample.tokens))
 
     def _table(self) -> Table:
-        title = f"{self.task}, problem {self.problem}"
+        title = one_line(f"{self.task}, problem {self.problem}")
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         table.add_column("strategy", no_wrap=True)
         for name in ("n", "", "answer", "score", "tokens", "verifier", "s"):
@@ -126,7 +127,7 @@ def branches(tree: Tree) -> Branches:
             piece = tree.pieces[child]
             grow(child, on.add(_piece(piece)))
 
-    root = Branches(Text(tree.pieces[0].text.strip()))
+    root = Branches(Text(printable(tree.pieces[0].text.strip())))
     grow(0, root)
     return root
 
@@ -180,7 +181,7 @@ def _mark(right: bool) -> Text:
 
 
 def _line(score: float | None, text: str, tokens: int) -> Text:
-    shown = " ⏎ ".join(text.strip().splitlines())
+    shown = printable(" ⏎ ".join(text.strip().split("\n")))
     shown = shown if len(shown) <= SHORT else shown[: SHORT - 1] + "…"
     told = "     " if score is None else f"{score:.3f}"
     return Text.assemble((told, "cyan"), "  ", shown, (f"  {tokens}", "dim"))

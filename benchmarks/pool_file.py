@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from reasoner.benchmarks.spec import Frozen
 from reasoner.errors import ConfigError, StoreError
+from reasoner.printable import Text
 
 FIELDS = {
     "id": ("id", "idx", "unique_id", "problem_id", "task_id"),
@@ -29,7 +30,7 @@ FIELDS = {
 class Written(Frozen, extra="ignore"):
     """A recorded solution."""
 
-    text: str
+    text: Text
     score: float | None = None
     step_scores: tuple[float, ...] = ()
     tokens: int | None = Field(default=None, ge=0)
@@ -38,9 +39,9 @@ class Written(Frozen, extra="ignore"):
 class Recorded(Frozen, extra="ignore"):
     """A problem with its recorded solutions."""
 
-    id: str
-    question: str
-    answer: str
+    id: Text
+    question: Text
+    answer: Text
     completions: tuple[Written, ...]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reasoner.printable import Text
 from reasoner.types import Sampling
 
 SCHEMA = 1
@@ -86,11 +87,11 @@ class Sample(Frozen):
     kept have none.
     """
 
-    answer: str | None
+    answer: Text | None
     correct: bool
     score: float | None
     tokens: int
-    text: str = ""
+    text: Text = ""
     steps: tuple[float, ...] = ()
     complete: bool = True
 
@@ -98,9 +99,9 @@ class Sample(Frozen):
 class Row(Frozen):
     """What is kept of one problem; `index` is its place in the split."""
 
-    problem: str
+    problem: Text
     index: int
-    error: str | None = None
+    error: Text | None = None
 
 
 class Record(Row):
@@ -111,7 +112,7 @@ class Record(Row):
     """
 
     correct: bool
-    answer: str | None = None
+    answer: Text | None = None
     score: float | None = None
     spend: Spend = Spend()
     prompt_tokens: int = 0
@@ -119,8 +120,8 @@ class Record(Row):
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()
-    question: str = ""
-    reference: str = ""
+    question: Text = ""
+    reference: Text = ""
 
 
 class Header(Frozen):

@@ -11,6 +11,7 @@ from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.kept import parsed
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.events import Result
+from reasoner.printable import Text
 from reasoner.trace import Node
 
 
@@ -21,7 +22,7 @@ class Piece(Frozen):
     """
 
     parent: int | None
-    text: str
+    text: Text
     tokens: int = 0
     score: float | None = None
     ended: bool = False
@@ -32,8 +33,8 @@ class Piece(Frozen):
 class Tree(Frozen):
     """The pieces of one attempt, every parent before its children."""
 
-    problem: str
-    reference: str
+    problem: Text
+    reference: Text
     pieces: tuple[Piece, ...]
 
 

@@ -15,6 +15,7 @@ from reasoner.base import Backend, Task, Verifier, release
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Done, Event, Result
+from reasoner.printable import storable
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.run import Extract, Listener, Strategy, ignore, last_line, verified
 from reasoner.solving import solve
@@ -168,6 +169,7 @@ class Reasoner:
 
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):
+            problem = storable(problem)
             name = blake2b(problem.encode(), digest_size=6).hexdigest()
             read = getattr(self.task, "prompt", str)
             problem = Problem(name, read(problem))

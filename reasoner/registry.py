@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
+from reasoner.redaction import revealed
 
 
 def called(text: str) -> tuple[str, dict[str, Any]]:
@@ -85,6 +86,8 @@ class Registry:
     def make(self, name: str, /, *args: Any, **settings: Any) -> Any:
         """Build `name` from settings, naming the one that is unknown or wrong.
 
+        A secret may be named by its environment variable: `api_key='env:MY_KEY'`.
+
         Raises:
             ConfigError: a setting does not exist or its value is not allowed.
         """
@@ -92,11 +95,17 @@ class Registry:
         factory, settings = self.load(name), own | settings
         self._refuse_unknown(name, factory, settings)
         try:
-            return factory(*args, **settings)
+            return factory(*args, **self._revealed(name, settings))
         except ValidationError as e:
             raise ConfigError(f"{self.kind} {name!r}: {explain(e)}") from e
         except TypeError as e:
             raise ConfigError(f"{self.kind} {name!r} could not be built: {e}") from e
+
+    def _revealed(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return {key: revealed(key, value) for key, value in settings.items()}
+        except LookupError as e:
+            raise ConfigError(f"{self.kind} {name!r}: {e}") from e
 
     def _refuse_unknown(self, name: str, factory: Any, settings: Mapping[str, Any]) -> None:
         parameters = signature(factory).parameters

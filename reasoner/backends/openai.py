@@ -17,6 +17,7 @@ from reasoner.backends.streamed import Streamed, first, likeliest
 from reasoner.backends.verdicts import table, told
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
+from reasoner.redaction import server_key, without_login
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 UNKNOWN = -1
@@ -34,7 +35,8 @@ class OpenAI:
     Args:
         model: the name the server knows the model by.
         base_url: up to and including `/v1`.
-        api_key: sent as a bearer token.
+        api_key: sent as a bearer token; by default that of the environment variable OPENAI_API_KEY,
+            and none if empty.
         chat: use the chat endpoint; a step search then continues the assistant's message.
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
@@ -65,12 +67,14 @@ class OpenAI:
         if not base_url.startswith(("http://", "https://")):
             raise ConfigError(f"base_url {base_url!r} is not an http:// or https:// address")
         self.model = ModelInfo(model, context)
-        self._url = base_url.rstrip("/")
+        address, login = without_login(base_url)
+        self._url, key = address.rstrip("/"), server_key(api_key)
         self._chat, self._template = chat, Template(system, shots)
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._retries, self._backoff = retries, backoff
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            auth=login,
             timeout=httpx.Timeout(timeout, connect=10.0),
             limits=httpx.Limits(max_connections=None),
             transport=transport,

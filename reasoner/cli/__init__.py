@@ -23,6 +23,7 @@ from reasoner.cli.arguments import (
     policy,
     solve_arguments,
     tasks,
+    without_secrets,
 )
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
@@ -37,6 +38,7 @@ from reasoner.cli.output import (
 from reasoner.cli.stored import stored_commands
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.terminal import complain, echo, encode_anything
 
 if TYPE_CHECKING:
     from reasoner.api import Reasoner
@@ -54,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:  # As a program of its own, a polite kill is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    encode_anything()
     try:
-        args = _parser().parse_args(arguments)
+        args = without_secrets(_parser().parse_args(arguments))
         args.argv = arguments
         code: int = args.run(args)
     except SystemExit as e:  # argparse's own endings
@@ -68,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ReasonerError as e:
-        print("reasoner:", " ".join(str(e).split()), file=sys.stderr)
+        complain(str(e))
         return 2
     return code
 
@@ -96,7 +99,7 @@ def solve(args: argparse.Namespace) -> int:
         raise BackendError(result.error)
     print_json(result_json(text, result)) if args.json else print_result(result)
     if result.error:
-        print("reasoner: stopped early:", result.error, file=sys.stderr)
+        complain(f"stopped early: {result.error}")
     return 1 if result.error else 0
 
 
@@ -178,10 +181,10 @@ def list_(args: argparse.Namespace) -> int:
         print_json(found)
         return 0
     for kind, names in found.items():
-        print(kind)
+        echo(kind)
         width = max(map(len, names), default=0) + 2
         for name, told in names.items():
-            print(f"  {name:<{width}}{told}")
+            echo(f"  {name:<{width}}{told}")
     return 0
 
 
@@ -201,7 +204,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
             if isinstance(event, Done):
                 result = event.result
             elif isinstance(event, shown) and not args.json:
-                print(step(event.node), flush=True)
+                echo(step(event.node))
     finally:
         await reasoner.aclose()
     assert result is not None, "a stream ends with Done"

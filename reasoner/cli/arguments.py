@@ -18,7 +18,10 @@ from reasoner.cli.values import (
     sizes,
 )
 from reasoner.errors import ConfigError
+from reasoner.printable import one_line
+from reasoner.redaction import redacted
 from reasoner.registry import spelled
+from reasoner.terminal import complain
 
 STAGES = ("policy", "rollouts", "verdict", "evaluate")
 ARMS = (
@@ -36,7 +39,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"reasoner: {message}; see `{self.prog} --help`\n")
+        shown = one_line(redacted(message))
+        self.exit(2, f"reasoner: {shown}; see `{self.prog} --help`\n")
 
 
 def solve_arguments(parser: Parser) -> None:
@@ -284,6 +288,24 @@ def model_arguments(parser: Parser) -> None:
     json_argument(parser)
 
 
+COMPONENTS = ("backend", "base_url", "verifier", "strategy", "task", "arms", "model", "data")
+"""Arguments whose settings or address may hold a secret."""
+
+
+def without_secrets(args: argparse.Namespace) -> argparse.Namespace:
+    """Put references in the place of secrets among `args`, and warn that others saw them."""
+    from reasoner.secret_settings import hidden
+
+    given = {name: value for name in COMPONENTS if (value := getattr(args, name, None)) is not None}
+    replaced = hidden(given)
+    if replaced is not given:
+        complain(
+            "warning: other users of this machine see a secret on the command line; put it in an"
+            " environment variable, OPENAI_API_KEY or one that you name: api_key='env:MY_KEY'"
+        )
+    return argparse.Namespace(**vars(args) | replaced)
+
+
 def json_argument(parser: Parser) -> None:
     """What every command takes."""
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -299,12 +321,13 @@ def policy(args: argparse.Namespace) -> dict[str, str]:
     """What tells the model apart from others in records."""
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
+    from reasoner.secret_settings import keyless
 
     weights = "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser())
     return {
         "model": args.model or "embedded",
         "weights": weights,
-        "backend": engine(args)["backend"],
+        "backend": keyless(engine(args)["backend"]),
     }
 
 

@@ -1,0 +1,49 @@
+"""What people read in a terminal: text is shown as it is, and never acted on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from reasoner.printable import one_line, printable
+from reasoner.redaction import redacted
+
+
+class SafeConsole(Console):
+    """A console that takes text literally: no markup, no emoji codes, nothing the terminal acts on."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Take a string literally, whatever a table or a call asks for."""
+        return super().render_str(printable(text), **settings | {"markup": False, "emoji": False})
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render; texts that are no strings are made printable here."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
+
+
+def echo(text: str, file: TextIO | None = None) -> None:
+    """Print text of any origin."""
+    print(printable(text), file=file or sys.stdout, flush=True)
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error, without secrets."""
+    print("reasoner:", one_line(" ".join(redacted(message).split())), file=sys.stderr, flush=True)
+
+
+def encode_anything() -> None:
+    """Have standard output and error write escapes for what their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
