@@ -109,7 +109,8 @@ class Grid(Frozen):
         """Write the grid beside its results, so that they can be read again."""
         try:
             out.mkdir(parents=True, exist_ok=True)
-            (out / "grid.json").write_text(self.model_dump_json(indent=1) + "\n")
+            document = self.model_dump_json(indent=1) + "\n"
+            (out / "grid.json").write_text(document, encoding="utf-8")
         except OSError as e:
             raise StoreError(f"cannot write {out}: {e.strerror}") from e
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,18 +117,11 @@ def inspect(
 
 def branches(tree: Tree) -> Branches:
     """The tree for a terminal: the score, the step and its tokens, the answer's path in bold."""
-    below = defaultdict[int | None, list[int]](list)
-    for i, piece in enumerate(tree.pieces):
-        below[piece.parent].append(i)
-
-    def grow(place: int, on: Branches) -> None:
-        for child in below[place]:
-            piece = tree.pieces[child]
-            grow(child, on.add(_piece(piece)))
-
-    root = Branches(Text(printable(tree.pieces[0].text.strip())))
-    grow(0, root)
-    return root
+    root, *pieces = tree.pieces
+    grown = [Branches(Text(printable(root.text.strip())))]
+    for piece in pieces:
+        grown.append(grown[piece.parent or 0].add(_piece(piece)))
+    return grown[0]
 
 
 def _attempts(out: Path, spec: Spec, problem: str) -> Iterator[Attempt]:

@@ -53,7 +53,7 @@ def read_pool(path: Path, fields: Mapping[str, str] | None = None) -> list[Recor
         StoreError: the file cannot be read.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise StoreError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from e
     pool = [
@@ -77,7 +77,7 @@ def write_pool(pool: Iterable[Recorded], path: Path) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w") as file:
+        with part.open("w", encoding="utf-8") as file:
             for problem in pool:
                 file.write(problem.model_dump_json(exclude_defaults=True) + "\n")
         part.replace(path)

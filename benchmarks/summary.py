@@ -90,7 +90,7 @@ def save_text(text: str, path: Path) -> Path:
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as e:
         raise StoreError(f"cannot write {path}: {e.strerror}") from e

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
+from pydantic import Field, field_validator
+
 from reasoner.base import Example, Task
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.kept import parsed
@@ -35,7 +37,17 @@ class Tree(Frozen):
 
     problem: Text
     reference: Text
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece, ...] = Field(min_length=1)
+
+    @field_validator("pieces")
+    @classmethod
+    def _grown(cls, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+        """Refuse a piece that stands before its parent, or has none."""
+        root, *rest = pieces
+        parents = [-1 if piece.parent is None else piece.parent for piece in rest]
+        if root.parent is not None or any(not 0 <= p <= i for i, p in enumerate(parents)):
+            raise ValueError("a piece stands before its parent")
+        return pieces
 
 
 def read_tree(root: Path, spec: Spec, problem: str) -> Tree | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any
 
 import regex
@@ -26,7 +27,9 @@ def one_line(text: str) -> str:
 
 
 def all_printable(document: Any) -> Any:
-    """Return a document of plain JSON values with every text in it printable."""
+    """Return a document of plain JSON values with every text printable, and null for infinite numbers."""
+    if isinstance(document, float) and not isfinite(document):
+        return None
     if isinstance(document, str):
         return printable(document)
     if isinstance(document, dict):

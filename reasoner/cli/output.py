@@ -20,7 +20,7 @@ from reasoner.trace import Node
 def step(node: Node) -> str:
     """One sampled piece with its depth and score."""
     text = node.completion.text if node.completion else ""
-    first, *rest = text.strip("\n").splitlines() or [""]
+    first, *rest = text.strip("\n").split("\n")
     score = "     " if node.score is None else f"{node.score:.3f}"
     return "\n".join([f"{node.depth:>3}  {score}  {first}", *(" " * 12 + line for line in rest)])
 

@@ -189,7 +189,7 @@ def load(path: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or is no YAML, or no fields with values.
     """
     try:
-        told = yaml.safe_load(path.read_text())
+        told = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"cannot read {path}: {getattr(e, 'strerror', None) or e}") from e
     except yaml.YAMLError as e:
