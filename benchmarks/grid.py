@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from reasoner.benchmarks.spec import Frozen, Spec
 from reasoner.errors import StoreError
+from reasoner.printable import Text
 from reasoner.registry import strategies
 from reasoner.run import verified
 from reasoner.secret_settings import hidden
@@ -19,7 +20,7 @@ GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
-Name = Annotated[str, AfterValidator(hidden)]
+Name = Annotated[Text, AfterValidator(hidden)]
 """A component with its settings, none of them a secret."""
 
 

@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +20,21 @@ import pytest
 PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE = 60.0
 """Seconds that one command may take on a busy machine."""
+COMPLAINTS = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
+"""Events of whatever goes wrong on a page, or is refused by its policy."""
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1600",
     "--remote-debugging-pipe",
 )  # fmt: skip
+
+START = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads commands from descriptor 3 and writes answers to 4."""
 
 
 class Page:
@@ -41,14 +52,16 @@ class Page:
 
     def open(self, address: str) -> None:
         """Go to an address, and wait until it is loaded; a change of the fragment loads again."""
-        self.call("Page.navigate", url="about:blank")
-        self.events.clear()
-        self.call("Page.navigate", url=address)
-        self._wait_for("Page.loadEventFired")
+        for each in ("about:blank", address):
+            self.events.clear()
+            self.call("Page.navigate", url=each)
+            self._wait_for("Page.loadEventFired")
 
     def run(self, script: str) -> Any:
         """Return the value of a script."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -61,7 +74,7 @@ class Page:
         """Click with the mouse on the middle of an element, scrolled into view."""
         place = self.run(
             f"(() => {{ const e = document.querySelectorAll({json.dumps(selector)})[{number}];"
-            " e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+            " e.scrollIntoView({block: 'center', inline: 'start'}); const r = e.getBoundingClientRect();"
             " return [r.x + Math.min(r.width, 60) / 2, r.y + r.height / 2]; })()"
         )
         where = {"x": place[0], "y": place[1]}
@@ -119,10 +132,9 @@ def browser(profile: Path) -> Iterator[Page]:
         pytest.skip("there is no chromium")
     child_reads, to = os.pipe()
     of, child_writes = os.pipe()
-    # The browser reads from descriptor 3 and writes to 4.
-    script = f'exec "$@" 3<&{child_reads} 4>&{child_writes}'
     process = subprocess.Popen(
-        ["sh", "-c", script, "sh", PROGRAM, *FLAGS, f"--user-data-dir={profile}"],
+        [sys.executable, "-c", START, str(child_reads), str(child_writes), PROGRAM, *FLAGS,
+         f"--user-data-dir={profile}"],
         pass_fds=(child_reads, child_writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(child_reads)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import ClassVar
 
+import pytest
+
+from reasoner import registry
 from reasoner.backends.scripted import END, Scripted
 from reasoner.base import Example
+from reasoner.benchmarks import environment, experiment
+from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.solvers import Solvers
+from reasoner.printable import storable
 from reasoner.search.beam import Beam
 from reasoner.types import Problem, Prompt, Sampling
 
@@ -82,15 +91,17 @@ class Search(Beam):
 
 @dataclass(frozen=True)
 class Repetition:
-    """A problem for every hostile text, answered by the text itself."""
+    """A problem for every hostile text, answered by the text itself; `ADDRESS` in it is filled in."""
 
+    address: str = "http://127.0.0.1:9"
     name: str = NAME
     sampling: ClassVar[Sampling] = Sampling(max_tokens=8000, stop=("\n",))
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """The texts, as ids, questions and answers."""
         del split, seed
-        for name, text in list(TEXTS.items())[:count]:
+        for name, each in list(TEXTS.items())[:count]:
+            text = each.replace("ADDRESS", self.address)
             yield Example(Problem(f"{name} {text}", text), text)
 
     def answer(self, solution: str) -> str | None:
@@ -100,3 +111,24 @@ class Repetition:
     def check(self, example: Example, solution: str) -> bool:
         """Whether it is the text."""
         return self.answer(solution) == example.answer
+
+
+async def hostile_run(out: Path, task: Repetition = Repetition()) -> None:
+    """Fill `out` with a run whose names, problems, solutions, answers and environment are all hostile."""
+    grid = Grid(
+        tasks=(NAME,), strategies=("greedy", "majority", "best-of-n", "weighted", "beam", NAME),
+        ns=(1, 2), search_ns=(2,), problems=len(TEXTS), model=NAME, backend="scripted",
+    )  # fmt: skip
+    about = {**environment.describe([NAME]), "texts": [*map(storable, TEXTS.values())]}
+    await experiment.run(grid, out, Solvers(grid, {NAME: task}), Repeating(), environment=about)
+
+
+@contextmanager
+def hostile_components() -> Iterator[None]:
+    """Register a model that repeats what it is asked, and a search under a hostile name."""
+    with pytest.MonkeyPatch.context() as patch:
+        models, searches = registry.backends._builtin, registry.strategies._builtin
+        repeating, search = "tests.hostile:Repeating", "tests.hostile:Search"
+        patch.setattr(registry.backends, "_builtin", {**models, "scripted": repeating})
+        patch.setattr(registry.strategies, "_builtin", {**searches, NAME: search})
+        yield

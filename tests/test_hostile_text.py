@@ -14,14 +14,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reasoner import registry
-from reasoner.benchmarks import environment, experiment
 from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.solvers import Solvers
 from reasoner.benchmarks.store import read
 from reasoner.cli import main
 from reasoner.printable import one_line, storable
-from tests.hostile import NAME, TEXTS, Repeating, Repetition, acting
+from tests.hostile import NAME, TEXTS, acting, hostile_components, hostile_run
 
 Captured = pytest.CaptureFixture[bytes]
 KEYS = list(TEXTS)
@@ -31,12 +28,7 @@ MODEL = ["--model", "scripted"]
 @pytest.fixture(scope="module", autouse=True)
 def _components() -> Iterator[None]:
     """Register a model that repeats what it is asked, and a search under a hostile name."""
-    with pytest.MonkeyPatch.context() as patch:
-        models, searches = registry.backends._builtin, registry.strategies._builtin
-        patch.setattr(
-            registry.backends, "_builtin", {**models, "scripted": "tests.hostile:Repeating"}
-        )
-        patch.setattr(registry.strategies, "_builtin", {**searches, NAME: "tests.hostile:Search"})
+    with hostile_components():
         yield
 
 
@@ -44,12 +36,7 @@ def _components() -> Iterator[None]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose names, problems, solutions, answers and environment are all hostile."""
     out = tmp_path_factory.mktemp("run")
-    grid = Grid(
-        tasks=(NAME,), strategies=("greedy", "majority", "best-of-n", "weighted", "beam", NAME),
-        ns=(1, 2), search_ns=(2,), problems=len(TEXTS), model=NAME, backend="scripted",
-    )  # fmt: skip
-    solvers, about = Solvers(grid, {NAME: Repetition()}), environment.describe([NAME])
-    asyncio.run(experiment.run(grid, out, solvers, Repeating(), environment=about))
+    asyncio.run(hostile_run(out))
     return out
 
 
