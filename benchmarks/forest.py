@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from reasoner.benchmarks.equal_cost import Row
 from reasoner.benchmarks.grid import BEST
 from reasoner.benchmarks.plot import STYLE, save
+from reasoner.printable import one_line
 
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
 SPREAD = 0.52
@@ -35,9 +36,9 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, costs, strict=True):
                 chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
-                _panel(axes, chosen, names, f"{task}, at equal {NAMES[cost]}")
+                _panel(axes, chosen, names, one_line(f"{task}, at equal {NAMES[cost]}"))
         if caption:
-            figure.text(0.01, 0.006, caption, fontsize=7.5, color="#666666")
+            figure.text(0.01, 0.006, one_line(caption), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.02, 1, 1), w_pad=1.5, h_pad=1.8)
         paths = out / "comparison.png", out / "comparison.svg"
         save(figure, paths)
@@ -59,7 +60,7 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.axvline(0, color="#0072B2", lw=1)
     for n, shade in _shades(shown).items():
         _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), list(map(one_line, names)))
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
     axes.set_xlabel(f"accuracy less {BEST}'s, in points")

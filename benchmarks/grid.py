@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from reasoner.benchmarks.owner import BENCH, GRID, refuse_others
 from reasoner.benchmarks.spec import MOST, Frozen, Spec
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_text, shown
+from reasoner.printable import Text
 from reasoner.registry import strategies
 from reasoner.run import verified
+from reasoner.secret_settings import hidden
 from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
@@ -22,13 +24,15 @@ COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
 Size = Annotated[int, Field(ge=1, le=MOST)]
+Name = Annotated[Text, AfterValidator(hidden)]
+"""A component with its settings, none of them a secret."""
 
 
 class Grid(Frozen):
     """Tasks × strategies × sizes and budgets, on the first problems of one split."""
 
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)] = ("countdown", "dagmath")
-    strategies: tuple[str, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)] = ("countdown", "dagmath")
+    strategies: tuple[Name, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
     ns: Annotated[tuple[Size, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
     search_ns: tuple[Size, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
@@ -39,12 +43,12 @@ class Grid(Frozen):
     search_problems: Size | None = None
     """The first so many problems are all that the searches attempt; None for every problem."""
     split: str = "test"
-    model: str = "embedded"
+    model: Name = "embedded"
     weights: str = ""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
     """How each task has solutions drawn."""
-    backend: str = "vllm"
-    verifier: str | None = "verdict"
+    backend: Name = "vllm"
+    verifier: Name | None = "verdict"
     seed: int = 0
     command: str = BENCH
     """Of `reasoner`, whose results these are."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from reasoner.benchmarks.store import read
 from reasoner.benchmarks.trees import Piece, Tree, read_tree
 from reasoner.errors import ConfigError
 from reasoner.naming import called
+from reasoner.printable import one_line, printable
 
 SHORT = 72
 """Characters of a step that fit on a line."""
@@ -74,7 +74,7 @@ class Inspection:
             console.print(_mark(sample.correct), _line(sample.score, sample.text, sample.tokens))
 
     def _table(self) -> Table:
-        title = f"{self.task}, problem {self.problem}"
+        title = one_line(f"{self.task}, problem {self.problem}")
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         table.add_column("strategy", no_wrap=True)
         for name in ("n", "", "answer", "score", "tokens", "verifier", "s"):
@@ -117,18 +117,11 @@ def inspect(
 
 def branches(tree: Tree) -> Branches:
     """The tree for a terminal: the score, the step and its tokens, the answer's path in bold."""
-    below = defaultdict[int | None, list[int]](list)
-    for i, piece in enumerate(tree.pieces):
-        below[piece.parent].append(i)
-
-    def grow(place: int, on: Branches) -> None:
-        for child in below[place]:
-            piece = tree.pieces[child]
-            grow(child, on.add(_piece(piece)))
-
-    root = Branches(Text(tree.pieces[0].text.strip()))
-    grow(0, root)
-    return root
+    root, *pieces = tree.pieces
+    grown = [Branches(Text(printable(root.text.strip())))]
+    for piece in pieces:
+        grown.append(grown[piece.parent or 0].add(_piece(piece)))
+    return grown[0]
 
 
 def _attempts(out: Path, spec: Spec, problem: str) -> Iterator[Attempt]:
@@ -180,7 +173,7 @@ def _mark(right: bool) -> Text:
 
 
 def _line(score: float | None, text: str, tokens: int) -> Text:
-    shown = " ⏎ ".join(text.strip().splitlines())
+    shown = printable(" ⏎ ".join(text.strip().split("\n")))
     shown = shown if len(shown) <= SHORT else shown[: SHORT - 1] + "…"
     told = "     " if score is None else f"{score:.3f}"
     return Text.assemble((told, "cyan"), "  ", shown, (f"  {tokens}", "dim"))

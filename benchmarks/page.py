@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from importlib.resources import files
 from itertools import cycle
 from pathlib import Path
@@ -23,6 +26,7 @@ from reasoner.benchmarks.spec import Record
 from reasoner.benchmarks.trees import read_trees
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_text
+from reasoner.printable import all_printable
 
 KEPT = 24
 """Problems a task whose trees and samples come along: they are most of the file."""
@@ -57,10 +61,28 @@ def write(out: Path, path: Path, kept: int = KEPT) -> Path:
         "environment": environment([(grid, out)]),
         "throughput": str(throughput(out) or ""),
     }
-    # `</script>` in a solution must not end the data.
-    data = json.dumps(document, separators=(",", ":")).replace("</", "<\\/")
-    page = files("reasoner.benchmarks").joinpath("page.html").read_text().replace("{{data}}", data)
-    return save_text(page, path)
+    return save_text(_page(document), path)
+
+
+def _page(document: Json) -> str:
+    """Return the page that shows `document`, whose texts can neither run nor end the data."""
+    template = files("reasoner.benchmarks").joinpath("page.html").read_text("utf-8")
+    # No `<`: HTML reads `</script>` and `<!--` in a script, too.
+    data = json.dumps(all_printable(document), separators=(",", ":")).replace("<", "\\u003c")
+    return template.replace("{{policy}}", _policy(template)).replace("{{data}}", data)
+
+
+def _policy(template: str) -> str:
+    """Return a content security policy: this script and this style, and nothing else at all."""
+
+    def own(element: str) -> str:
+        [content] = re.findall(f"<{element}>(.*?)</{element}>", template, re.DOTALL)
+        return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; script-src {own('script')}; style-src {own('style')}; img-src data:;"
+        " base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
 
 
 def colours(found: Sequence[Point]) -> dict[str, str]:

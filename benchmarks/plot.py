@@ -21,6 +21,7 @@ from reasoner.benchmarks.costs import Axis, chosen
 from reasoner.benchmarks.curves import Point, attempted
 from reasoner.benchmarks.grid import COVERAGE
 from reasoner.files import replacing
+from reasoner.printable import one_line
 
 # Okabe and Ito's palette: told apart by all common kinds of colour vision.
 COLOURS = {
@@ -48,6 +49,7 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "svg.hashsalt": "reasoner",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # A `$` in a name is no formula.
 }
 
 
@@ -72,8 +74,9 @@ def draw(
             for axes, cost in zip(row, costs, strict=True):
                 _panel(axes, [p for p in points if p.task == task], cost)
             count = attempted(p for p in points if p.task == task)
-            row[0].set_title(f"{task}  ({count})", loc="left", weight="bold")
-        lines = wrap(caption, LETTERS * len(costs))
+            title = one_line(f"{task}  ({count})")
+            row[0].set_title(title, loc="left", weight="bold")
+        lines = wrap(one_line(caption), LETTERS * len(costs))
         figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025 * max(1, len(lines)), 1, 1), w_pad=2.5, h_pad=2)
         paths = [out / f"curve.{ending}" for ending in formats]
@@ -127,7 +130,7 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:
 def _series(points: Sequence[Point], cost: Axis) -> dict[str, list[Point]]:
     series: dict[str, list[Point]] = {}
     for p in points:
-        name = f"{p.strategy} (budget)" if p.budget else p.strategy
+        name = one_line(f"{p.strategy} (budget)" if p.budget else p.strategy)
         if cost.of(p) > 0:  # a server that hides its size has no place on this axis
             series.setdefault(name, []).append(p)
     return {name: sorted(line, key=cost.of) for name, line in series.items()}

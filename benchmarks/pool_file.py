@@ -16,7 +16,8 @@ from pydantic import FiniteFloat, ValidationError
 from reasoner.benchmarks.spec import Count, Frozen
 from reasoner.documents import Malformed, parse_json, reason
 from reasoner.errors import ConfigError
-from reasoner.files import clipped, read_lines, replacing, shown, storable
+from reasoner.files import clipped, read_lines, replacing, shown
+from reasoner.printable import Text, storable
 
 FIELDS = {
     "id": ("id", "idx", "unique_id", "problem_id", "task_id"),
@@ -30,7 +31,7 @@ FIELDS = {
 class Written(Frozen, extra="ignore"):
     """A recorded solution; one with `finish_reason` "length" was cut off."""
 
-    text: str
+    text: Text
     score: FiniteFloat | None = None
     step_scores: tuple[FiniteFloat, ...] = ()
     tokens: Count | None = None
@@ -40,9 +41,9 @@ class Written(Frozen, extra="ignore"):
 class Recorded(Frozen, extra="ignore"):
     """A problem with its recorded solutions."""
 
-    id: str
-    question: str
-    answer: str
+    id: Text
+    question: Text
+    answer: Text
     completions: tuple[Written, ...]
 
 

@@ -9,15 +9,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reasoner.benchmarks.spec import Record, Spec
+from reasoner.printable import one_line
+from reasoner.terminal import SafeConsole
 
 
 class Meter:
     """Counts what is finished; the bar moves by samples, so that its ETA means something."""
 
     def __init__(self, console: Console | None = None) -> None:
-        console = console or Console(stderr=True)
+        console = console or SafeConsole(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[done]}/{task.fields[jobs]} problems"),
             TextColumn("{task.fields[rate]:,.0f} tok/s"),
@@ -43,12 +45,13 @@ class Meter:
         elapsed = self._bar.tasks[self._task].elapsed
         rate = self._tokens / elapsed if elapsed else 0.0
         self._bar.update(
-            self._task, advance=spec.n, description=spec.label, done=self._done, rate=rate
+            self._task, advance=spec.n, description=one_line(spec.label), done=self._done, rate=rate
         )
 
     def tell(self, text: str) -> None:
         """Say something above the bar."""
-        self._bar.console.print(f"reasoner: {text}", markup=False, highlight=False, soft_wrap=True)
+        line = one_line(f"reasoner: {text}")
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -15,6 +15,7 @@ from reasoner.benchmarks.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.plot import COLOURS, GAP, STYLE, save, spread
 from reasoner.benchmarks.quality import Quality
+from reasoner.printable import one_line
 
 BLUE, GREY = COLOURS[BEST], "#8A8A8A"
 LINES = {"best_of_n": BEST, "weighted": WEIGHTED, "majority": MAJORITY, "coverage": COVERAGE}
@@ -31,12 +32,12 @@ def draw(found: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, 
             _diagram(solutions, each.reliability, "solution")
             _depths(depths, each)
             _sizes(sizes, each)
-            title = f"{each.task}, {each.verifier}"
+            title = one_line(f"{each.task}, {each.verifier}")
             told = f"({each.problems} {each.split} problems × {each.samples} solutions)"
             # A title over several panels must not push them apart.
             steps.set_title(f"{title}  {told}", loc="left", weight="bold").set_in_layout(False)
         if caption:
-            figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
+            figure.text(0.01, 0.008, one_line(caption), fontsize=7.5, color="#666666")
         height = figure.get_figheight()
         figure.tight_layout(rect=(0, 0.1 / height, 1, 1 - 0.1 / height), w_pad=1.5, h_pad=2)
         paths = out / "reliability.png", out / "reliability.svg"

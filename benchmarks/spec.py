@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from reasoner.printable import Text
 from reasoner.types import Sampling
 
 SCHEMA = 1
@@ -112,11 +113,11 @@ class Sample(Frozen):
     text says. Records from before the text was kept have none.
     """
 
-    answer: str | None
+    answer: Text | None
     correct: bool
     score: Rating
     tokens: Count
-    text: str = ""
+    text: Text = ""
     steps: Ratings = ()
     complete: bool = True
 
@@ -131,9 +132,9 @@ class Sample(Frozen):
 class Row(Frozen):
     """What is kept of one problem; `index` is its place in the split."""
 
-    problem: str
+    problem: Text
     index: Count
-    error: str | None = None
+    error: Text | None = None
 
 
 class Record(Row):
@@ -146,7 +147,7 @@ class Record(Row):
     """
 
     correct: bool
-    answer: str | None = None
+    answer: Text | None = None
     score: Rating = None
     spend: Spend = Spend()
     prompt_tokens: Count = 0
@@ -155,8 +156,8 @@ class Record(Row):
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()
-    question: str = ""
-    reference: str = ""
+    question: Text = ""
+    reference: Text = ""
 
 
 class Header(Frozen):

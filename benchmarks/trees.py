@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reasoner.base import Example, Task
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.kept import parsed
 from reasoner.benchmarks.spec import Count, Frozen, Rating, Spec
 from reasoner.events import Result
+from reasoner.printable import Text
 from reasoner.trace import Node
 
 
@@ -24,7 +25,7 @@ class Piece(Frozen):
     """
 
     parent: Count | None
-    text: str
+    text: Text
     tokens: Count = 0
     score: Rating = None
     ended: bool = False
@@ -35,9 +36,19 @@ class Piece(Frozen):
 class Tree(Frozen):
     """The pieces of one attempt, every parent before its children."""
 
-    problem: str
-    reference: str
-    pieces: tuple[Piece, ...]
+    problem: Text
+    reference: Text
+    pieces: tuple[Piece, ...] = Field(min_length=1)
+
+    @field_validator("pieces")
+    @classmethod
+    def _grown(cls, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+        """Refuse a piece that stands before its parent, or has none."""
+        root, *rest = pieces
+        parents = [-1 if piece.parent is None else piece.parent for piece in rest]
+        if root.parent is not None or any(not 0 <= p <= i for i, p in enumerate(parents)):
+            raise ValueError("a piece stands before its parent")
+        return pieces
 
     @model_validator(mode="after")
     def _grown(self) -> Self:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from reasoner.errors import ReasonerError
-from reasoner.files import clipped, read_bytes, storable
+from reasoner.files import clipped, read_bytes
+from reasoner.printable import storable
 
 M = TypeVar("M")
 

@@ -11,9 +11,16 @@ ReasonerError
 └── BudgetExhausted    not a failure: the run ends with its incumbent
 """
 
+from __future__ import annotations
+
+from reasoner.redaction import redacted
+
 
 class ReasonerError(Exception):
-    """Base class."""
+    """Base class; a message shows no secret, whatever it quotes."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redacted(each) if isinstance(each, str) else each for each in args))
 
 
 class ConfigError(ReasonerError, ValueError):

@@ -11,7 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import re
 import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from secrets import token_hex
 from typing import IO, Any, Self
 
 from reasoner.errors import ReasonerError, StoreError
+from reasoner.printable import one_line, storable
 
 DOCUMENT = 32 * 2**20
 """The most bytes of a file that is read as one document."""
@@ -36,28 +36,18 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def shown(path: object) -> str:
     """A path as messages have it: the end of a long one."""
-    text = _printable(str(path))
+    text = one_line(str(path))
     return text if len(text) <= SHOWN else f"…{text[-SHOWN:]}"
 
 
 def clipped(text: object, limit: int = SHOWN) -> str:
     """The beginning of `text` in one line, as messages have it."""
-    line = " ".join(_printable(str(text)).split())
+    line = one_line(" ".join(str(text).split()))
     return line if len(line) <= limit else f"{line[:limit]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text)
-
-
-def storable(text: str) -> str:
-    """`text` with U+FFFD for every lone surrogate, which UTF-8 cannot hold."""
-    return SURROGATE.sub("\ufffd", text)
 
 
 # -- reading ------------------------------------------------------------------------------------

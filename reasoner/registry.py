@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
 from reasoner.naming import LARGEST, called, near, shown
+from reasoner.redaction import revealed
 from reasoner.settings import check
 
 MOST = 1_000_000
@@ -54,6 +55,8 @@ class Registry:
     def make(self, name: str, /, *args: Any, **settings: Any) -> Any:
         """Build `name` from settings, naming the one that is unknown or wrong.
 
+        A secret may be named by its environment variable: `api_key='env:MY_KEY'`.
+
         Raises:
             ConfigError: a setting does not exist or its value is not allowed.
         """
@@ -63,11 +66,17 @@ class Registry:
         self._refuse_enormous(name, settings)
         check(f"{self.kind} {name!r}", factory, settings)
         try:
-            return factory(*args, **settings)
+            return factory(*args, **self._revealed(name, settings))
         except ValidationError as e:
             raise ConfigError(f"{self.kind} {name!r}: {explain(e)}") from e
         except TypeError as e:
             raise ConfigError(f"{self.kind} {name!r} could not be built: {e}") from e
+
+    def _revealed(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return {key: revealed(key, value) for key, value in settings.items()}
+        except LookupError as e:
+            raise ConfigError(f"{self.kind} {name!r}: {e}") from e
 
     def _refuse_unknown(self, name: str, factory: Any, settings: Mapping[str, Any]) -> None:
         parameters = signature(factory).parameters

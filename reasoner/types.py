@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
 
+from reasoner.printable import storable
+
 NodeId = NewType("NodeId", int)
 
 
@@ -30,6 +32,11 @@ class Problem:
     id: str
     prompt: str
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        """Take texts that every file can hold."""
+        object.__setattr__(self, "id", storable(self.id))
+        object.__setattr__(self, "prompt", storable(self.prompt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class Completion:
     entropies: tuple[float, ...] = ()
     logprobs: tuple[float, ...] = ()
     labels: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take text that every file can hold."""
+        object.__setattr__(self, "text", storable(self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,6 @@ def _problem(url: str) -> str:
 
 
 def _wrong_part(parts: httpx.URL) -> str:
-    if parts.userinfo:
-        return "has a user or a password in it, which belong into api_key"
     if not parts.host or not HOST.fullmatch(parts.raw_host.decode("ascii")):
         return "names no host"
     if parts.port is not None and not 0 < parts.port < 2**16:

@@ -21,6 +21,8 @@ from reasoner.backends.address import address
 from reasoner.backends.replies import complaint, parsed
 from reasoner.backends.streamed import Events
 from reasoner.errors import AccessDenied, BackendError, ConfigError
+from reasoner.files import clipped
+from reasoner.redaction import redacted, server_key, without_login
 
 OK = 200
 CONNECT = 10.0
@@ -77,13 +79,14 @@ class Connection:
         limits: Limits,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url, self._limits = address(base_url), limits
-        key = _key(api_key)
-        self._hidden = {key, repr(key)[1:-1], json.dumps(key)[1:-1]} - {""}
+        place, login = without_login(base_url)
+        self.url, self._limits = address(place), limits
+        key = _header(server_key(api_key))
         self._client = httpx.AsyncClient(
             # Nothing is unpacked, so that nothing small can become large.
             headers={"Accept-Encoding": "identity"}
             | ({"Authorization": f"Bearer {key}"} if key else {}),
+            auth=login,
             timeout=httpx.Timeout(limits.timeout, connect=min(CONNECT, limits.timeout), pool=None),
             limits=httpx.Limits(max_connections=None),
             verify=self.url.startswith("https:"),  # Else there is no need to load certificates.
@@ -207,7 +210,7 @@ class Connection:
         if status == OK and not _packed(reply):
             return
         body = "a compressed body" if status == OK else complaint(await _start(reply))
-        told = oneline(self._clean(body), 150)
+        told = clipped(redacted(body), 150)
         if status in AGAIN or status >= 500:
             raise Passing(f"{status}: {told}", retry_after(reply.headers.get("Retry-After", "")))
         refused = f"{self.url} refused the request with {status}"
@@ -238,13 +241,7 @@ class Connection:
         return f"{type(error).__name__}: {error}".rstrip(": ")
 
     def _message(self, text: str) -> str:
-        return oneline(self._clean(text), MESSAGE)
-
-    def _clean(self, text: str) -> str:
-        """A text without the key: a server may send back what it was sent."""
-        for spelling in self._hidden:
-            text = text.replace(spelling, "***")
-        return text
+        return clipped(redacted(text), MESSAGE)
 
 
 def retry_after(value: str) -> float:
@@ -259,17 +256,10 @@ def retry_after(value: str) -> float:
     return max(0.0, seconds)  # NaN is not larger than 0.
 
 
-def oneline(text: str, most: int) -> str:
-    """A text on one line of at most so many characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 4] + " ..."
-
-
-def _key(key: object) -> str:
-    if key is None:
-        return ""
-    if not (isinstance(key, str) and key.isascii() and key.isprintable() and key == key.strip()):
-        raise ConfigError("api_key is not a text of printable ASCII characters")
+def _header(key: str) -> str:
+    """The key, if a header can hold it."""
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("the api_key is not a text of printable ASCII characters")
     return key
 
 

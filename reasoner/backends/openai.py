@@ -44,7 +44,8 @@ class OpenAI:
     Args:
         model: the name the server knows the model by.
         base_url: up to and including `/v1`.
-        api_key: sent as a bearer token.
+        api_key: sent as a bearer token; by default that of the environment variable OPENAI_API_KEY,
+            and none if empty.
         chat: use the chat endpoint; a step search then continues the assistant's message.
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from reasoner.errors import BackendError
+from reasoner.printable import Text, storable
 
 MOST_TOKENS = 10**8
 """Refused in one request's usage: the longest contexts have ten times fewer."""
@@ -18,14 +19,6 @@ ROUNDING = 1e-3
 """The most by which a log-probability may exceed 0."""
 
 
-def storable(text: Any) -> Any:
-    """Replace lone surrogates, which no file can hold, by U+FFFD; a pair becomes its character."""
-    if not isinstance(text, str) or text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-Text = Annotated[str, BeforeValidator(storable)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MOST_TOKENS)]
 TokenId = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Logprob = Annotated[float, Field(strict=True, le=ROUNDING)]
@@ -255,7 +248,7 @@ def _complaint(content: Any) -> str | None:
 
 def _shown(content: Any) -> str:
     try:
-        return str(storable(str(content)))
+        return storable(str(content))
     except RecursionError:
         return "nested too deeply"
 

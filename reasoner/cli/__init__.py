@@ -25,8 +25,9 @@ from reasoner.cli.arguments import (
     refuse_unreadable,
     solve_arguments,
     tasks,
+    without_secrets,
 )
-from reasoner.cli.failure import complain, lacking, unforeseen
+from reasoner.cli.failure import lacking, unforeseen
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
     about,
@@ -40,6 +41,7 @@ from reasoner.cli.output import (
 from reasoner.cli.stored import stored_commands
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.terminal import complain, echo, encode_anything
 
 if TYPE_CHECKING:
     from reasoner.api import Reasoner
@@ -60,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None:  # As a program of its own, a polite kill is a Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    encode_anything()
     try:
         return _run(arguments)
     except SystemExit as e:  # argparse's own endings
@@ -81,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     for word in arguments:
         refuse_unreadable(word)
-    args = _parser().parse_args(arguments)
+    args = without_secrets(_parser().parse_args(arguments))
     args.argv = arguments
     code: int = args.run(args)
     sys.stdout.flush()
@@ -193,10 +196,10 @@ def list_(args: argparse.Namespace) -> int:
         print_json(found)
         return 0
     for kind, names in found.items():
-        print(kind)
+        echo(kind)
         width = max(map(len, names), default=0) + 2
         for name, told in names.items():
-            print(f"  {name:<{width}}{told}")
+            echo(f"  {name:<{width}}{told}")
     return 0
 
 
@@ -216,7 +219,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
             if isinstance(event, Done):
                 result = event.result
             elif isinstance(event, shown) and not args.json:
-                print(step(event.node), flush=True)
+                echo(step(event.node))
     finally:
         await reasoner.aclose()
     assert result is not None, "a stream ends with Done"

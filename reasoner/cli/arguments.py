@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from reasoner.cli.failure import complain
 from reasoner.cli.places import document, folder, output, place, run
 from reasoner.cli.values import (
     budget,
@@ -25,6 +24,7 @@ from reasoner.cli.values import (
 )
 from reasoner.errors import ConfigError
 from reasoner.naming import near, shown, spelled
+from reasoner.terminal import complain
 
 LAYERS = 1000
 """More than any model has."""
@@ -345,6 +345,24 @@ def model_arguments(parser: Parser) -> None:
     json_argument(parser)
 
 
+COMPONENTS = ("backend", "base_url", "verifier", "strategy", "task", "arms", "model", "data")
+"""Arguments whose settings or address may hold a secret."""
+
+
+def without_secrets(args: argparse.Namespace) -> argparse.Namespace:
+    """Put references in the place of secrets among `args`, and warn that others saw them."""
+    from reasoner.secret_settings import hidden
+
+    given = {name: value for name in COMPONENTS if (value := getattr(args, name, None)) is not None}
+    replaced = hidden(given)
+    if replaced is not given:
+        complain(
+            "warning: other users of this machine see a secret on the command line; put it in an"
+            " environment variable, OPENAI_API_KEY or one that you name: api_key='env:MY_KEY'"
+        )
+    return argparse.Namespace(**vars(args) | replaced)
+
+
 def json_argument(parser: Parser) -> None:
     """What every command takes."""
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -360,12 +378,13 @@ def policy(args: argparse.Namespace) -> dict[str, str]:
     """What tells the model apart from others in records."""
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
+    from reasoner.secret_settings import keyless
 
     weights = "" if args.base_url else fingerprint(Path(args.model or EMBEDDED).expanduser())
     return {
         "model": args.model or "embedded",
         "weights": weights,
-        "backend": engine(args)["backend"],
+        "backend": keyless(engine(args)["backend"]),
     }
 
 

@@ -11,28 +11,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from tempfile import mkstemp
 
-LONGEST = 300
-"""Characters of the line."""
+from reasoner.redaction import redacted
+from reasoner.terminal import complain, line
+
 ENGINE = ("vllm", "torch", "transformers", "safetensors")
 """What the smallest installation comes without."""
-TAIL = 120
-"""How many of them are the end of a message too long for it: the advice."""
-
-
-def complain(message: str) -> None:
-    """Print the one line that tells what is wrong."""
-    print(line(f"reasoner: {message}"), file=sys.stderr, flush=True)
-
-
-def line(message: str) -> str:
-    """A message in one line that any terminal can show, its middle left out where it is too long."""
-    words = " ".join(message.split())
-    if len(words) > LONGEST:
-        words = f"{words[: LONGEST - TAIL]} … {words[-TAIL:]}"
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    if len(printable) > LONGEST:
-        printable = f"{printable[: LONGEST - TAIL - 3]} … {printable[-TAIL:]}"
-    return printable
 
 
 def lacking(error: BaseException) -> int:
@@ -52,7 +35,7 @@ def unforeseen(error: BaseException, argv: Sequence[str]) -> int:
         place = f"the traceback is in {_log(error, argv)}, please report it"
     except OSError as e:
         place = f"no log could be written ({e.strerror})"
-    reason = line(f"{type(error).__name__}: {error}")[: LONGEST - TAIL - 60]
+    reason = line(f"{type(error).__name__}: {error}")[:120]
     complain(f"this is a bug in reasoner: {reason}; {place}")
     return os.EX_SOFTWARE
 
@@ -66,7 +49,7 @@ def _log(error: BaseException, argv: Sequence[str]) -> str:
 
 
 def _record(error: BaseException, argv: Sequence[str]) -> str:
-    """Everything that goes to the log; what must not be told is to be left out here."""
+    """Return what goes to the log: all that a developer needs, without secrets."""
     command = shlex.join(["reasoner", *argv])
     where = f"reasoner {version('reasoner')}, Python {platform.python_version()}, {sys.platform}"
-    return "\n".join([command, where, "", *traceback.format_exception(error)])
+    return redacted("\n".join([command, where, "", *traceback.format_exception(error)]))

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-
 from reasoner.errors import ReasonerError
 from reasoner.events import Result
+from reasoner.printable import one_line
+from reasoner.terminal import SafeConsole, echo
 from reasoner.trace import Node
 
 
 def step(node: Node) -> str:
     """One sampled piece with its depth and score."""
     text = node.completion.text if node.completion else ""
-    first, *rest = text.strip("\n").splitlines() or [""]
+    first, *rest = text.strip("\n").split("\n")
     score = "     " if node.score is None else f"{node.score:.3f}"
     return "\n".join([f"{node.depth:>3}  {score}  {first}", *(" " * 12 + line for line in rest)])
 
@@ -28,14 +28,15 @@ def step(node: Node) -> str:
 def print_result(result: Result) -> None:
     """The answer and what it cost."""
     used = result.generator
-    print(f"\nanswer: {result.answer}")
-    print(
+    answer = None if result.answer is None else one_line(result.answer)
+    echo(f"\nanswer: {answer}")
+    echo(
         f"{len(result.candidates)} solutions, {used.completion_tokens} tokens generated,"
         f" {used.fresh_tokens} prompt tokens ({used.cached_tokens} more from the cache),"
         f" {result.seconds:.2f} s, stopped: {result.stopped}"
     )
     if result.trace.malformed:
-        print(f"{result.trace.malformed} verdicts could not be read, and did not count")
+        echo(f"{result.trace.malformed} verdicts could not be read, and did not count")
 
 
 def result_json(problem: str, result: Result) -> dict[str, Any]:
@@ -67,8 +68,10 @@ def about(registry: Any, name: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Write the one document of a command."""
-    print(json.dumps(document, indent=1))
+    """Write the one document of a command: plain ASCII, and null for what is no number."""
+    numbers = json.loads(json.dumps(document), parse_constant=lambda _: None)
+    # The one control character that JSON leaves as it is.
+    print(json.dumps(numbers, indent=1).replace("\x7f", r"\u007f"))
 
 
 @contextmanager
@@ -88,7 +91,7 @@ def stdout_for_json(wanted: bool) -> Generator[None]:
         os.close(kept)
 
 
-def console() -> Console:
+def console() -> SafeConsole:
     """Standard output, wide enough for a table where nobody's window limits it."""
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=110)
+    plain = SafeConsole()
+    return plain if plain.is_terminal else SafeConsole(width=110)

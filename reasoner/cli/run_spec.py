@@ -24,13 +24,22 @@ from reasoner.cli.values import budget, names, sizes
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, save_text, shown
-from reasoner.naming import LARGEST, near
+from reasoner.naming import LARGEST, called, near
+from reasoner.redaction import REFERENCE
 from reasoner.registry import MOST, backends, tasks, verifiers
+from reasoner.secret_settings import hidden, keyless
 
 FILE = "spec.yaml"
 """What a folder of results calls it."""
 OTHERS = "others"
 """Searches whose sizes are not told by name."""
+
+
+def _repeatable(backend: str) -> str:
+    """Return a backend's name for the file: a key that was written out is in OPENAI_API_KEY next time."""
+    name, settings = called(backend)
+    written_out = str(settings.get("api_key")).startswith(REFERENCE + "REASONER_")
+    return keyless(backend) if name == "openai" and written_out else backend
 
 
 def _parsed(read: Callable[[str], Any], told: Any) -> list[Any]:
@@ -118,7 +127,7 @@ class RunSpec(Frozen):
             "search_n": {**others, **grid.own_ns},
             "verifier": grid.verifier,
             "weights": grid.weights or None,
-            "backend": grid.backend,
+            "backend": _repeatable(self.backend or grid.backend),
             **dict.fromkeys(("data", "question_field", "answer_field")),
         }
         return self.model_copy(update=told)
@@ -159,7 +168,7 @@ def asked(args: argparse.Namespace) -> RunSpec:
     Raises:
         ConfigError: the file cannot be read, or a field or flag is not what it can be.
     """
-    told = load(args.spec) if args.spec else {}
+    told = hidden(load(args.spec)) if args.spec else {}
     fields = {str(f.alias): name for name, f in RunSpec.model_fields.items()}
     flags = {
         alias: value

@@ -11,6 +11,7 @@ from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
 from reasoner.cli.places import document, folder, output, run
 from reasoner.cli.values import positive, share, sizes, text
+from reasoner.terminal import echo
 
 PARTS = ("id", "question", "answer", "completions")
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
@@ -136,7 +137,7 @@ def export_pool(args: argparse.Namespace) -> int:
     if args.json:
         print_json(told)
     else:
-        print(f"{len(pool)} problems, {samples} solutions written to {args.out}")
+        echo(f"{len(pool)} problems, {samples} solutions written to {args.out}")
     return 0
 
 
@@ -176,7 +177,7 @@ def report(args: argparse.Namespace) -> int:
     from reasoner.benchmarks import page
 
     path = page.write(args.dir, args.out or args.dir / "report.html", args.problems)
-    print_json({"file": str(path)}) if args.json else print(path)
+    print_json({"file": str(path)}) if args.json else echo(str(path))
     return 0
 
 

@@ -24,6 +24,7 @@ from reasoner.cli.arguments import (
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
 from reasoner.errors import ConfigError
+from reasoner.terminal import echo
 
 Found = dict[str, Any]
 Work = Callable[[argparse.Namespace], Found]
@@ -75,7 +76,7 @@ def train(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     else:
-        print(*args.told(found), f"written to {args.out}", sep="\n")
+        echo("\n".join([*args.told(found), f"written to {args.out}"]))
     return 1 if found.get("failed") else 0
 
 

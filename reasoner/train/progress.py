@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from reasoner.terminal import echo
+
 Report = Callable[[str], None]
 
 
 def say(line: str) -> None:
     """Progress goes to standard error."""
-    print(line, file=sys.stderr, flush=True)
+    echo(line, sys.stderr)

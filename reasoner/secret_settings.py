@@ -1,0 +1,47 @@
+"""Secrets in the settings of components: out of every name that is stored or shown."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from reasoner.errors import ConfigError
+from reasoner.naming import called, spelled
+from reasoner.redaction import is_secret, redacted, reference, referring
+
+T = TypeVar("T")
+
+
+def hidden(value: T) -> T:
+    """Replace the secrets of a component's name, an address, or a collection of them by references.
+
+    This process still knows what they stand for: components built of the result work as before. To
+    another process `judge(api_key='env:REASONER_API_KEY')` says which variable to set.
+    """
+    replaced: Any = _hidden("", value)
+    return value if replaced == value else replaced
+
+
+def keyless(name: str) -> str:
+    """Return a component's name without its secret settings: equal components have equal names."""
+    base, settings = called(name)
+    public = {key: value for key, value in settings.items() if not is_secret(key)}
+    return name if public == settings else spelled(base, public)
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _hidden(str(key), each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_hidden(name, each) for each in value)
+    if is_secret(name) and isinstance(value, str | bytes | int) and not isinstance(value, bool):
+        return reference(name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
+    return _hidden_text(value) if isinstance(value, str) else value
+
+
+def _hidden_text(text: str) -> str:
+    try:
+        name, settings = called(text)
+    except ConfigError:  # Whoever builds it tells what is wrong.
+        return redacted(text)
+    replaced = _hidden("", settings)
+    return referring(text if replaced == settings else spelled(name, replaced))
