@@ -59,6 +59,8 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.axvline(0, color="#0072B2", lw=1)
     for n, shade in _shades(shown).items():
         _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
+    if not all(r.equal for r in shown):
+        axes.scatter([], [], s=15, c="white", edgecolors="#666666", label="costs not equal")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
