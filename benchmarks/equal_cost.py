@@ -201,11 +201,11 @@ def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
 def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
     every = [o for o in together(task, runs) if o.spec.budget is None]
     plain = [o for o in every if o.spec.strategy != COVERAGE]
-    chosen = list(_chosen(plain, sizes))
-    if not chosen:
-        have = ", ".join(str(n) for n in sorted({o.spec.n for o in plain}))
-        raise ConfigError(f"{task} was run in sizes {have}, none of those asked for; change --n")
-    pool = _pool(task, runs, set(plain[0].places))
+    have = sorted({o.spec.n for o in plain})
+    if sizes and not set(sizes) & set(have):
+        told = ", ".join(map(str, have))
+        raise ConfigError(f"{task} was run in sizes {told}, none of those asked for; change --n")
+    chosen, pool = list(_chosen(plain, sizes)), _pool(task, runs, set(plain[0].places))
     for cost in COSTS:
         best = BestOfN(pool, cost)
         for outcome in chosen:

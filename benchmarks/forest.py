@@ -60,11 +60,13 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     axes.axvline(0, color="#0072B2", lw=1)
     for n, shade in _shades(shown).items():
         _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
+    if not all(r.equal for r in shown):
+        axes.scatter([], [], s=15, c="white", edgecolors="#666666", label="costs not equal")
     axes.set_yticks(range(len(names)), list(map(one_line, names)))
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
     axes.set_xlabel(f"accuracy less {BEST}'s, in points")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:+.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(_points))
     below = -0.5 / (ROW * max(FEWEST, len(names)))  # half an inch, under the label of the axis
     axes.legend(
         loc="upper center",
@@ -104,3 +106,7 @@ def _size(
     faces = [shade if r.equal else "white" for r in rows]
     axes.scatter([r.gain for r in rows], places, s=15, c=faces, edgecolors=[shade], zorder=3)
     axes.scatter([], [], s=15, color=[shade], label=f"n = {rows[0].n}")
+
+
+def _points(share: float, _: int) -> str:
+    return f"{100 * share:+.0f}"

@@ -175,7 +175,8 @@ def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
     assert main(["compare", out, "--n", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {r["cost"] for r in found["rows"]} == {"generated_tokens", "flops"}
-    assert {n for r in found["rows"] if r["strategy"] == "mcts" for n in r["sizes"]} <= {1, 3}
+    assert {(r["strategy"], r["n"]) for r in found["rows"]} >= {("best-of-n", 2), ("beam", 2)}
+    assert {r["n"] for r in found["rows"]} == {1, 2}  # greedy's only size, and the one asked for
     assert all(Path(f).stat().st_size for f in found["files"])
     assert main(["compare", out, "--n", "2"]) == 0
     told = capsys.readouterr().out
@@ -183,4 +184,4 @@ def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
     assert main([*TINY, "--out", out, "--search-n", "mtcs=2"]) == 2
     assert "--search-n is for mtcs, and the searches are beam" in capsys.readouterr().err
     assert main(["compare", out, "--n", "77"]) == 2
-    assert "name sizes it was run at" in capsys.readouterr().err
+    assert "was run in sizes 1, 2, 3, 4, none of those asked for" in capsys.readouterr().err

@@ -22,8 +22,9 @@ STRATEGIES = (
 
 
 def rambling(prompt: Prompt, rng: Random) -> str:
-    """Seven in ten say 99 and go on until they are cut off; the others say 7 and end."""
-    return "#99\n" + "so\n" * LIMIT if rng.random() < 0.7 else f"#7{END}"
+    """Half say 99 and go on until they are cut off, a few say 99 and end; the others say 7 and end."""
+    luck = rng.random()
+    return "#99\n" + "so\n" * LIMIT if luck < 0.5 else f"#99{END}" if luck < 0.6 else f"#7{END}"
 
 
 def endless(prompt: Prompt, rng: Random) -> str:
@@ -44,27 +45,39 @@ class Taken:
         return Usage()
 
     async def score(self, problem: Problem, candidates: list[Candidate]) -> Judgement:
-        """Nine in ten for what was cut off, one in ten for what has an end."""
-        return Judgement(tuple(Score(0.1 if c.complete else 0.9) for c in candidates))
+        """Nine in ten for what was cut off; of what has an end more for 7."""
+        ends = [0.2 if "#7" in c.text else 0.1 for c in candidates]
+        pairs = zip(candidates, ends, strict=True)
+        return Judgement(tuple(Score(end if c.complete else 0.9) for c, end in pairs))
 
 
-async def search(named: str, reply: object) -> Result:
+async def search(named: str, reply: object, seed: int = 0) -> Result:
     verifier: Verifier = Taken()  # type: ignore[assignment]
     backend = Scripted(reply=reply, judge=None)  # type: ignore[arg-type]
     sampling = Sampling(max_tokens=LIMIT, stop=("\n",))
     strategy = strategies.make(named, n=9)
     return await solve(
-        Problem("p", "?"), strategy, backend, verifier, sampling=sampling, extract=stated
-    )
+        Problem("p", "?"), strategy, backend, verifier,
+        sampling=sampling, extract=stated, seed=seed,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("named", STRATEGIES)
 async def test_what_was_cut_off_decides_nothing(named: str) -> None:
-    result = await search(named, rambling)
-    cut_off = [n for n in result.trace if n.completion and not n.finished]
-    assert len(cut_off) > len(result.trace.finished) > 0
-    assert result.answer == "7"
-    assert result.candidate and result.candidate.complete
+    results = [await search(named, rambling, seed) for seed in range(40)]
+    misled = [result for result in results if would_mislead(result)]
+    assert len(misled) > 2
+    assert {result.answer for result in misled} == {"7"}
+    assert all(result.candidate and result.candidate.complete for result in misled)
+
+
+def would_mislead(result: Result) -> bool:
+    """Whether 7 has most solutions with an end, and 99 has most in all."""
+    trace = result.trace
+    ends = [stated(trace.candidate(node).text) for node in trace.finished]
+    cut_off = [node for node in trace if node.completion and not node.finished]
+    sevens, others = ends.count("7"), ends.count("99")
+    return sevens > others > 0 and sevens < others + len(cut_off)
 
 
 @pytest.mark.parametrize("named", STRATEGIES)
