@@ -78,7 +78,7 @@ def reply(asked: Asked, **changes: Any) -> dict[str, Any]:
     return {"choices": [choice(i) for i in range(asked["n"])], "usage": SPENT} | changes
 
 
-def choice(index: int = 0, **changes: Any) -> dict[str, Any]:
+def choice(index: Any = 0, **changes: Any) -> dict[str, Any]:
     """A good sample, but for some changes."""
     return {"index": index, "text": "#42", "finish_reason": "stop"} | changes
 
