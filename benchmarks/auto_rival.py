@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.allocation import Outcome, rival
+from reasoner.benchmarks.allocation import Outcome, rival, saving
 from reasoner.benchmarks.curves import outcomes
 from reasoner.benchmarks.environment import describe
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.intervals import Estimate, ratio
+from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
@@ -67,8 +67,6 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
             f"the runs hold no {AUTO}:{n} beside other strategies; they hold {', '.join(arms)}"
         )
     name, found = [*fixed.items()][rival([*fixed.values()], came, tolerance)]
-    saving = ratio(found.cost, came.cost)
-    assert saving, "auto spends something"
     return Comparison(
         problems=len(came.cost),
         accuracy=came.accuracy,
@@ -76,7 +74,7 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
         rival=name,
         rival_accuracy=found.accuracy,
         rival_cost=found.mean_cost,
-        saving=saving,
+        saving=saving(found, came),
         gain=difference(came.correct, found.correct),
     )
 

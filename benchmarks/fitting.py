@@ -20,7 +20,6 @@ from reasoner.benchmarks.curves import portion
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.intervals import ratio
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
 from reasoner.benchmarks.summary import save_json
@@ -145,7 +144,7 @@ class Fit:
             "best_fixed": self._alone(top) | {"saving": float(top.cost.mean()) / came.mean_cost},
             "as_accurate": {
                 **self._alone(rival),
-                "saving": ratio(rival.cost, came.cost).model_dump(),
+                "saving": allocation.saving(rival, came).model_dump(),
                 "gain": difference(came.correct, rival.correct).model_dump(),
             },
         }
