@@ -44,7 +44,7 @@ class ArmGrid(Grid):
         return [a for a in self.arms if a.strategy not in (BEST, STOP)]
 
 
-def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
+def arm_grid(arms: Sequence[str], probe: int, split: str = "dev", **settings: Any) -> ArmGrid:
     """The experiments that a fit needs.
 
     Raises:
@@ -64,7 +64,8 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             name: tuple(sorted(a.n for a in searched if a.strategy == name))
             for name in dict.fromkeys(a.strategy for a in searched)
         },
-        **{"split": "dev", **settings},
+        split=split,
+        **settings,
     )
 
 
