@@ -68,20 +68,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(*(sentence(s) for s in studies), f"written to {args.out}", sep="\n")
 
 
-def sentence(found: Study) -> str:
-    """How near to an oracle the verifier is."""
+def sentence(result: Study) -> str:
+    """Describe how near to an oracle the verifier is."""
     return (
-        f"{found.task}: {found.problems} {found.split} problems × {found.samples} solutions, AUC {found.auc:.4f},"
-        f" {found.false_positives:.2%} of the wrong solutions score as high as any can,"
-        f" {found.false_negatives:.2%} of the right ones do not"
+        f"{result.task}: {result.problems} {result.split} problems × {result.samples} solutions, AUC {result.auc:.4f},"
+        f" {result.false_positives:.2%} of the wrong solutions score as high as any can,"
+        f" {result.false_negatives:.2%} of the right ones do not"
     )
 
 
-def small_print(about: Mapping[str, Any], found: Study) -> str:
+def small_print(about: Mapping[str, Any], result: Study) -> str:
     """Problems, noise, machine, commit and date."""
     machine = about["hardware"]
     parts = [
-        f"{found.problems} {found.split} problems × {found.samples} solutions",
+        f"{result.problems} {result.split} problems × {result.samples} solutions",
         f"95 % intervals over problems, mean of {about['draws']} draws of the noise",
         f"model {about['model']} ({about['weights']})",
         machine["gpu"] or f"{machine['cores']} cores, {machine['cpu']}",
@@ -97,19 +97,19 @@ def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
         figure, grid = plt.subplots(
             len(studies), 2, squeeze=False, figsize=(12.5, 3.9 * len(studies) + 0.4)
         )
-        for found, row in zip(studies, grid, strict=True):
+        for result, row in zip(studies, grid, strict=True):
             for axes, choice in zip(row, (BEST, WEIGHTED), strict=True):
-                _panel(axes, found, choice)
-            row[0].set_title(found.task, loc="left", weight="bold")
+                _panel(axes, result, choice)
+            row[0].set_title(result.task, loc="left", weight="bold")
         figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
         save(figure, (out / "verifier-noise.png", out / "verifier-noise.svg"))
         plt.close(figure)
 
 
-def _panel(axes: Axes, found: Study, choice: str) -> None:
+def _panel(axes: Axes, result: Study, choice: str) -> None:
     """Accuracy against samples: the verdicts in full, baselines dashed, names in the right margin."""
-    lines = [each for each in found.lines if choice in each.accuracy or _bound(each)]
+    lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
     colours = _colours(lines)
     label(axes, [_line(axes, line, choice, colours[line.name, line.noise]) for line in lines])
     ns = [*next(iter(lines[0].accuracy.values()))]
@@ -144,7 +144,7 @@ def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
 
 
 def _bound(line: Line) -> bool:
-    """Whether the line stands in both columns."""
+    """Return True for a line that stands in both columns."""
     return line.name in (COVERAGE, MAJORITY)
 
 

@@ -53,7 +53,7 @@ async def test_a_run_has_its_comparison(tmp_path: Path, bench_type: type[Bench])
     await bench.run()
     auto_rival.main([str(bench.out), "--n", "8", "--out", str(tmp_path)])
     document = json.loads((tmp_path / "auto-rival.json").read_text())
-    assert document["found"]["sums"]["problems"] == 12
+    assert document["comparisons"]["sums"]["problems"] == 12
     assert {"commit", "command", "hardware"} <= document.keys()
     with pytest.raises(StoreError, match="no auto:64 beside other strategies"):
         auto_rival.main([str(bench.out), "--out", str(tmp_path)])
