@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reasoner.benchmarks.estimators import Floats, Indices
+from reasoner.benchmarks.intervals import Estimate, ratio
 from reasoner.search.auto import Arm, Feature
 
 Flags = NDArray[np.bool_]
@@ -131,6 +132,13 @@ def rival(alone: Sequence[Alone | Outcome], came: Outcome, tolerance: float = 0.
     accuracy = np.array([a.correct.mean() for a in alone])
     good = accuracy >= min(came.accuracy - tolerance, accuracy.max()) - 1e-12
     return int(np.argmin(np.where(good, [a.cost.mean() for a in alone], np.inf)))
+
+
+def saving(fixed: Alone | Outcome, came: Outcome) -> Estimate:
+    """Return the cost of a fixed arm over that of an allocation, with its interval, paired over problems."""
+    found = ratio(fixed.cost, came.cost)
+    assert found, "an allocation spends something"
+    return found
 
 
 def _fit(evidence: Evidence, feature: Feature, bins: int, tolerance: float) -> Rule:

@@ -1,4 +1,4 @@
-"""What `auto` saves beside the cheapest fixed strategy that is as accurate, on the runs of a benchmark.
+"""The saving of `auto` beside the cheapest fixed strategy that is as accurate, on the runs of a benchmark.
 
     python -m reasoner.benchmarks.auto_rival runs/compare/countdown runs/compare/dagmath --out runs/auto-rival
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.allocation import Outcome, rival
+from reasoner.benchmarks.allocation import Outcome, rival, saving
 from reasoner.benchmarks.curves import outcomes
 from reasoner.benchmarks.environment import describe
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.intervals import Estimate, ratio
+from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
 from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
@@ -29,7 +29,7 @@ from reasoner.errors import StoreError
 AUTO = "auto"
 PARTS = ("correct", "cost", "arms")
 Arms = Mapping[str, Outcome]
-"""What every strategy came to in every size, by names such as `beam:8`."""
+"""Outcomes of every strategy in every size, by names such as `beam:8`."""
 
 
 class Comparison(Frozen):
@@ -66,18 +66,16 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
         raise StoreError(
             f"the runs hold no {AUTO}:{n} beside other strategies; they hold {', '.join(arms)}"
         )
-    name, found = [*fixed.items()][rival([*fixed.values()], came, tolerance)]
-    saving = ratio(found.cost, came.cost)
-    assert saving, "auto spends something"
+    name, best = [*fixed.items()][rival([*fixed.values()], came, tolerance)]
     return Comparison(
         problems=len(came.cost),
         accuracy=came.accuracy,
         cost=came.mean_cost,
         rival=name,
-        rival_accuracy=found.accuracy,
-        rival_cost=found.mean_cost,
-        saving=saving,
-        gain=difference(came.correct, found.correct),
+        rival_accuracy=best.accuracy,
+        rival_cost=best.mean_cost,
+        saving=saving(best, came),
+        gain=difference(came.correct, best.correct),
     )
 
 
@@ -88,14 +86,14 @@ def measured(run: Path) -> dict[str, Arms]:
 
 
 def _arms(grid: Grid, task: str, run: Path) -> Arms:
-    """Those that attempted as many problems as any, without a look at the answers."""
-    found = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
-    most = max((len(o.values) for o in found), default=0)
+    """Return the strategies that attempted most problems and read no reference."""
+    usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
+    most = max((len(o.values) for o in usable), default=0)
     return {
         f"{o.spec.strategy}:{o.spec.n}": Outcome(
             o.values, o.spent("flops"), np.zeros(most, np.intp)
         )
-        for o in found
+        for o in usable
         if len(o.values) == most
     }
 
@@ -126,13 +124,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     about = describe(given, "python -m reasoner.benchmarks.auto_rival")
     tasks = {name: arms for run in args.runs for name, arms in measured(run).items()}
     parts = {"all": together([*tasks.values()]), **tasks} if len(tasks) > 1 else tasks
-    found = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
-    document = {name: each.model_dump() for name, each in found.items()}
+    comparisons = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
+    document = {name: each.model_dump() for name, each in comparisons.items()}
     save_json(
-        {**about, "n": args.n, "tolerance": args.tolerance, "found": document},
+        {**about, "n": args.n, "tolerance": args.tolerance, "comparisons": document},
         args.out / "auto-rival.json",
     )
-    print(*(f"{name}, {each}" for name, each in found.items()), sep="\n")
+    print(*(f"{name}, {each}" for name, each in comparisons.items()), sep="\n")
 
 
 if __name__ == "__main__":

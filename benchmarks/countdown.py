@@ -232,7 +232,7 @@ class Countdown:
         return labels
 
     def sound(self, problem: Problem, solution: str) -> bool:
-        """Whether every line's operation is legal and its result right, whatever its account."""
+        """Check that every line's operation is legal and its result right, whatever its account."""
         state: State | None = read(problem.prompt)[0]
         for line in solution.strip().splitlines():
             state = move(state, line) if state else None

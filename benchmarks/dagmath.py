@@ -210,7 +210,7 @@ class DagMath:
         return labels
 
     def sound(self, problem: Problem, solution: str) -> bool:
-        """Whether every line is right."""
+        """Check that every line is right."""
         return all(self.step_labels(problem, solution))
 
     def exact(self, example: Example, solution: str) -> bool:

@@ -1,8 +1,8 @@
-"""How many solutions are graded right although a line of them is false.
+"""Count the solutions that are graded right although a line of them is false.
 
     python -m reasoner.benchmarks.false_lines runs/full
 
-The pools of a run are graded anew, from the texts that it kept. What is graded otherwise than it is recorded is
+The pools of a run are graded anew, from the stored texts. What is graded otherwise than it is recorded is
 counted, too. Nothing is generated.
 """
 

@@ -20,7 +20,6 @@ from reasoner.benchmarks.curves import portion
 from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.estimators.proportion import share
 from reasoner.benchmarks.grid import BEST, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.intervals import ratio
 from reasoner.benchmarks.owner import FIT
 from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
@@ -46,7 +45,7 @@ class ArmGrid(Grid):
         return [a for a in self.arms if a.strategy not in (BEST, STOP)]
 
 
-def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
+def arm_grid(arms: Sequence[str], probe: int, split: str = "dev", **settings: Any) -> ArmGrid:
     """The experiments that a fit needs.
 
     Raises:
@@ -66,7 +65,9 @@ def arm_grid(arms: Sequence[str], probe: int, **settings: Any) -> ArmGrid:
             name: tuple(sorted(a.n for a in searched if a.strategy == name))
             for name in dict.fromkeys(a.strategy for a in searched)
         },
-        **{"split": "dev", "command": FIT, **settings},
+        split=split,
+        command=FIT,
+        **settings,
     )
 
 
@@ -146,7 +147,7 @@ class Fit:
             "best_fixed": self._alone(top) | {"saving": float(top.cost.mean()) / came.mean_cost},
             "as_accurate": {
                 **self._alone(rival),
-                "saving": ratio(rival.cost, came.cost).model_dump(),
+                "saving": allocation.saving(rival, came).model_dump(),
                 "gain": difference(came.correct, rival.correct).model_dump(),
             },
         }

@@ -1,4 +1,4 @@
-"""How well noisy scores of a pool choose, and rules that read the surface of a solution only."""
+"""Accuracy of choices from a pool by noisy scores, and by rules that read the surface of a solution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HALVINGS = 24
 
 
 class Line(Frozen):
-    """How well one way to choose does for each number of samples; `noise` is in log-odds."""
+    """Accuracy of one way to choose, for each number of samples; `noise` is in log-odds."""
 
     name: str
     noise: float | None = None
@@ -83,8 +83,8 @@ class Scored:
     def noisy(self, noise: float, seed: int) -> Floats:
         """The scores with Gaussian noise on their log-odds, no higher than the highest without."""
         scores = np.clip(self.pool.scores, 1e-9, 1 - 1e-9)
-        drawn = np.random.default_rng(seed).normal(size=scores.shape)
-        odds = np.log(scores / (1 - scores)) + noise * np.take_along_axis(drawn, self.twin, 1)
+        normal = np.random.default_rng(seed).normal(size=scores.shape)
+        odds = np.log(scores / (1 - scores)) + noise * np.take_along_axis(normal, self.twin, 1)
         return np.asarray(np.minimum(1 / (1 + np.exp(-odds)), scores.max()), float)
 
     def noise_for(self, wanted: float, seed: int) -> float:
@@ -130,7 +130,7 @@ def study(grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequen
 
 
 def _unverified(pool: Pool, ns: Sequence[int]) -> Iterator[Line]:
-    """What no score decides."""
+    """Lines that no score decides."""
     yield Line(name=COVERAGE, accuracy={COVERAGE: _at(ns, pass_at_ks(pool, ns))})
     yield Line(name=MAJORITY, accuracy={MAJORITY: _at(ns, majority_at_ks(pool, ns))})
     alike = replace(pool, scores=np.zeros(pool.scores.shape))

@@ -124,7 +124,7 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:
             ends.append(end)
         else:
             _name_point(axes, end, line[0].ci_high)
-    _label(axes, ends)
+    label(axes, ends)
 
 
 def _series(points: Sequence[Point], cost: Axis) -> dict[str, list[Point]]:
@@ -156,7 +156,7 @@ def _line(axes: Axes, name: str, line: Sequence[Point], cost: Axis) -> End:
     return ("pass@k (coverage)" if coverage else name, colour, x[-1], y[-1])
 
 
-def _label(axes: Axes, ends: Sequence[End]) -> None:
+def label(axes: Axes, ends: Sequence[End]) -> None:
     """Name every line in the right margin, with a thin leader from its end."""
     heights = spread([y / 1.02 for *_, y in ends], GAP, 1.0)
     for (name, colour, x, y), height in zip(ends, heights, strict=True):

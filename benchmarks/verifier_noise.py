@@ -20,15 +20,18 @@ from typing import Any
 from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
 from reasoner.benchmarks.environment import describe
 from reasoner.benchmarks.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.noisy_scores import Line, Study, study
-from reasoner.benchmarks.plot import COLOURS, GAP, STYLE, save, spread
+from reasoner.benchmarks.plot import COLOURS, STYLE, End, label, save
 from reasoner.benchmarks.summary import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
+BASELINES = ("#A6761D", "#CC79A7", "#D55E00")
+"""Colours of baselines that have none of their own."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,20 +68,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(*(sentence(s) for s in studies), f"written to {args.out}", sep="\n")
 
 
-def sentence(found: Study) -> str:
-    """How near to an oracle the verifier is."""
+def sentence(result: Study) -> str:
+    """Describe how near to an oracle the verifier is."""
     return (
-        f"{found.task}: {found.problems} {found.split} problems × {found.samples} solutions, AUC {found.auc:.4f},"
-        f" {found.false_positives:.2%} of the wrong solutions score as high as any can,"
-        f" {found.false_negatives:.2%} of the right ones do not"
+        f"{result.task}: {result.problems} {result.split} problems × {result.samples} solutions, AUC {result.auc:.4f},"
+        f" {result.false_positives:.2%} of the wrong solutions score as high as any can,"
+        f" {result.false_negatives:.2%} of the right ones do not"
     )
 
 
-def small_print(about: Mapping[str, Any], found: Study) -> str:
+def small_print(about: Mapping[str, Any], result: Study) -> str:
     """Problems, noise, machine, commit and date."""
     machine = about["hardware"]
     parts = [
-        f"{found.problems} {found.split} problems × {found.samples} solutions",
+        f"{result.problems} {result.split} problems × {result.samples} solutions",
         f"95 % intervals over problems, mean of {about['draws']} draws of the noise",
         f"model {about['model']} ({about['weights']})",
         machine["gpu"] or f"{machine['cores']} cores, {machine['cpu']}",
@@ -94,50 +97,54 @@ def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
         figure, grid = plt.subplots(
             len(studies), 2, squeeze=False, figsize=(12.5, 3.9 * len(studies) + 0.4)
         )
-        for found, row in zip(studies, grid, strict=True):
+        for result, row in zip(studies, grid, strict=True):
             for axes, choice in zip(row, (BEST, WEIGHTED), strict=True):
-                _panel(axes, found, choice)
-            row[0].set_title(found.task, loc="left", weight="bold")
+                _panel(axes, result, choice)
+            row[0].set_title(result.task, loc="left", weight="bold")
         figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
         save(figure, (out / "verifier-noise.png", out / "verifier-noise.svg"))
         plt.close(figure)
 
 
-def _panel(axes: Axes, found: Study, choice: str) -> None:
+def _panel(axes: Axes, result: Study, choice: str) -> None:
     """Accuracy against samples: the verdicts in full, baselines dashed, names in the right margin."""
-    lines = [each for each in found.lines if choice in each.accuracy or _bound(each)]
-    noisy = [each for each in lines if each.noise is not None]
-    shades = colormaps["viridis"].resampled(len(noisy) + 1)
-    greys = iter(("#A6761D", "#CC79A7", "#D55E00"))
-    ends = list[tuple[str, Any, float]]()
-    for line in lines:
-        [accuracy] = [line.accuracy[c] for c in (choice, *line.accuracy) if c in line.accuracy][:1]
-        colour = (
-            shades(noisy.index(line)) if line in noisy else COLOURS.get(line.name) or next(greys)
-        )
-        x, means = [*accuracy], [e.value for e in accuracy.values()]
-        axes.plot(x, means, "o-" if line in noisy else "--", color=colour, lw=1.6, ms=3.6)
-        if line in noisy:
-            low, high = ([getattr(e, end) for e in accuracy.values()] for end in ("low", "high"))
-            axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
-        ends.append((_name(line), colour, means[-1]))
+    lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
+    colours = _colours(lines)
+    label(axes, [_line(axes, line, choice, colours[line.name, line.noise]) for line in lines])
+    ns = [*next(iter(lines[0].accuracy.values()))]
     axes.set_xscale("log", base=2)
-    axes.set_xticks(x, [str(n) for n in x])
+    axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
     axes.set(xlabel="samples", ylabel=f"accuracy, {choice}", ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    heights = spread([y / 1.02 for *_, y in ends], GAP, 1.0)
-    for (name, colour, y), height in zip(ends, heights, strict=True):
-        axes.annotate(
-            name, xy=(x[-1], y), xytext=(1.03, height), textcoords="axes fraction",
-            color=colour, va="center", fontsize=8.5, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3, "relpos": (0, 0.5)},
-        )  # fmt: skip
+
+
+def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
+    """Shades for more and more noise, and colours of their own for the baselines."""
+    noisy = [line for line in lines if line.noise is not None]
+    shades = colormaps["viridis"].resampled(len(noisy) + 1)
+    colours = {(line.name, line.noise): to_hex(shades(i)) for i, line in enumerate(noisy)}
+    baselines = [line for line in lines if line.noise is None]
+    spare = [line.name for line in baselines if line.name not in COLOURS]
+    known = {**dict(zip(spare, BASELINES, strict=False)), **COLOURS}
+    return colours | {(line.name, None): known[line.name] for line in baselines}
+
+
+def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
+    """Draw a line; return its end, with its name."""
+    accuracy = line.accuracy.get(choice) or next(iter(line.accuracy.values()))
+    ns, means = [*accuracy], [e.value for e in accuracy.values()]
+    full = line.noise is not None
+    axes.plot(ns, means, "o-" if full else "--", color=colour, lw=1.6, ms=3.6)
+    if full:
+        low, high = ([getattr(e, end) for e in accuracy.values()] for end in ("low", "high"))
+        axes.fill_between(ns, low, high, color=colour, alpha=0.13, lw=0)
+    return _name(line), colour, ns[-1], means[-1]
 
 
 def _bound(line: Line) -> bool:
-    """Whether the line stands in both columns."""
+    """Return True for a line that stands in both columns."""
     return line.name in (COVERAGE, MAJORITY)
 
 
