@@ -14,13 +14,13 @@ from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.confidences import confidences
-from reasoner.engine_arguments import check_engine
 from reasoner.backends.outputs import Output
 from reasoner.backends.prompts import Shots, Template
 from reasoner.backends.turns import Turns
 from reasoner.backends.verdicts import told
 from reasoner.base import Halt, ModelInfo
 from reasoner.engine import Engine, cuda, failed, on_this_machine
+from reasoner.engine_arguments import check_engine
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
