@@ -15,6 +15,8 @@ from reasoner.errors import ConfigError
 from reasoner.naming import near, shown
 
 PLAIN = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
+ELSEWHERE = ("temperature",)
+"""What is not for the engine, but may have been meant for `Reasoner`."""
 CLASSES = ("EngineArgs", "AsyncEngineArgs")
 
 
@@ -29,7 +31,7 @@ def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> No
     known = _known()
     for name, value in arguments.items() if known else ():
         if name not in known:
-            hint = near(name, [*known, *others, "temperature"]).split("; ")[0]
+            hint = near(name, [*ELSEWHERE, *others, *known])
             raise ConfigError(f"neither reasoner nor vLLM has a setting {shown(name)}; {hint}")
         _check(name, known[name], value)
 

@@ -61,10 +61,15 @@ class Registry:
             ConfigError: a setting does not exist or its value is not allowed.
         """
         name, own = called(name)
-        factory, settings = self.load(name), own | settings
-        self._refuse_unknown(name, factory, settings)
-        self._refuse_enormous(name, settings)
-        check(f"{self.kind} {name!r}", factory, settings)
+        factory = self.load(name)
+        for given in (
+            own,
+            settings,
+        ):  # One in brackets must be right even where another replaces it.
+            self._refuse_unknown(name, factory, given)
+            self._refuse_enormous(name, given)
+            check(f"{self.kind} {name!r}", factory, given)
+        settings = own | settings
         try:
             return factory(*args, **self._revealed(name, settings))
         except ValidationError as e:

@@ -27,7 +27,7 @@ from reasoner.cli.arguments import (
     tasks,
     without_secrets,
 )
-from reasoner.cli.failure import lacking, unforeseen
+from reasoner.cli.failure import foreseen, unforeseen
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
     about,
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(e))
         return 2
     except Exception as e:
-        return lacking(e) or unforeseen(e, arguments)
+        return foreseen(e) or unforeseen(e, arguments)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import shlex
@@ -18,14 +19,18 @@ ENGINE = ("vllm", "torch", "transformers", "safetensors")
 """What the smallest installation comes without."""
 
 
-def lacking(error: BaseException) -> int:
-    """Tell which package an installation without an engine lacks; 0 where it is not that."""
-    if not isinstance(error, ModuleNotFoundError) or error.name not in ENGINE:
-        return 0
-    complain(
-        f"this needs {error.name}, which is not installed: install 'reasoner[cpu]' or"
-        " 'reasoner[gpu]', or use a server (--base-url) or --model scripted"
-    )
+def foreseen(error: BaseException) -> int:
+    """Tell what the machine lacks, with exit code 2; 0 where the error is something else."""
+    match error:
+        case ModuleNotFoundError(name=package) if package in ENGINE:
+            complain(
+                f"this needs {package}, which is not installed: install 'reasoner[cpu]' or"
+                " 'reasoner[gpu]', or use a server (--base-url) or --model scripted"
+            )
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            complain(f"{error.strerror}" + (f": {error.filename}" if error.filename else ""))
+        case _:
+            return 0
     return 2
 
 

@@ -66,7 +66,7 @@ def names(given: str) -> list[str]:
     """Names, each with its settings in brackets."""
     from reasoner.naming import listed
 
-    if not (parts := listed(given)):
+    if not (parts := listed(text(given))):
         raise ArgumentTypeError(f"{shown(given)} names nothing")
     return parts
 

@@ -17,6 +17,9 @@ from reasoner.train.progress import say
 
 T = TypeVar("T")
 
+ROWS = {"dagmath": 8, "countdown": 64}
+"""Rows of each task in a step of learning to judge."""
+
 
 def run(args: argparse.Namespace) -> dict[str, object]:
     """Run the stages asked for; what they tell.
@@ -62,6 +65,8 @@ def rollouts(args: argparse.Namespace) -> None:
 
 def verdict(args: argparse.Namespace) -> None:
     """Train the layers that judge, new ones or those of --model; export the model with them."""
+    for name in () if args.fresh else ROWS:
+        _need(args.out / f"{name}.jsonl")  # Before PyTorch is imported, which takes seconds.
     from reasoner.train.model import export, imported
     from reasoner.train.policy import trained
     from reasoner.train.verdict import grown, train
@@ -89,10 +94,9 @@ def _drawn(args: argparse.Namespace) -> list[Any]:
     from reasoner.train.policy import ROW
     from reasoner.train.verdict import rereading
 
-    rows = {"dagmath": 8, "countdown": 64}
     return [
-        rereading(_need(args.out / f"{name}.jsonl"), rows[name], ROW[name], f"{args.seed}/{i}")
-        for i, name in enumerate(rows)
+        rereading(args.out / f"{name}.jsonl", rows, ROW[name], f"{args.seed}/{i}")
+        for i, (name, rows) in enumerate(ROWS.items())
     ]
 
 

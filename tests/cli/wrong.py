@@ -130,21 +130,21 @@ WRONG: dict[str, list[Line]] = {
     "solve by vLLM": values(["solve", "1+2"], "--backend", v.ENGINE),
     "bench": [
         *options(BENCH, "--spec", "--strategy", "--n", "--search-n", "--problems", "--budget"),
-        *values(BENCH, "--n", v.SIZES),
+        *values(BENCH, "--n", v.SIZES[1::2]),
         *values(BENCH, "--search-n", [*v.FEW, "mtcs=2", "mcts=", "=", "mcts=0", "beam=4,mcts=8"]),
         *values(BENCH, "--search-problems", v.FEW),
         *values(BENCH, "--problems", v.FEW),
         *values(BENCH, "--concurrency", v.FEW),
         *values(BENCH, "--seed", v.FEW[1:]),
         *values(BENCH, "--budget", v.BUDGET[:8]),
-        *values(BENCH, "--strategy", [",", *v.STRATEGY[:30]]),
-        *values(BENCH, "--verifier", v.VERIFIER),
-        *values(["bench", "--out={out}"], "--backend", v.BACKEND),
-        *values(BENCH, "--task", [",", *v.TASK]),
-        *values(["bench", "--out={out}"], "--model", v.MODEL),
+        *values(BENCH, "--strategy", [",", *v.STRATEGY[12:40:3]]),
+        *values(BENCH, "--verifier", v.VERIFIER[::2]),
+        *values(["bench", "--out={out}"], "--backend", v.BACKEND[::3]),
+        *values(BENCH, "--task", [",", *v.TASK[::2]]),
+        *values(["bench", "--out={out}"], "--model", v.MODEL[::2]),
         *values(["bench", *SCRIPTED], "--out", v.FOLDER),
         *values([*BENCH, "--task", "jsonl"], "--data", [*v.INPUT[:3], *v.INPUT[4:], "{file}"]),
-        *values(["bench", "--model=m", "--out={out}"], "--base-url", v.URL[:-1]),
+        *values(["bench", "--model=m", "--out={out}"], "--base-url", v.URL[:-1:3]),
         *values(BENCH, "--spec", v.INPUT),
         ([*BENCH, "--task", "jsonl"], "with --data"),
         ([*BENCH, "--task", "jsonl", "--data="], "it is empty"),
@@ -155,7 +155,7 @@ WRONG: dict[str, list[Line]] = {
         *words(["compare"], v.RUN),
         *words(["compare", "{run}"], v.RUN[:4]),
         *values(["compare", "{run}"], "--n", [*v.FEW, "77", ",", "1,,2"]),
-        *values(["compare", "{run}"], "--out", v.FOLDER),
+        *values(["compare", "{run}"], "--out", v.FOLDER[1::2]),
         *options(["compare", "{run}"], "--n", "--out"),
     ],
     "eval-verifier": [
@@ -164,7 +164,7 @@ WRONG: dict[str, list[Line]] = {
         *values(JUDGE, "--dev-problems", v.FEW),
         *values(JUDGE, "--steps", ["", "some", "prefix"]),
         *values(["eval-verifier", *SCRIPTED], "--out", v.FOLDER[:5]),
-        *values(JUDGE, "--verifier", [*v.VERIFIER[:16], "oracle"]),
+        *values(JUDGE, "--verifier", [*v.VERIFIER[::3], "oracle"]),
         *values(JUDGE, "--task", v.TASK[:5]),
     ],
     "fit-auto": [
@@ -174,7 +174,7 @@ WRONG: dict[str, list[Line]] = {
         *values(FIT, "--bins", v.FEW),
         *values(FIT, "--tolerance", v.SHARE),
         *values(["fit-auto", *SCRIPTED], "--out", [*v.FOLDER[:5], "auto.json"]),
-        *values(FIT, "--verifier", [*v.VERIFIER, "oracle"]),
+        *values(FIT, "--verifier", [*v.VERIFIER[1::3], "oracle"]),
     ],
     "plot": [
         (["plot"], "required: DIR"),
@@ -188,7 +188,7 @@ WRONG: dict[str, list[Line]] = {
         (["import-pool"], "required: FILE"),
         (["import-pool", "{pool}"], "required: --task"),
         *words(["import-pool"], v.INPUT, "--task", "countdown"),
-        *values(["import-pool", "{pool}", "--out={out}"], "--task", v.TASK),
+        *values(["import-pool", "{pool}", "--out={out}"], "--task", v.TASK[::2]),
         *values(IMPORT, "--out", v.FOLDER),
         *values([*IMPORT, "--out={out}"], "--aggregate", ["", "max"]),
         *values([*IMPORT, "--out={out}"], "--question-field", ["", "nothing", v.LONG]),
@@ -206,10 +206,12 @@ WRONG: dict[str, list[Line]] = {
         (["rerank"], "required: DIR"),
         (["rerank", "{run}"], "required: --verifier"),
         *words(["rerank"], v.RUN, *SCRIPTED, "--verifier=arithmetic"),
-        *values(RERANK, "--verifier", [*v.VERIFIER[:16], "oracle"]),
+        *values(RERANK, "--verifier", [*v.VERIFIER[1::2], "oracle"]),
         *values(["rerank", "{run}", *SCRIPTED, "--verifier=arithmetic"], "--out", v.FOLDER),
         *values([*RERANK, "--verifier=arithmetic"], "--concurrency", v.FEW),
-        *values(["rerank", "{run}", "--out={out}", "--verifier=verdict"], "--backend", v.BACKEND),
+        *values(
+            ["rerank", "{run}", "--out={out}", "--verifier=verdict"], "--backend", v.BACKEND[1::3]
+        ),
         *options([*RERANK, "--verifier=arithmetic"], "--out", "--concurrency"),
     ],
     "inspect": [
@@ -236,7 +238,7 @@ WRONG: dict[str, list[Line]] = {
         *words(["scaling"], v.RUN),
         *values(["scaling", "{run}"], "--n", [*v.FEW, "77"]),
         *values(["scaling", "{run}"], "--accuracy", v.SHARE),
-        *values(["scaling", "{run}"], "--out", v.FOLDER),
+        *values(["scaling", "{run}"], "--out", v.FOLDER[::2]),
         *options(["scaling", "{run}"], "--n", "--out", "--accuracy"),
     ],
     "train": [
@@ -252,16 +254,16 @@ WRONG: dict[str, list[Line]] = {
         *(
             line
             for name in ("steps", "verdict-steps", "verdict-layers", "rollouts", "times")
-            for line in values(GPT, f"--{name}", [*v.FEW, "1000000000000"])
+            for line in values(GPT, f"--{name}", ["0", "-1", "x", "1000000000000"])
         ),
-        *values(GPT, "--test-problems", v.COUNT),
-        *values(GPT, "--seed", v.SEED),
+        *values(GPT, "--test-problems", v.FEW),
+        *values(GPT, "--seed", v.FEW[1:]),
         *values(["train", "gpt"], "--out", v.FOLDER),
-        *words([*GPT, "--problems"], [n for n in v.COUNT if n != "--"], "5"),
+        *words([*GPT, "--problems"], ["0", "-1", "x", "1000000000000"], "5"),
         ([*GPT, "--problems", "5"], "expected 2 arguments"),
         ([*GPT, "--problems", "5", "6", "7"], "unrecognized arguments"),
-        *values([*GPT, "--stage=evaluate"], "--model", (m for m, _ in v.MODEL)),
-        *values([*GPT, "--stage=policy"], "--model", (m for m, _ in v.MODEL[:8])),
+        *values([*GPT, "--stage=evaluate"], "--model", (m for m, _ in v.MODEL[::2])),
+        *values([*GPT, "--stage=policy"], "--model", (m for m, _ in v.MODEL[1:8:2])),
         ([*GPT, "--stage", "rollouts"], "run the earlier stages"),
         ([*GPT, "--stage", "verdict"], "run the earlier stages"),
         ([*GPT, "--stage", "evaluate"], "run the earlier stages"),
@@ -271,7 +273,7 @@ WRONG: dict[str, list[Line]] = {
     "train labels": [
         (["train", "labels"], "required: --task"),
         *options([*LABELS, "--task=countdown"], "--task", "--k", "--method", "--split"),
-        *values(LABELS, "--task", [*v.TASK, "countdown,dagmath"]),
+        *values(LABELS, "--task", [*v.TASK[1::2], "countdown,dagmath"]),
         *values([*LABELS, "--task=countdown"], "--problems", v.FEW),
         *values([*LABELS, "--task=countdown"], "--solutions", v.FEW),
         *values([*LABELS, "--task=countdown"], "--k", v.FEW),
@@ -279,9 +281,13 @@ WRONG: dict[str, list[Line]] = {
         *values([*LABELS, "--task=countdown"], "--split", ["", "training", v.LONG]),
         *values(["train", "labels", *SCRIPTED, "--task=countdown"], "--out", ["x.json", *v.OUTPUT]),
         ([*LABELS, "--task", "jsonl"], "no data is named"),
-        *values(["train", "labels", "--task=countdown", "--out={out}.jsonl"], "--model", v.MODEL),
         *values(
-            ["train", "labels", "--task=countdown", "--out={out}.jsonl"], "--backend", v.BACKEND
+            ["train", "labels", "--task=countdown", "--out={out}.jsonl"], "--model", v.MODEL[1::2]
+        ),
+        *values(
+            ["train", "labels", "--task=countdown", "--out={out}.jsonl"],
+            "--backend",
+            v.BACKEND[2::3],
         ),
     ],
     "train prm": [
@@ -295,21 +301,21 @@ WRONG: dict[str, list[Line]] = {
         *values(PRM, "--init", ["", "zeros"]),
         *values(PRM, "--test", [*v.INPUT, "{file}"]),
         *values(["train", "prm", "--out={out}"], "--data", [*v.INPUT, "{file}"]),
-        *values(PRM, "--out", v.FOLDER),
-        *values([*PRM, "--out={out}"], "--model", v.MODEL),
+        *values(PRM, "--out", v.FOLDER[::2]),
+        *values([*PRM, "--out={out}"], "--model", v.MODEL[::2]),
     ],
     "train orm": [
         (["train", "orm"], "required: --data"),
         ([*ORM, "--target", "hard"], "unrecognized"),
         *values(["train", "orm", "--out={out}"], "--data", [*v.INPUT, "{file}"]),
         *values(ORM, "--out", v.FOLDER[:5]),
-        *values([*ORM, "--out={out}"], "--model", v.MODEL[:12]),
+        *values([*ORM, "--out={out}"], "--model", v.MODEL[1::3]),
     ],
     "train value-head": [
         (["train", "value-head"], "required: --data"),
         ([*HEAD, "--epochs", "3"], "unrecognized"),
         *values(["train", "value-head", "--out={out}"], "--data", [*v.INPUT, "{file}"]),
         *values(HEAD, "--out", v.FOLDER[:5]),
-        *values([*HEAD, "--out={out}"], "--model", v.MODEL[:12]),
+        *values([*HEAD, "--out={out}"], "--model", v.MODEL[2::3]),
     ],
 }
