@@ -182,7 +182,7 @@ def test_a_saved_curve_needs_no_scikit_learn(
 )  # fmt: skip
 def test_a_file_that_holds_no_curve_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "curve.json"
-    with pytest.raises(ConfigError, match="cannot read .*fit one and save it"):
+    with pytest.raises(ConfigError, match=r"cannot read .*fit one and save it"):
         load(path)
     path.write_text(text)
     with pytest.raises(ConfigError, match="holds no calibration"):
@@ -230,7 +230,7 @@ def test_by_name(tmp_path: Path) -> None:
     told = "{'kind': 'platt', 'slope': 2, 'intercept': 1}"
     made = known.make(f"calibrated(verifier='confidence', calibration={told})")
     assert made.curve == Platt(2, 1)
-    with pytest.raises(ConfigError, match="cannot read .*fit one and save it"):
+    with pytest.raises(ConfigError, match=r"cannot read .*fit one and save it"):
         known.make("calibrated(verifier='confidence', calibration='nowhere.json')")
 
 
