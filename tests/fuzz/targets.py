@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -95,18 +94,26 @@ def _run(path: Path) -> None:
     read(path.parent, SPEC)
 
 
-def _record(blob: bytes) -> object:
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _fill(folder)
-        with closing(sqlite3.connect(folder / "run.db", isolation_level=None)) as connection:
-            text = blob.decode(errors="surrogateescape")
-            value = text if text.isprintable() and len(blob) % 7 else blob
-            connection.execute("UPDATE records SET record = ?", (value,))
-            connection.execute("UPDATE trees SET tree = ?", (value,))
-        for some in (partial(read, folder, SPEC), partial(read_tree, folder, SPEC, "p")):
-            some()
-    return None
+def _stored(statement: str, use: Callable[[Path], object]) -> Try:
+    """Try a reader on a database whose rows `statement` replaces."""
+
+    def attempt(blob: bytes) -> object:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            _fill(folder)
+            with closing(sqlite3.connect(folder / "run.db", isolation_level=None)) as connection:
+                connection.execute(statement, (_text(blob),))
+            return use(folder)
+
+    return attempt
+
+
+def _text(blob: bytes) -> str | bytes:
+    """Text where it is some: a database holds anything."""
+    try:
+        return blob.decode()
+    except UnicodeDecodeError:
+        return blob
 
 
 def _fill(folder: Path) -> None:
@@ -202,7 +209,14 @@ TARGETS = {
     "yaml": Target(_RUN.encode(), _file("any.yaml", read_yaml)),
     "json": Target(_lines(_POOL), parse_json),
     "brackets": Target(b"beam(branch=2, n=8),mcts,code(tests='a(b)'),x(y=[1, {'z': None}])", _brackets),
-    "record": Target(_RECORD.model_dump_json().encode(), _record),
+    "record": Target(
+        _RECORD.model_dump_json().encode(),
+        _stored("UPDATE records SET record = ?", lambda folder: read(folder, SPEC)),
+    ),
+    "tree": Target(
+        _TREE.model_dump_json().encode(),
+        _stored("UPDATE trees SET tree = ?", lambda folder: read_tree(folder, SPEC, "p")),
+    ),
     "database": Target(_database(), _file("run.db", _run)),
     "grid": Target(Grid().model_dump_json().encode(), _file("grid.json", lambda p: list(Grid.load(p.parent).specs()))),
     "jsonl": Target(_lines(*_POOL), _file("d.jsonl", dataset.read)),
