@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-PATIENCE = 60.0
-"""Seconds after which a command counts as hanging."""
+PATIENCE, BUSY = 300.0, 30
+"""Seconds after which a command counts as hanging: by the clock, and of the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def forked(main: object, argv: Sequence[str]) -> Ended:
             code = 70
             try:
                 os.setsid()
+                resource.setrlimit(resource.RLIMIT_CPU, (BUSY, BUSY))
                 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
                 os.dup2(out.fileno(), 1)
                 os.dup2(err.fileno(), 2)

@@ -34,6 +34,18 @@ def _socket(path: Path) -> None:
     server.close()
 
 
+def _into_a_loop(path: Path) -> None:
+    loop = path.with_name("loop")
+    loop.symlink_to(loop)
+    path.symlink_to(loop / "file")
+
+
+def _to_a_pipe(path: Path) -> None:
+    pipe = path.with_name("the-pipe")
+    os.mkfifo(pipe)
+    path.symlink_to(pipe)
+
+
 SPECIAL: dict[str, Write] = {
     "pipe": os.mkfifo,
     "socket": _socket,
@@ -42,14 +54,8 @@ SPECIAL: dict[str, Write] = {
     "link to noise": lambda path: path.symlink_to("/dev/random"),
     "link to full": lambda path: path.symlink_to("/dev/full"),
     "link loop": lambda path: path.symlink_to(path),
-    "link into a loop": lambda path: (
-        path.with_name("loop").symlink_to(path.with_name("loop")),
-        path.symlink_to(path.with_name("loop") / "file"),
-    ),
-    "link to a pipe": lambda path: (
-        os.mkfifo(path.with_name("the-pipe")),
-        path.symlink_to(path.with_name("the-pipe")),
-    ),
+    "link into a loop": _into_a_loop,
+    "link to a pipe": _to_a_pipe,
 }
 """In the place of a file."""
 
