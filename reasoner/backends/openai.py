@@ -68,6 +68,10 @@ class OpenAI:
             raise ConfigError(f"base_url {base_url!r} is not an http:// or https:// address")
         self.model = ModelInfo(model, context)
         address, login = without_login(base_url)
+        try:
+            httpx.URL(address)
+        except httpx.InvalidURL as e:
+            raise ConfigError(f"base_url {base_url!r} is not an address: {e}") from e
         self._url, key = address.rstrip("/"), server_key(api_key)
         self._chat, self._template = chat, Template(system, shots)
         self._verdicts = table(Path(verdicts)) if verdicts else {}
