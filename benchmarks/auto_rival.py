@@ -23,8 +23,8 @@ from reasoner.benchmarks.estimators.paired import difference
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.intervals import Estimate
 from reasoner.benchmarks.spec import Frozen
-from reasoner.benchmarks.summary import save_json
 from reasoner.errors import StoreError
+from reasoner.files import save_json
 
 AUTO = "auto"
 PARTS = ("correct", "cost", "arms")

@@ -10,7 +10,7 @@ from reasoner.benchmarks.engine_use import throughput
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.kept import read_header
 from reasoner.benchmarks.spec import Spec
-from reasoner.benchmarks.summary import save_json
+from reasoner.files import save_json
 
 Run = tuple[Grid, Path]
 """What was asked, and the folder of what came of it."""

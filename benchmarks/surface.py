@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reasoner.benchmarks.spec import Sample
-from reasoner.registry import called
+from reasoner.naming import called
 
 Rule = Callable[[str, Sample], float]
 """The score of a sample, given the question that it answers."""

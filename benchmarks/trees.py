@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from reasoner.base import Example, Task
 from reasoner.benchmarks.database import Database
@@ -40,18 +40,8 @@ class Tree(Frozen):
     reference: Text
     pieces: tuple[Piece, ...] = Field(min_length=1)
 
-    @field_validator("pieces")
-    @classmethod
-    def _grown(cls, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-        """Refuse a piece that stands before its parent, or has none."""
-        root, *rest = pieces
-        parents = [-1 if piece.parent is None else piece.parent for piece in rest]
-        if root.parent is not None or any(not 0 <= p <= i for i, p in enumerate(parents)):
-            raise ValueError("a piece stands before its parent")
-        return pieces
-
     @model_validator(mode="after")
-    def _grown(self) -> Self:
+    def _check_parents(self) -> Self:
         roots = [place for place, piece in enumerate(self.pieces) if piece.parent is None]
         if roots != [0] or any((p.parent or 0) >= i for i, p in enumerate(self.pieces) if i):
             raise ValueError("a tree has one root, and every parent comes before its children")

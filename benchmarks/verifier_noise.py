@@ -27,7 +27,7 @@ from reasoner.benchmarks.environment import describe
 from reasoner.benchmarks.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.noisy_scores import Line, Study, study
 from reasoner.benchmarks.plot import COLOURS, STYLE, End, label, save
-from reasoner.benchmarks.summary import save_json
+from reasoner.files import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
 BASELINES = ("#A6761D", "#CC79A7", "#D55E00")

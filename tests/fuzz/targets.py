@@ -31,7 +31,7 @@ from reasoner.cli.run_spec import asked
 from reasoner.documents import parse_json, read_yaml
 from reasoner.errors import ReasonerError
 from reasoner.model_folder import check_model_folder
-from reasoner.registry import called, listed
+from reasoner.naming import called, listed
 from reasoner.search.auto import load
 from reasoner.train.dataset import read as read_labels
 from reasoner.types import Problem, Prompt, Sampling
