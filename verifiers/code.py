@@ -102,7 +102,7 @@ def _entry_point(problem: Problem) -> str | None:
         return None
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigError(
-            f"the entry point of problem {problem.id!r} is {name!r}, which names no function of"
+            f"the entry point of problem {problem.id!r} is {str(name)[:40]!r}, which names no function of"
             " Python: give the name of the function that its tests call, such as 'add'"
         )
     return normalize("NFKC", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def halves(numbers: List[float]) -> List[float]:
     """
 '''
 TESTS = "METADATA = {}\n\n\ndef check(candidate):\n    assert candidate([4.0, 1.0]) == [2.0, 0.5]\n    assert candidate([]) == []\n"
+ZEROED = "def check(candidate):\n    assert candidate([4.0]) == [half(4.0)]\n"
 BODY = "    return [half(number) for number in numbers]\n"
 WHOLE = f"def halves(numbers: List[float]) -> List[float]:\n{BODY}"
 ROW = {
@@ -86,6 +88,14 @@ def test_what_a_solver_sees(example: Example) -> None:
 )
 def test_solutions_in_the_wild(example: Example, solution: str, right: bool) -> None:
     assert TASK.check(example, solution) is right
+
+
+@bubblewrap
+def test_helpers_of_the_prompt_are_the_tests_own(example: Example) -> None:
+    helped = replace(example, answer=f"{TESTS}    assert candidate([3.0]) == [half(3.0)]\n")
+    assert TASK.check(helped, BODY)
+    cheat = f"```python\ndef half(number):\n    return 0\n\n{WHOLE}```"
+    assert not TASK.check(replace(example, answer=ZEROED), cheat)
 
 
 @bubblewrap

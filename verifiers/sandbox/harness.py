@@ -300,7 +300,7 @@ def serve(channel: Channel) -> None:
 
 def answer(function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """Call a function; what it returns or raises, and those of its arguments that it changed."""
-    given = {**dict(enumerate(args)), **named}
+    given: dict[Any, Any] = {**dict(enumerate(args)), **named}
     before = {k: encode(v) for k, v in given.items() if isinstance(v, (list, dict, set))}
     try:
         value = function(*args, **named)

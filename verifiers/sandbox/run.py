@@ -168,7 +168,7 @@ def _outcome(process: Process, stopped: Status | None, limits: Limits) -> Outcom
     )
     if not stopped and process.status is not None and not process.entered:
         raise ConfigError(
-            f"bubblewrap cannot make a sandbox here: {err.strip()}; it needs version 0.8 and user"
+            f"bubblewrap cannot make a sandbox here: {err.strip()[:80]}; it needs version 0.8 and user"
             " namespaces, which containers and some systems forbid; docs/sandbox.md tells how to"
             " allow them, and what sandbox='none' gives up"
         )

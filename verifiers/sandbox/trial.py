@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ class Trial:
 
 
 @contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
+def _pipe() -> Generator[tuple[int, int], None, None]:
     """A pipe that this process has only while it starts those that use it."""
     ends = os.pipe()
     try:
