@@ -215,8 +215,9 @@ class OpenAI:
 
     def _completion(self, sample: Sample, sampling: Sampling, usage: Usage) -> Completion:
         text, ids, last = sample.text, sample.token_ids, sample.last
-        size = min(usage.completion_tokens // sampling.n, sampling.max_tokens)
-        ids = ids or [UNKNOWN] * size
+        # Each token but the end has a byte at least; what is charged may be a bound far above.
+        bound = min(sampling.max_tokens, len(text.encode()) + 1)
+        ids = ids or [UNKNOWN] * min(usage.completion_tokens // sampling.n, bound)
         verdicts, finish = told(ids, self._verdicts), _finish(last, text, sampling)
         if (at := begin(sampling.end, text)) is not None:
             # Which token ends where is not told: who goes on from here does so from the text.

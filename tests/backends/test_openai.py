@@ -111,6 +111,13 @@ async def test_a_plain_servers_stop_string_is_put_back() -> None:
     assert server.bodies[1]["prompt"] == PROBLEM.prompt + "42\n"
 
 
+async def test_a_step_of_unknown_usage_leaves_room_for_the_next() -> None:
+    server = Server(httpx.Response(200, json=answer("42\n") | {"usage": None}))
+    generation = await client(server).generate(Prompt(PROBLEM), Sampling(stop=("\n",)))
+    assert generation.usage.completion_tokens == Sampling().max_tokens
+    assert len(generation.completions[0].token_ids) == 4
+
+
 async def test_an_end_string_ends_the_solution() -> None:
     plain, vllm = answer(" 18.\n\n"), answer(" 18.\n\nQ: Tom", stop_reason="Q:", token_ids=[5, 6])
     step = answer(" 18.\n\n", stop_reason="\n\n", token_ids=[5, 6])

@@ -85,18 +85,21 @@ async def test_a_fault_of_one_problem_is_no_other_problems(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "HOPELESS", 10**9)  # The machine may be slow in the beginning.
-    names = [name for fault in FAULTS for name in (f"good{fault}", fault)]
-    task = Named(["good", *names])
+    monkeypatch.setattr(scheduler, "TRIES", 1)
+    # One of them takes all of this process's time, which is the server's, too.
+    names = [fault for fault in FAULTS if fault != "flood-of-continue"]
+    task = Named([*names, *(f"good{i}" for i in range(20))])
     async with Loopback(FAULTS).running() as server:
         backend = OpenAI(
             "m", base_url=server.url, api_key=KEY, retries=1, backoff=0.001, longest_pause=0.01,
-            timeout=1.0, max_body=300_000, separate=False,
+            timeout=2.0, max_body=300_000, separate=False,
         )  # fmt: skip
-        tally = await bench(tmp_path, backend, task, concurrency=32)
+        tally = await bench(tmp_path, backend, task, concurrency=16)
     found = records(tmp_path, task)
     assert found.keys() == set(task.names)
-    assert {name for name, r in found.items() if r.error} == BROKEN.keys()
-    assert (tally.finished, tally.failed) == (len(task.names) - len(BROKEN), len(BROKEN))
+    broken = [name for name in names if name in BROKEN]
+    assert [name for name, r in found.items() if r.error] == broken
+    assert (tally.finished, tally.failed) == (len(task.names) - len(broken), len(broken))
     assert all(r.correct for name, r in found.items() if name.startswith("good"))
     assert KEY.encode()[:-1] not in b"".join(f.read_bytes() for f in tmp_path.iterdir())
 
