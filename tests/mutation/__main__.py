@@ -64,7 +64,8 @@ def killed(tree: Path, mutant: Mutant) -> bool:
         code, _ = run(tree, mutant.tests)
     finally:
         file.write_text(before)
-    verdict = {0: "SURVIVED", FAILED: "died"}.get(code, f"CANNOT BE JUDGED (pytest: {code})")
+    verdicts: dict[int | None, str] = {0: "SURVIVED", FAILED: "died"}
+    verdict = verdicts.get(code, f"CANNOT BE JUDGED (pytest: {code})")
     print(f"{verdict:10} {monotonic() - began:4.0f} s  {mutant.name} ({mutant.file})", flush=True)
     return code == FAILED
 
