@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 OUT ?= runs/bench
 BENCH ?=
 FULL ?=
+MUTANTS ?=
 # uv does not read pip's setting for extra wheels; where there is none, it finds the CPU torch itself.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full test check train throughput comparison reports setup clean
+.PHONY: bench full test check check-slow train throughput comparison reports setup clean
 
 setup: $(VENV)/ready
 
@@ -34,6 +35,10 @@ check: setup
 	$(BIN)/mypy reasoner tests
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+# Some fifty mistakes, one at a time, each of which must make a test fail.
+check-slow: setup
+	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 # Every strategy on 500 problems a task, for hours. It resumes: the records behind benchmarks/results/comparison are
 # there, to be unpacked into runs/compare. bfloat16 wants AVX-512 BF16, without which a CPU takes ten times as

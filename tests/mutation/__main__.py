@@ -32,8 +32,9 @@ def main(names: Sequence[str]) -> int:
     chosen = [m for m in MUTANTS if any(n in m.name for n in names or [""])]
     with copied(ROOT) as tree:
         tests = sorted({test for mutant in chosen for test in mutant.tests})
-        if (code := run(tree, tests)) != 0:
-            print(f"the tests do not pass without a mutant (pytest: {code})")
+        code, output = run(tree, tests)
+        if code != 0:
+            print(f"{output[-2000:]}\nthe tests do not pass without a mutant (pytest: {code})")
             return 1
         survivors = [m for m in chosen if not killed(tree, m)]
     print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants died")
@@ -60,20 +61,22 @@ def killed(tree: Path, mutant: Mutant) -> bool:
     before = file.read_text()
     file.write_text(mutant.applied(tree))
     try:
-        code = run(tree, mutant.tests)
+        code, _ = run(tree, mutant.tests)
     finally:
         file.write_text(before)
-    verdict = {0: "SURVIVED", FAILED: "died"}.get(code, f"CANNOT BE JUDGED (pytest: {code})")
+    verdicts: dict[int | None, str] = {0: "SURVIVED", FAILED: "died"}
+    verdict = verdicts.get(code, f"CANNOT BE JUDGED (pytest: {code})")
     print(f"{verdict:10} {monotonic() - began:4.0f} s  {mutant.name} ({mutant.file})", flush=True)
     return code == FAILED
 
 
-def run(tree: Path, tests: Sequence[str]) -> int | None:
-    """The exit code of pytest in `tree`, whose packages go before the installed ones; None if too late."""
+def run(tree: Path, tests: Sequence[str]) -> tuple[int | None, str]:
+    """Pytest in `tree`, whose packages go before the installed ones; no exit code if it is too late."""
     # A test that takes too long is no test that failed: there is one limit, for all of them.
     options = ["-qx", "-p", "no:cacheprovider", "-o", "timeout=0"]
     # Every version of a file is older or newer than others by the seconds of a run, so bytecode is safe.
     settings = {
+        "CI": "1",  # Hypothesis then draws the same examples each time, and has no deadline for one.
         "PYTHONPATH": str(tree),
         "PYTHONPYCACHEPREFIX": str(tree / ".bytecode"),
         "PYTHONDONTWRITEBYTECODE": "",
@@ -85,12 +88,13 @@ def run(tree: Path, tests: Sequence[str]) -> int | None:
             cwd=tree,
             env=os.environ | settings,
             timeout=SECONDS,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None
-    return done.returncode
+        return None, ""
+    return done.returncode, done.stdout + done.stderr
 
 
 if __name__ == "__main__":
