@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def recurse(depth: int = 0) -> int:
     return recurse(depth + 1)
 
 
-FAILURES = {
-    "KeyError": lambda: {}["missing"],
+FAILURES: dict[str, Callable[[], object]] = {
+    "KeyError": lambda: dict[str, int]()["missing"],
     "RecursionError": recurse,
     "MemoryError": lambda: bytearray(2**62),
     "ValidationError": lambda: TypeAdapter(int).validate_python("x" * 10_000),
