@@ -11,6 +11,7 @@ from reprlib import Repr
 from typing import Any
 
 from reasoner.errors import ConfigError
+from reasoner.redaction import redacted
 
 LONGEST = 20_000
 """Characters of a name with its settings; a prompt for a judge may be among them."""
@@ -59,8 +60,8 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in an error message: its `repr`, the middle left out where that is long."""
-    return _short.repr(value)
+    """A value in an error message: its `repr` without secrets, the middle left out where that is long."""
+    return _short.repr(redacted(value) if isinstance(value, str) else value)
 
 
 def _settings(text: str) -> dict[str, Any]:

@@ -114,10 +114,12 @@ class Registry:
 
 
 def explain(error: ValidationError) -> str:
-    """One clause per wrong field."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc']))}={shown(e['input'])}: {e['msg']}" for e in error.errors()
-    )
+    """One clause per wrong field, or what is wrong with all of them together."""
+    clauses = [
+        (".".join(map(str, e["loc"])), shown(e["input"]), e["msg"].removeprefix("Value error, "))
+        for e in error.errors()
+    ]
+    return "; ".join(f"{at}={value}: {why}" if at else why for at, value, why in clauses)
 
 
 strategies = Registry(

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from reasoner.cli.arguments import (
     ARMS,
-    Parser,
     bench_arguments,
     compare_arguments,
     engine,
     eval_arguments,
     fit_arguments,
     json_argument,
-    piped,
     plot_arguments,
     policy,
-    refuse_unreadable,
     solve_arguments,
     tasks,
     without_secrets,
@@ -38,6 +35,7 @@ from reasoner.cli.output import (
     stdout_for_json,
     step,
 )
+from reasoner.cli.parser import Parser, piped, refuse_unreadable
 from reasoner.cli.stored import stored_commands
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError

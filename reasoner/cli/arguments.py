@@ -1,12 +1,12 @@
-"""What the commands take, and how a wrong argument is told."""
+"""What the commands take."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from reasoner.cli.parser import Parser
 from reasoner.cli.places import document, folder, output, place, run
 from reasoner.cli.values import (
     budget,
@@ -23,7 +23,7 @@ from reasoner.cli.values import (
     whole,
 )
 from reasoner.errors import ConfigError
-from reasoner.naming import near, shown, spelled
+from reasoner.naming import spelled
 from reasoner.terminal import complain
 
 LAYERS = 1000
@@ -38,48 +38,6 @@ ARMS = (
     "step-rejection:64",
 )
 SPLIT_HELP = "train, dev (for choices), test or final (for headlines), as far as the task has it"
-
-
-PIPED = 1_000_000
-"""Characters of a problem that is read from standard input, at most."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
-        complain(f"{message}; see `{self.prog} --help`")
-        sys.exit(2)
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Tell which choice is alike; the library lists all of them."""
-        if action.choices is not None and value not in action.choices:
-            hint = near(str(value), map(str, action.choices))
-            raise argparse.ArgumentError(action, f"invalid choice: {shown(value)}; {hint}")
-
-
-def refuse_unreadable(word: str) -> None:
-    """Raise a `ConfigError` for an argument that no file, database or terminal could show again."""
-    if "\0" in word or any("\ud800" <= c <= "\udfff" for c in word):
-        raise ConfigError(f"the argument {shown(word)} is no text in UTF-8")
-    if word.startswith("--") and word.endswith("=--"):  # The library would take it for no value.
-        raise ConfigError(f"{word[:-3]} has no value; see `reasoner --help`")
-
-
-def piped() -> str:
-    """The problem on standard input.
-
-    Raises:
-        ConfigError: there is none, or it is no text, or too much.
-    """
-    try:
-        problem = sys.stdin.read(PIPED + 1).strip() if sys.stdin else ""
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"cannot read the problem from standard input: {e}") from e
-    if len(problem) > PIPED:
-        raise ConfigError(f"standard input has more than {PIPED} characters: that is no problem")
-    return problem
 
 
 def solve_arguments(parser: Parser) -> None:

@@ -40,7 +40,7 @@ def document(given: str) -> Path:
     """A plain file that is there to be read."""
     path = Path(place(given))
     if not os.path.lexists(path):
-        raise ArgumentTypeError(f"cannot read {given}: there is no such file")
+        raise ArgumentTypeError(f"cannot read {given}: No such file")
     if not path.is_file():
         raise ArgumentTypeError(f"cannot read {given}: it is no plain file")
     return path

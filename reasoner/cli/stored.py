@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from reasoner.cli.arguments import Parser, engine, json_argument, model_arguments
+from reasoner.cli.arguments import engine, json_argument, model_arguments
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
+from reasoner.cli.parser import Parser
 from reasoner.cli.places import document, folder, output, run
 from reasoner.cli.values import positive, share, sizes, text
 from reasoner.terminal import echo

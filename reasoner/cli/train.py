@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.cli.arguments import (
-    Parser,
     engine,
     gpt_arguments,
     labels_arguments,
@@ -23,6 +22,7 @@ from reasoner.cli.arguments import (
 )
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
+from reasoner.cli.parser import Parser
 from reasoner.errors import ConfigError
 from reasoner.terminal import echo
 

@@ -111,9 +111,9 @@ def _ceiling(name: str, value: str) -> float:
     counted = name in ("tokens", "requests")
     number = _number(value)
     if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{name}={shown(value)}: a budget is a positive number")
+        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: a budget is a positive number")
     if counted and (number != int(number) or number > LARGEST):
-        raise ArgumentTypeError(f"{name}={shown(value)}: {name} are a whole number of them")
+        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: {name} are a whole number of them")
     return int(number) if counted else number
 
 
@@ -121,7 +121,7 @@ def _price(name: str, value: str) -> float:
     number = _number(value)
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(
-            f"{name}={shown(value)} is no price of a million tokens, such as generated=0.6"
+            f"{shown(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
         )
     return number
 

@@ -283,7 +283,9 @@ class Hostile(Scripted):
         return Generation((Completion(self.text, (1,), Finish.EOS),), Usage(1))
 
 
-@pytest.mark.parametrize("text", ["\ud800", None, 5, object()], ids=repr)
+@pytest.mark.parametrize(
+    "text", ["\ud800", None, 5, object()], ids=["surrogate", "none", "number", "object"]
+)
 async def test_what_cannot_be_read_back_is_not_kept(database: Database, text: Any) -> None:
     hostile = Hostile()
     hostile.text = text

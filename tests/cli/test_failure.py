@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from reasoner.api import Reasoner
 from reasoner.backends.scripted import Scripted
 from reasoner.budget import Budget
 from reasoner.cli import main
-from reasoner.cli.failure import LONGEST, line
 from reasoner.errors import ConfigError
+from reasoner.terminal import LONGEST, line
 
 Captured = pytest.CaptureFixture[str]
 
@@ -28,8 +29,8 @@ def recurse(depth: int = 0) -> int:
     return recurse(depth + 1)
 
 
-FAILURES = {
-    "KeyError": lambda: {}["missing"],
+FAILURES: dict[str, Callable[[], object]] = {
+    "KeyError": lambda: dict[str, int]()["missing"],
     "RecursionError": recurse,
     "MemoryError": lambda: bytearray(2**62),
     "ValidationError": lambda: TypeAdapter(int).validate_python("x" * 10_000),

@@ -76,13 +76,13 @@ def test_a_tokenizer_without_places_is_refused() -> None:
     [("./nowhere", "no reward model folder"), ("nowhere", "give a folder or a Hugging Face name")],
 )
 def test_a_missing_model_is_told(model: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        _ = MathShepherd(model=model).weights
+    with pytest.raises(ValueError, match=told):
+        MathShepherd(model=model)
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no config\.json"):
-        _ = MathShepherd(model=str(tmp_path)).weights
+    with pytest.raises(ValueError, match=r"no config\.json"):
+        MathShepherd(model=str(tmp_path))
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
