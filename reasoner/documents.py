@@ -60,7 +60,7 @@ def parse_model(kind: type[M] | TypeAdapter[M], blob: bytes | str) -> M:
     Raises:
         Malformed: it is something else.
     """
-    adapter = kind if isinstance(kind, TypeAdapter) else _adapter(kind)
+    adapter: TypeAdapter[M] = kind if isinstance(kind, TypeAdapter) else _adapter(kind)
     try:
         encoded = blob.encode() if isinstance(blob, str) else blob
         return adapter.validate_json(_prepared(encoded))
@@ -88,7 +88,7 @@ def read_json(path: Path, hint: str = "") -> Any:
 
 
 @cache
-def _adapter(kind: type[M]) -> TypeAdapter[M]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -124,7 +124,7 @@ def _finite(text: str) -> float:
 # -- YAML ---------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Plain values without aliases, in bounds; no field stands twice."""
 
     depth = 0
