@@ -60,7 +60,8 @@ def parse_model(kind: type[M] | TypeAdapter[M], blob: bytes | str) -> M:
     Raises:
         Malformed: it is something else.
     """
-    adapter: TypeAdapter[M] = kind if isinstance(kind, TypeAdapter) else _adapter(kind)
+    known: Any = kind
+    adapter: TypeAdapter[M] = known if isinstance(known, TypeAdapter) else _adapter(known)
     try:
         encoded = blob.encode() if isinstance(blob, str) else blob
         return adapter.validate_json(_prepared(encoded))
