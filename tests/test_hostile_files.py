@@ -70,7 +70,7 @@ def test_specs(name: str, server: Server, folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-DATA = {
+DATA: dict[str, hostile.Write] = {
     **{f"{name}.jsonl": write for name, write in POOLS.items()},
     **{f"{name}.csv": hostile.SPECIAL[name] for name in ("pipe", "link to zeros")},
     **{f"{name}.csv": hostile.NOT_JSON[name] for name in ("long line", "bad UTF-8", "UTF-16")},
