@@ -121,9 +121,19 @@ def sizes(most: int) -> list[int]:
 
 
 def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
-    """The record of a problem's pool."""
+    """The record of a problem's pool.
+
+    Raises:
+        ConfigError: it is no problem of the task.
+    """
     example = Example(Problem(problem.id, problem.question), problem.answer)
-    samples = tuple(_sample(task, example, c, aggregate) for c in problem.completions)
+    try:
+        samples = tuple(_sample(task, example, c, aggregate) for c in problem.completions)
+    except (ValueError, LookupError, TypeError, ArithmeticError) as e:  # A problem of another task.
+        raise ConfigError(
+            f"the task cannot grade problem {clipped(problem.id, 40)!r} ({clipped(e)}); name the --task"
+            " whose problems these are"
+        ) from e
     best = best_of(samples)
     return Record(
         problem=problem.id,

@@ -61,7 +61,8 @@ def parse_model(kind: type[M] | TypeAdapter[M], blob: bytes | str) -> M:
     Raises:
         Malformed: it is something else.
     """
-    adapter = kind if isinstance(kind, TypeAdapter) else _adapter(kind)
+    known: Any = kind
+    adapter: TypeAdapter[M] = known if isinstance(known, TypeAdapter) else _adapter(known)
     try:
         encoded = blob.encode() if isinstance(blob, str) else blob
         return adapter.validate_json(_prepared(encoded))
@@ -89,7 +90,7 @@ def read_json(path: Path, hint: str = "") -> Any:
 
 
 @cache
-def _adapter(kind: type[M]) -> TypeAdapter[M]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -125,7 +126,7 @@ def _finite(text: str) -> float:
 # -- YAML ---------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Plain values without aliases, in bounds; no field stands twice."""
 
     depth = 0

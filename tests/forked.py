@@ -98,10 +98,11 @@ def forked(main: object, argv: Sequence[str]) -> Ended:
         status, usage = waited(pid)
         texts = [(file.seek(0), file.read().decode(errors="replace"))[1] for file in (out, err)]
     seconds = usage.ru_utime + usage.ru_stime
-    return Ended(os.waitstatus_to_exitcode(status), *texts, seconds, usage.ru_maxrss / 1024)
+    code = os.waitstatus_to_exitcode(status)
+    return Ended(code, texts[0], texts[1], seconds, usage.ru_maxrss / 1024)
 
 
-def waited(pid: int) -> tuple[int, object]:
+def waited(pid: int) -> tuple[int, resource.struct_rusage]:
     """The end of a process, which is killed with all it started when it takes too long."""
     deadline = time.monotonic() + PATIENCE
     while True:

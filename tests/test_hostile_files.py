@@ -70,7 +70,7 @@ def test_specs(name: str, server: Server, folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
-DATA = {
+DATA: dict[str, hostile.Write] = {
     **{f"{name}.jsonl": write for name, write in POOLS.items()},
     **{f"{name}.csv": hostile.SPECIAL[name] for name in ("pipe", "link to zeros")},
     **{f"{name}.csv": hostile.NOT_JSON[name] for name in ("long line", "bad UTF-8", "UTF-16")},
@@ -251,7 +251,7 @@ def test_an_imported_pool_keeps_its_folder(
 def test_a_fit_and_a_measured_verifier_keep_their_folders(
     server: Server, run: Path, folder: Path
 ) -> None:
-    few = ["--task", "countdown", "--problems", "2"]
+    few = ["--task", "countdown", "--problems", "4"]
     fitted, measured = folder / "fit", folder / "eval"
     arms = ["--arms", "best-of-n:4", "--probe", "2"]
     assert server.run("fit-auto", *SCRIPTED, *few, *arms, "--out", fitted).code == 0
@@ -265,6 +265,13 @@ def test_a_fit_and_a_measured_verifier_keep_their_folders(
     assert hostile.contents(folder) == before
 
 
+def test_problems_of_another_task(server: Server, folder: Path) -> None:
+    pool = folder / "p.jsonl"
+    pool.write_text('{"id": 1, "question": "what?", "answer": "x", "completions": ["1+2=3"]}')
+    command = ["import-pool", pool, "--task", "countdown", "--out", folder / "out"]
+    assert "cannot grade problem '1'" in refused(server.run(*command))
+
+
 def test_surrogates_of_a_pool_become_storable(server: Server, run: Path, folder: Path) -> None:
     pool, out, again = folder / "p.jsonl", folder / "out", folder / "again.jsonl"
     text = json.dumps(
@@ -276,7 +283,7 @@ def test_surrogates_of_a_pool_become_storable(server: Server, run: Path, folder:
         }
     )
     pool.write_text("\ufeff" + text + "\r\n\r\n")
-    assert server.run("import-pool", pool, "--task", "countdown", "--out", out).code == 0
+    assert server.run("import-pool", pool, "--task", "gsm8k", "--out", out).code == 0
     assert server.run("export-pool", out, "--out", again).code == 0
     [row] = map(json.loads, again.read_bytes().decode().splitlines())
     assert (row["id"], row["question"]) == ("\ufffd", "q\ufffd")
