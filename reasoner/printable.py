@@ -13,7 +13,7 @@ _ACTING = regex.compile(
     regex.V1,
 )
 """Characters that a terminal or a browser acts on, or that nobody sees; not the ends of lines and tabs."""
-_LAYOUT = {"\n": r"\n", "\t": r"\t"}
+_LAYOUT = str.maketrans({"\n": r"\n", "\t": r"\t"})
 
 
 def printable(text: str) -> str:
@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `printable(text)` with the ends of lines and tabs as escapes, too."""
-    return printable(text).translate(str.maketrans(_LAYOUT))
+    return printable(text).translate(_LAYOUT)
 
 
 def all_printable(document: Any) -> Any:

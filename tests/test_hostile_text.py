@@ -171,6 +171,7 @@ def test_a_pool_comes_back_as_it_went(
     assert len(first.read_text("utf-8").split("\n")) == len(TEXTS) + 1
 
 
+@pytest.mark.timeout(400)
 def test_errors_show_what_they_quote(run: Path, capfdbinary: Captured) -> None:
     for text in TEXTS.values():
         shown = storable(text).replace("\0", "")
@@ -202,6 +203,7 @@ def terminal(*command: object, **variables: str) -> tuple[int, bytes]:
     return process.wait(), bytes(shown)
 
 
+@pytest.mark.timeout(400)
 def test_a_terminal_is_not_acted_on(imported: Path, tmp_path: Path) -> None:
     pool = tmp_path / "few.jsonl"
     assert main(["export-pool", str(imported), "--out", str(pool)]) == 0
@@ -217,6 +219,7 @@ def test_a_terminal_is_not_acted_on(imported: Path, tmp_path: Path) -> None:
         assert acting(shown, terminal=True) == []
 
 
+@pytest.mark.timeout(400)
 def test_an_encoding_without_these_characters(imported: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
     for place in (10, 11, 19):

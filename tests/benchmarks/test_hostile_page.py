@@ -82,6 +82,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, server: tuple[str, list[str
         return page.write(out, out / "report.html", kept=len(TEXTS))
 
 
+@pytest.mark.timeout(400)
 def test_nothing_runs_and_no_request_leaves(
     report: Path, server: tuple[str, list[str]], screen: Page
 ) -> None:
