@@ -309,9 +309,8 @@ class TestServed:
         await backend.aclose()
         check_counts(spent(results), before, counted(served), given_up(results))
 
-    @pytest.mark.parametrize("chat", [False, True])
-    async def test_a_prompt_counts_once_a_sample(self, served: str, chat: bool) -> None:
-        backend, before = OpenAI("tiny", base_url=served, chat=chat), counted(served)
+    async def test_a_prompt_counts_once_a_sample(self, served: str) -> None:
+        backend, before = OpenAI("tiny", base_url=served), counted(served)
         sampling = Sampling(n=16, max_tokens=9, seed=3)
         generation = await backend.generate(Prompt(LONG), sampling)
         await backend.aclose()
