@@ -59,6 +59,16 @@ def test_published_test_problems_stay_the_same(task: Countdown | DagMath, digest
     assert sha256(prompts.encode()).hexdigest().startswith(digest)
 
 
+@pytest.mark.parametrize("split", splits.SPLITS)
+def test_every_draw_belongs_to_its_split_and_comes_once(
+    split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "PUBLISHED", 0)
+    drawn = list(splits.distinct(lambda rng: rng.randrange(9000), str, split, 100, "n", 0))
+    assert len(set(drawn)) == 100
+    assert {splits.split_of(str(n)) for n in drawn} == {split}
+
+
 @pytest.mark.parametrize("arguments", [eval_arguments, fit_arguments, gpt_arguments])
 def test_what_chooses_does_so_on_dev(arguments: Callable[[Parser], None]) -> None:
     parser = Parser()

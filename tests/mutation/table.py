@@ -264,7 +264,7 @@ MUTANTS = (
     Mutant(
         "splits overlap", "benchmarks/splits.py",
         "split_of(name) == split", "True",
-        ("tests/benchmarks/test_tasks.py::test_splits_are_disjoint_and_the_same_every_time",),
+        ("tests/benchmarks/test_splits.py",),
     ),
     # The journal and the sandbox.
     Mutant(
