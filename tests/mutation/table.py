@@ -197,15 +197,15 @@ MUTANTS = (
     ),
     Mutant(
         "samples cost one sample", "reasoner/budget.py",
-        "sampling.n * sampling.max_tokens", "sampling.max_tokens", (BUDGET,),
+        "0, n * tokens,", "0, tokens,", (BUDGET,),
     ),
     Mutant(
         "cached tokens count as fresh", "reasoner/types.py",
         "self.prompt_tokens - self.cached_tokens", "self.prompt_tokens", (BUDGET,),
     ),
     Mutant(
-        "a server is asked once", "reasoner/backends/openai.py",
-        "range(self._retries + 1)", "range(1)",
+        "a server is asked once", "reasoner/backends/connection.py",
+        "range(self._limits.retries + 1)", "range(1)",
         ("tests/backends/test_openai.py::test_trouble_that_passes_is_tried_again",),
     ),
     # FLOPs.
@@ -263,13 +263,13 @@ MUTANTS = (
     ),
     Mutant(
         "splits overlap", "benchmarks/splits.py",
-        "split_of(name) == split", "True",
+        " and split_of(name) in splits", "",
         ("tests/benchmarks/test_splits.py",),
     ),
     # The journal and the sandbox.
     Mutant(
         "finished calls are asked again", "benchmarks/calls.py",
-        "if found := self._found.get(call):", "if found := self._found.get(call + '?'):",
+        "(found := self._found.get(call)) is None", "(found := self._found.get(call + '?')) is None",
         (JOURNAL + "test_a_search_is_replayed_to_the_letter",),
     ),
     Mutant(
@@ -277,11 +277,20 @@ MUTANTS = (
         "self._equal[digest] += 1", "pass", (JOURNAL + "test_equal_calls_are_told_apart",),
     ),
     Mutant(
-        "memory has no limit", "verifiers/sandbox_view.py",
+        "memory has no limit", "verifiers/sandbox/limits.py",
         '"as": _allowed', '"rss": _allowed', (SANDBOX + "test_ten_gigabytes_of_memory",),
     ),
     Mutant(
-        "the network is there", "verifiers/sandbox_view.py",
-        '"--unshare-all",', '"--unshare-all", "--share-net",', (SANDBOX + "test_network",),
+        "sockets are there", "verifiers/sandbox/seccomp.py",
+        '"socket": {X86: 41, ARM: 198},', "",
+        ("tests/verifiers/test_sandbox_bounds.py::test_no_socket_of_any_family",),
+    ),
+    Mutant(
+        "any word is a verdict", "verifiers/sandbox/trial.py",
+        "word == nonce and", "", ("tests/verifiers/test_code.py",),
+    ),
+    Mutant(
+        "usage may be negative", "reasoner/budget.py",
+        "min(counts) >= 0 and", "", (BUDGET + "::test_nothing_is_ever_given_back",),
     ),
 )  # fmt: skip
