@@ -19,7 +19,7 @@ from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 from reasoner.documents import BOM, Malformed, parse_json
 from reasoner.errors import ConfigError, StoreError
@@ -209,7 +209,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _unpacked(path: Path, file: BufferedReader) -> IO[bytes]:
-    return gzip.GzipFile(fileobj=file) if path.suffix.lower() == ".gz" else file
+    packed = path.suffix.lower() == ".gz"
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file) if packed else file)
 
 
 def _jsonl(path: Path) -> Iterator[Row]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -132,7 +133,7 @@ def test_what_is_stored(
 
 
 PROBLEMS = ["--task", "jsonl(grader='exact')", "--data", "POOL", *MODEL, "--problems", len(TEXTS)]
-MADE = {
+MADE: dict[str, list[Any]] = {
     "bench": ["bench", *PROBLEMS, "--strategy", "greedy,majority,best-of-n,beam", "--n", "1,2"],
     "eval-verifier": ["eval-verifier", *PROBLEMS, "--n", 2],
     "train labels": ["train", "labels", *PROBLEMS, "--split", "test", "--solutions", 1, "--k", 1],
@@ -223,7 +224,7 @@ def test_a_terminal_is_not_acted_on(imported: Path, tmp_path: Path) -> None:
 def test_an_encoding_without_these_characters(imported: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
     for place in (10, 11, 19):
-        command = [sys.executable, "-m", "reasoner", "inspect", imported, str(place)]
+        command = [sys.executable, "-m", "reasoner", "inspect", str(imported), str(place)]
         ran = subprocess.run(
             [*command, "--strategy", "best-of-n"], env={**os.environ, **plain}, capture_output=True, check=False,
         )  # fmt: skip

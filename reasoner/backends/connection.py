@@ -264,7 +264,7 @@ def _header(key: str) -> str:
 
 
 def _packed(reply: httpx.Response) -> bool:
-    return reply.headers.get("Content-Encoding", "identity").lower() != "identity"
+    return str(reply.headers.get("Content-Encoding", "identity")).lower() != "identity"
 
 
 async def _start(reply: httpx.Response) -> bytes:

@@ -20,7 +20,7 @@ from reasoner.search.majority import Majority
 from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import Problem, Prompt, Sampling
-from tests.backends import faults
+from tests.backends import faults, loopback
 from tests.backends.loopback import KEY, Loopback
 
 SAMPLING = Sampling(max_tokens=20)
@@ -163,7 +163,7 @@ async def test_usage_never_falls_in_a_stream(streaming: Loopback, fault: str, de
 
 async def test_a_key_in_pieces_is_not_told(whole: Loopback) -> None:
     key = "'\"\\" + KEY
-    async with Loopback({"e": faults.whole(faults.http(f"['{key}'", 400))}).running() as server:
+    async with Loopback({"e": loopback.whole(loopback.http(f"['{key}'", 400))}).running() as server:
         with pytest.raises(ConfigError) as told:
             await ask(server, "e", api_key=key, timeout=5.0)
     assert "very-secret" not in str(told.value)
@@ -190,7 +190,7 @@ async def test_only_so_many_requests_are_under_way() -> None:
         most = max(most, running)
         await asyncio.sleep(0.02)
         running -= 1
-        yield faults.http({"choices": [faults.choice()]})
+        yield loopback.http({"choices": [loopback.choice()]})
 
     async with Loopback({"slow": slow}).running() as server:
         backend = OpenAI("m", base_url=server.url, connections=3, separate=True)

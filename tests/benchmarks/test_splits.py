@@ -15,7 +15,8 @@ from reasoner.benchmarks import countdown, dagmath, splits
 from reasoner.benchmarks.countdown import Countdown
 from reasoner.benchmarks.dagmath import DagMath
 from reasoner.cli import main
-from reasoner.cli.arguments import Parser, eval_arguments, fit_arguments, gpt_arguments
+from reasoner.cli.arguments import eval_arguments, fit_arguments, gpt_arguments
+from reasoner.cli.parser import Parser
 
 TIERS = ("easy", "default", "hard")
 TASKS = [kind(tier) for kind in (Countdown, DagMath) for tier in TIERS]

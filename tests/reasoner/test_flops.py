@@ -217,4 +217,5 @@ def test_a_window_in_closed_form_is_the_sum_over_positions(a: int, b: int, windo
 def test_lengths_may_be_arrays() -> None:
     model = ModelInfo("m", parameters=10, attention=(Attention(2, 8, window=5), Attention(1, 8)))
     stops: Any = np.arange(20)
-    assert list(model.flops(0, stops)) == [model.flops(0, stop) for stop in range(20)]
+    counts: Any = model.flops(0, stops)
+    assert list(counts) == [model.flops(0, stop) for stop in range(20)]
