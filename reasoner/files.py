@@ -47,7 +47,7 @@ def shown(path: object) -> str:
 def clipped(text: object, limit: int = SHOWN) -> str:
     """The beginning of `text` in one line, as messages have it."""
     line = one_line(" ".join(str(text).split()))
-    return line if len(line) <= limit else f"{line[:limit]}…"
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 # -- reading ------------------------------------------------------------------------------------

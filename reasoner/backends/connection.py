@@ -79,9 +79,9 @@ class Connection:
         limits: Limits,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        place, login = without_login(base_url)
+        place, login = without_login(_text("base_url", base_url))
         self.url, self._limits = address(place), limits
-        key = _header(server_key(api_key))
+        key = _header(server_key(None if api_key is None else _text("api_key", api_key)))
         self._client = httpx.AsyncClient(
             # Nothing is unpacked, so that nothing small can become large.
             headers={"Accept-Encoding": "identity"}
@@ -254,6 +254,13 @@ def retry_after(value: str) -> float:
         except (ValueError, OverflowError):
             return 0.0
     return max(0.0, seconds)  # NaN is not larger than 0.
+
+
+def _text(setting: str, value: object) -> str:
+    """The value of a setting, if it is a text."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{setting} is not a text")
+    return value
 
 
 def _header(key: str) -> str:

@@ -17,6 +17,8 @@ from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 END = "\0"
+SETTLED = 32
+"""Turns of the event loop after which a search has done all that it does with an answer."""
 DRAWS = 16
 """Replies that tell how probable a label is."""
 
@@ -79,6 +81,7 @@ class Scripted:
         self.usage = Usage()
         self.running = 0
         self.closed = False
+        self._latest = dict[str, asyncio.Future[None]]()
 
     @property
     def model(self) -> ModelInfo:
@@ -127,10 +130,28 @@ class Scripted:
         spent = Usage(1, length, 0, 0, self._model.flops(0, length))
         self.usage += spent
         number = self.usage.requests
-        await self._wait()
+        await self._in_order(prompt.problem.id)
         if self.fail_every and number % self.fail_every == 0:
             raise BackendError(f"scripted failure of request {number}")
         return spent
+
+    async def _in_order(self, problem: str) -> None:
+        """Wait; calls on one problem end in the order in which they began, one after another.
+
+        So a search with several calls under way takes the same course at any speed.
+        """
+        before, ended = self._latest.get(problem), asyncio.get_running_loop().create_future()
+        self._latest[problem] = ended
+        try:
+            await self._wait()
+            if before is not None:
+                await asyncio.wait([before])
+                for _ in range(SETTLED):
+                    await asyncio.sleep(0)
+        finally:
+            ended.set_result(None)
+            if self._latest.get(problem) is ended:
+                del self._latest[problem]
 
     async def _wait(self) -> None:
         self.running += 1

@@ -222,14 +222,14 @@ def test_an_address_that_is_none_is_refused(url: Any) -> None:
 
 
 @pytest.mark.parametrize("user", [f"user:{KEY}@", f"{KEY}@", f":{KEY}@"])
-@pytest.mark.parametrize("rest", ["h/v1", "h:99999/v1", "h:port/v1", "h/v1?a=1"])
-def test_an_address_with_a_password_is_refused_and_not_repeated(user: str, rest: str) -> None:
+@pytest.mark.parametrize("rest", ["h:99999/v1", "h:port/v1", "h/v1?a=1"])
+def test_a_wrong_address_is_refused_without_its_password(user: str, rest: str) -> None:
     with pytest.raises(ConfigError, match="base_url") as told:
         OpenAI("m", base_url=f"http://{user}{rest}")
     check_message(str(told.value))
 
 
-@pytest.mark.parametrize("key", ["a\nb", "schlüssel", "\ud800", " a", 5])
+@pytest.mark.parametrize("key", ["a\nb", "schlüssel", "\ud800", 5])
 def test_a_key_that_no_header_can_hold_is_refused(key: Any) -> None:
     with pytest.raises(ConfigError, match="api_key"):
         OpenAI("m", api_key=key)

@@ -53,8 +53,8 @@ def test_clip_fits_the_room(
 
 def test_the_worst_case_is_the_whole_prompt_and_every_sample_to_its_end() -> None:
     worst = worst_case(Sampling(n=3, max_tokens=5), 2, MODEL)
-    pairs = 1 + 2 + 3 * (3 + 4 + 5 + 6 + 7)
-    assert worst == Usage(1, 2, 0, 15, 2 * 1000 * 17 + 4 * 2 * 8 * pairs)
+    each = 2 * 1000 * 7 + 4 * 2 * 8 * (1 + 2 + 3 + 4 + 5 + 6 + 7)
+    assert worst == Usage(1, 3 * 2, 0, 3 * 5, 3 * each)
 
 
 async def test_what_a_call_holds_is_nobody_elses_until_it_ends() -> None:
