@@ -60,6 +60,14 @@ LATEX = (
 )
 
 
+def _puzzle(row: Row) -> str:
+    """The numbers of a row: a text, or a list of them."""
+    listed = row.get("numbers")
+    if isinstance(listed, list) and all(isinstance(number, int) for number in listed):
+        return " ".join(map(str, listed))
+    return text(row, "Puzzles", "numbers", "question")
+
+
 @dataclass(frozen=True)
 class Game24:
     """Four numbers, the target 24; up to 4 `shots`, temperature .7 (Yao et al., 2023)."""
@@ -102,7 +110,7 @@ class Game24:
         if split not in found:
             raise ConfigError(f"{self.data!r} has no split {split!r}; it has {', '.join(found)}")
         for index, row in drawn([*enumerate(found[split])], count, seed):
-            asked = self.prompt(text(row, "Puzzles", "numbers", "question"))
+            asked = self.prompt(_puzzle(row))
             yield Example(Problem(f"game24-{row.get('Rank', index)}", asked), str(TARGET))
 
     def splits(self) -> dict[str, list[Row]]:

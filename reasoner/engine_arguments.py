@@ -46,7 +46,10 @@ def _check(name: str, kind: Any, value: Any) -> None:
 @cache
 def _known() -> dict[str, Any]:
     """The names of the engine's arguments with their types; none without vLLM."""
-    package = find_spec("vllm")
+    try:
+        package = find_spec("vllm")
+    except ValueError:  # A module of that name is there that was not found by a search.
+        package = None
     if package is None or package.origin is None:
         return {}
     source = Path(package.origin).parent / "engine" / "arg_utils.py"

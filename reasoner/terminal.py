@@ -17,8 +17,8 @@ LONGEST = 300
 """Characters of a line on standard error."""
 TAIL = 120
 """How many of them are the end of a message too long for it: the advice."""
-MESSAGE = 100_000
-"""Characters of a message that are looked at."""
+MESSAGE = 10_000
+"""Characters at either end of a message that are looked at."""
 
 
 class SafeConsole(Console):
@@ -51,7 +51,9 @@ def complain(message: str) -> None:
 
 def line(message: str) -> str:
     """Return a message as one line without secrets, its middle left out where it is too long."""
-    plain = one_line(" ".join(redacted(message[:MESSAGE]).split()))
+    if len(message) > MESSAGE:
+        message = f"{message[:MESSAGE]} {message[-MESSAGE:]}"
+    plain = one_line(" ".join(redacted(message).split()))
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - TAIL - 3]} … {plain[-TAIL:]}"
 
 

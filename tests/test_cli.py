@@ -112,7 +112,7 @@ BAD = {
     "no data": (["bench", *SCRIPTED, "--task", "jsonl"], "with --data or as in jsonl(data="),
     "data of two": (["bench", *SCRIPTED, "--data", "x.jsonl"], "is for one task"),
     "no pool": (["import-pool", "nowhere", "--task", "countdown"], "cannot read nowhere"),
-    "grader": (["import-pool", "nowhere", "--task", "countdwn"], "did you mean countdown"),
+    "grader": (["import-pool", __file__, "--task", "countdwn"], "did you mean countdown"),
     "nothing to rank": (["rerank", "nowhere", "--verifier", "verdict"], "cannot read nowhere"),
     "nothing to export": (["export-pool", "nowhere", "--out", "x"], "cannot read nowhere"),
 }

@@ -195,7 +195,7 @@ def test_every_task_says_how_it_is_sampled(name: str) -> None:
     [
         ("math(shots=-1)", "shots=-1: Input should be greater than or equal to 0"),
         ("amc23(grader='luck')", "grader='luck': Input should be 'exact', 'numeric'"),
-        ("gsm8k(fewshot=1)", "has no setting 'fewshot'; it has data, shots, grader"),
+        ("gsm8k(fewshot=1)", "has no setting 'fewshot'; did you mean shots?"),
     ],
 )
 def test_settings_that_cannot_be(name: str, message: str) -> None:

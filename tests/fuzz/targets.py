@@ -162,13 +162,13 @@ def _reply(blob: bytes) -> object:
 
 
 _CHOICE = {
-    "index": 0, "text": "7", "finish_reason": "stop", "token_ids": [5, 6], "stop_reason": None,
+    "index": 0, "text": "7", "finish_reason": "stop", "token_ids": [5], "stop_reason": None,
     "message": {"role": "assistant", "content": "7"},
     "logprobs": {"tokens": ["7"], "token_logprobs": [-0.5], "top_logprobs": [{"7": -0.5, "8": -1.5}],
                  "content": [{"token": "7", "logprob": -0.5, "top_logprobs": [{"token": "7", "logprob": -0.5}]}]},
 }  # fmt: skip
 _USAGE = {
-    "prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 3},
+    "prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 3},
 }  # fmt: skip
 _POOL = [
     {"id": "7", "question": "q", "answer": "18", "completions": [{"text": "A", "score": 0.9}, "B"]},
@@ -227,5 +227,5 @@ TARGETS = {
     "calibration": Target(b'{"kind": "platt", "slope": 1, "intercept": 0}', _file("c.json", load_calibration)),
     "config": Target(_lines(_CONFIG), _file("config.json", lambda p: check_model_folder(p.parent))),
     "verdicts": Target(_lines(_ENDS), _file("reasoner.json", lambda p: described(p.parent))),
-    "reply": Target(_lines({"model": "m", "choices": [_CHOICE, _CHOICE], "usage": _USAGE}), _reply),
+    "reply": Target(_lines({"model": "m", "choices": [_CHOICE, {**_CHOICE, "index": 1}], "usage": _USAGE}), _reply),
 }  # fmt: skip

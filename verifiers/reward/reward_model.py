@@ -43,7 +43,7 @@ class RewardModel(ABC):
     def __post_init__(self) -> None:
         """Look at the model's files, and at what the engine is told, before anything is spent."""
         check_engine(self.engine_args)
-        weights(self.model, self.context)
+        _ = self.weights
 
     @abstractmethod
     def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:
