@@ -25,7 +25,7 @@ from reasoner.benchmarks.spec import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store import read
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_json
-from reasoner.registry import strategies
+from reasoner.registry import MOST, strategies
 from reasoner.run import verified
 from reasoner.search.auto import FEATURES, STOP, Arm, Feature, Fitted, Sampled, Table
 
@@ -73,7 +73,7 @@ def arm_grid(arms: Sequence[str], probe: int, split: str = "dev", **settings: An
 
 def _arm(text: str) -> Arm:
     name, _, size = text.rpartition(":")
-    if not size.isdecimal() or not int(size):
+    if not size.isdecimal() or len(size) > len(str(MOST)) or not 0 < int(size) <= MOST:
         raise ConfigError(f"arm {text!r} is not a strategy and its size, such as beam:8")
     if name in ("auto", MAJORITY, WEIGHTED) or not verified(strategies.load(name)):
         raise ConfigError(

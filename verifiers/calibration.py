@@ -112,8 +112,6 @@ def load(path: Path) -> Isotonic | Platt:
     Raises:
         ConfigError: the file is missing or holds no calibration.
     """
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"no calibration at {path}: it is no plain file")
     try:
         return parse_model(CALIBRATION, read_bytes(path, hint="fit one and save it"))
     except Malformed as e:

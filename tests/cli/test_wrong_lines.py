@@ -84,9 +84,10 @@ def test_wrong_line_in_a_process(name: str, where: dict[str, str], tmp_path: Pat
 
 
 def refused(error: str, line: Line) -> None:
-    """What stands on standard error is one short, printable line with the hint."""
-    assert error.startswith("reasoner: ") and error.endswith("\n")
-    message = error[:-1]
+    """What stands on standard error is one short, printable line with the hint; a warning may come first."""
+    *warnings, message, end = error.split("\n")
+    assert message.startswith("reasoner: ") and end == ""
+    assert all(each.startswith("reasoner: warning: ") for each in warnings)
     assert message.isprintable() and len(message) <= 300
     assert line[1] in message
     assert "bug" not in message
