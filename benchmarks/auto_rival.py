@@ -127,7 +127,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     comparisons = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
     document = {name: each.model_dump() for name, each in comparisons.items()}
     save_json(
-        {**about, "n": args.n, "tolerance": args.tolerance, "comparisons": document},
+        {
+            **about,
+            "seed": Grid.load(args.runs[0]).seed,
+            "n": args.n,
+            "tolerance": args.tolerance,
+            "comparisons": document,
+        },
         args.out / "auto-rival.json",
     )
     print(*(f"{name}, {each}" for name, each in comparisons.items()), sep="\n")

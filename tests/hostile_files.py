@@ -291,7 +291,7 @@ DATABASES: dict[str, Write] = {
         ",record = replace(record, '\"generated_tokens\":', '\"generated_tokens\":9e999,\"x\":')"
     ),
     "record has no number as cost": _changed(
-        f"{RECORD} replace(record, '\"generated_tokens\":', '\"seconds\":NaN,\"generated_tokens\":')"
+        f"{RECORD} replace(record, '\"generated_tokens\":', '\"generated_tokens\":NaN,\"x\":')"
     ),
     "record of another field": _changed(f"{RECORD} json_set(record, '$.more', 1)"),
     "record has a lone surrogate": _changed(f"{RECORD} replace(record, '\"problem\":\"', '\"problem\":\"\\u')"),

@@ -73,8 +73,8 @@ def sentences() -> list[str]:
     shares = [
         [round(w[cost] / r[cost]) for w, r in zip(whole, rejected, strict=True)] for cost in COSTS
     ]
-    allotted = [point_at_equal_cost(t, "auto", 64) for t in TASKS]
-    cheaper = [w[FLOPS] / a[FLOPS] for w, a in zip(whole, allotted, strict=True)]
+    auto = load("fit-auto/auto-rival")["comparisons"]
+    both, saving = auto["all"], auto["all"]["saving"]
     low, high = dearer()
     return [
         f"twice the tokens buy best-of-N {doubled[0]:.1f} points on `dagmath` and {doubled[1]:.1f} on `countdown`",
@@ -88,7 +88,11 @@ def sentences() -> list[str]:
         f"has {rejected[0]['accuracy']:.3f} and {rejected[1]['accuracy']:.3f} where best-of-64 has"
         f" {whole[0]['accuracy']:.3f} and {whole[1]['accuracy']:.3f}, with 1/{shares[0][0]} and 1/{shares[0][1]}"
         f" of its tokens and 1/{shares[1][0]} and 1/{shares[1][1]} of its FLOPs",
-        f"has best-of-64's accuracy for {cheaper[0]:.0f} and {cheaper[1]:.0f} times fewer FLOPs",
+        f"it has {both['accuracy']:.3f} for {both['cost'] / 1e9:.1f}e9 FLOPs",
+        f"(`step-rejection` up to 64, {both['rival_accuracy']:.3f}) costs {saving['value']:.2f}"
+        f" ({saving['low']:.2f}-{saving['high']:.2f}) times as much",
+        f"costs {auto['countdown']['saving']['value']:.2f} (`countdown`) and"
+        f" {auto['dagmath']['saving']['value']:.2f} (`dagmath`) times as much",
         f"each task has {row('dagmath', TOKENS, 'beam', 4)['comparisons']} such comparisons at equal tokens",
     ]
 

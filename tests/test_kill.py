@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from multiprocessing.process import BaseProcess
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from reasoner.benchmarks import database
 from reasoner.benchmarks.database import Database
 from reasoner.benchmarks.grid import Grid
 from reasoner.benchmarks.store import read
@@ -48,8 +48,7 @@ def prepared(out: Path) -> Path:
 def killed(out: Path, moment: Random) -> int:
     """Kill a run at some moment of its work; tell how many calls of unfinished problems it leaves."""
     before = sql(out, "SELECT count(*) FROM answered")
-    run: BaseProcess = forked.Process(target=main, args=([*BENCH, "--out", str(out)],))
-    run.start()
+    run = started(out)
     assert run.pid
     while sql(out, "SELECT count(*) FROM answered") == before:
         assert run.is_alive()
@@ -63,8 +62,22 @@ def killed(out: Path, moment: Random) -> int:
 
 def bench(out: Path) -> None:
     """Run it to the end."""
-    command = [sys.executable, "-m", "reasoner", *BENCH, "--out", str(out)]
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    run = started(out)
+    run.join()
+    assert run.exitcode == 0
+
+
+def started(out: Path) -> BaseProcess:
+    """A benchmark in a process of its own."""
+    run: BaseProcess = forked.Process(target=traced, args=([*BENCH, "--out", str(out)],))
+    run.start()
+    return run
+
+
+def traced(arguments: list[str]) -> None:
+    """Run a command that takes a database with a trigger, which others are refused."""
+    setattr(database, "_check_tables", lambda *_, **__: None)  # noqa: B010
+    sys.exit(main(arguments))
 
 
 def told(out: Path) -> dict[str, Any]:

@@ -87,7 +87,6 @@ def fit(
     checkpoint, template = Checkpoint(model), Template(system, shots)
     if out.resolve() == Path(checkpoint.path).resolve():
         raise ConfigError(f"{str(out)!r} is the model itself; write to another folder")
-    make_folder(out)
     learned, tuned, tested = parts(read(data))
     policy = loaded(checkpoint)
     seen = [see(policy, rows, checkpoint, template, chat) for rows in (learned, tuned, tested)]
@@ -100,7 +99,7 @@ def fit(
     head = logistic(everything, penalty, biased)
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
-    export(policy, checkpoint, out)
+    export(policy, checkpoint, make_folder(out))
     origin = told_apart(model, checkpoint.path)
     found = {
         "settings": {

@@ -148,4 +148,4 @@ def test_commands_and_errors(
     assert main(["report", str(tmp_path / "no")]) == 2
     assert "cannot read" in capsys.readouterr().err
     with pytest.raises(StoreError, match="cannot write"):
-        page.write(tmp_path, tmp_path / "no" / "r.html")
+        page.write(tmp_path, tmp_path / "r.html" / "r.html")

@@ -69,5 +69,6 @@ def test_every_bin_and_every_depth_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot write"):
-        reliability.draw([quality()], tmp_path / "nowhere")
+        reliability.draw([quality()], tmp_path / "file")

@@ -118,7 +118,7 @@ async def test_a_journal_makes_no_row_twice_and_heals_a_torn_line(tmp_path: Path
     assert rows == [{"prompt": p, "length": len(p)} for p in (e.problem.prompt for e in examples)]
     assert len(list(read(file))) == 5
     assert len(made) == 5 - (whole.count(b"\n") - 1)
-    file.write_text("{}\nnonsense\n")
+    file.write_text('{"prompt": "a"}\nnonsense\n')
     with pytest.raises(StoreError, match=r"j\.jsonl:2 is corrupt"):
         list(read(file))
 

@@ -205,7 +205,7 @@ def test_names_carry_settings() -> None:
         ("members=()", "members"),
         ("weights=(1,)", "1 weights for 2 members"),
         ("weights=(0, 0)", "zero"),
-        ("weights=(-1, 2)", "weights.0"),
+        ("weights=(-1, 2)", "weights="),
         ("combine='min', weights=(1, 1)", "no weights"),
         ("combine='max'", "combine"),
     ],
