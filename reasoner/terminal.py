@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -29,7 +30,8 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **settings: Any) -> Text:
         """Take a string literally, whatever a table or a call asks for."""
-        return super().render_str(printable(text), **settings | {"markup": False, "emoji": False})
+        literally: dict[str, Any] = {**settings, "markup": False, "emoji": False}
+        return super().render_str(printable(text), **literally)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -60,5 +62,5 @@ def line(message: str) -> str:
 def encode_anything() -> None:
     """Have standard output and error write escapes for what their encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
