@@ -31,6 +31,29 @@ EQUAL = {
 }  # fmt: skip
 
 
+FINAL = {
+    "one sample (pass@1)": ("pass@k", 1), "greedy": ("greedy", 1), "majority of 16": ("majority", 16),
+    "best of 4": ("best-of-n", 4), "best of 16": ("best-of-n", 16), "pass@16 (coverage)": ("pass@k", 16),
+    "beam, 4 wide": ("beam", 4), "beam, 16 wide": ("beam", 16), "particle filter, 4": ("particle", 4),
+    "particle filter, 16": ("particle", 16), "step-rejection, up to 16": ("step-rejection", 16),
+    "step-rejection, up to 64": ("step-rejection", 64),
+}  # fmt: skip
+
+
+def table_of_final_points() -> list[str]:
+    """Accuracy and tokens of each method on problems that no choice has seen."""
+    points = {(p["task"], p["strategy"], p["n"]): p for p in load("final/summary")}
+    return [
+        f"| {' | '.join([name, *(cell for task in TASKS for cell in cells(points[task, *which]))])} |"
+        for name, which in FINAL.items()
+    ]
+
+
+def cells(point: Json) -> tuple[str, str]:
+    """An accuracy with its interval, and the tokens of a problem."""
+    return f"{point['accuracy']:.3f} ({point['ci_low']:.3f}-{point['ci_high']:.3f})", tokens(point)
+
+
 def table_of_points() -> list[str]:
     """Accuracy and tokens of each method on each task."""
     lines = list[str]()

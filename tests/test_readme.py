@@ -31,7 +31,11 @@ def test_ci_runs_every_command() -> None:
 
 
 def test_the_tables_of_results_are_those_of_the_results() -> None:
-    for line in (*results.table_of_points(), *results.table_at_equal_cost()):
+    for line in (
+        *results.table_of_points(),
+        *results.table_at_equal_cost(),
+        *results.table_of_final_points(),
+    ):
         assert f"\n{line}\n" in README
 
 
