@@ -335,13 +335,7 @@ def _parser() -> Parser:
     )
     bench_arguments(add("bench", bench, "reasoner bench --task dagmath --n 1,4,16 --out runs/mine"))
     compare_arguments(add("compare", compare, "reasoner compare runs/mine --n 4,16"))
-    eval_arguments(
-        add(
-            "eval-verifier",
-            eval_verifier,
-            "reasoner eval-verifier --verifier verdict --out runs/eval",
-        )
-    )
+    eval_arguments(add("eval-verifier", eval_verifier, "reasoner eval-verifier --out runs/eval"))
     fit_arguments(add("fit-auto", fit_auto, "reasoner fit-auto --problems 200 --out runs/fit-auto"))
     listing = add("list", list_, "reasoner list strategies")
     listing.add_argument("kind", nargs="?", choices=KINDS, help="one kind only")

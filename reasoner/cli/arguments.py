@@ -328,8 +328,9 @@ def json_argument(parser: Parser) -> None:
 
 def engine(args: argparse.Namespace) -> dict[str, Any]:
     """What `Reasoner` is to be told of the backend."""
-    url = {"base_url": args.base_url} if args.base_url else {}
-    return {"backend": args.backend or _default_backend(args), **url}
+    if args.base_url:
+        return {"backend": args.backend or "openai", "base_url": args.base_url}
+    return {"backend": args.backend or ("scripted" if args.model == "scripted" else "vllm")}
 
 
 def policy(args: argparse.Namespace) -> dict[str, str]:
@@ -344,9 +345,3 @@ def policy(args: argparse.Namespace) -> dict[str, str]:
         "weights": weights,
         "backend": keyless(engine(args)["backend"]),
     }
-
-
-def _default_backend(args: argparse.Namespace) -> str:
-    if args.base_url:
-        return "openai"
-    return "scripted" if args.model == "scripted" else "vllm"
