@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import aclosing
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -75,9 +76,20 @@ def test_a_poll_without_a_sample_has_no_choice() -> None:
 
 
 async def test_of_failures_at_once_the_first_started_is_raised() -> None:
+    started = count(1)
+
+    async def fail() -> list[Node]:
+        raise BackendError(f"failure of request {next(started)}")
+
+    with pytest.raises(BackendError, match=r"request 1$"):
+        await anext(samples(fail, lambda _: True, 20))
+
+
+async def test_a_failure_cancels_what_still_runs() -> None:
     backend = Scripted(fail_every=2)
     run = Run(Problem("p", "1+2"), backend, None, Ledger())
     arriving = samples(lambda: run.expand([run.trace.root]), lambda _: True, 20)
+    assert await anext(arriving)
     with pytest.raises(BackendError, match=r"request 2$"):
         await anext(arriving)
     assert backend.running == 0
