@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from reasoner.benchmarks.equal_cost import Row
 from reasoner.benchmarks.grid import BEST
-from reasoner.benchmarks.plot import STYLE, save
+from reasoner.benchmarks.plot import NAME, STYLE, TITLE, save, shortened
 from reasoner.printable import one_line
 
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
@@ -36,7 +36,7 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, costs, strict=True):
                 chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
-                _panel(axes, chosen, names, one_line(f"{task}, at equal {NAMES[cost]}"))
+                _panel(axes, chosen, names, f"{shortened(task, TITLE)}, at equal {NAMES[cost]}")
         if caption:
             figure.text(0.01, 0.006, one_line(caption), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.02, 1, 1), w_pad=1.5, h_pad=1.8)
@@ -62,7 +62,7 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
         _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
     if not all(r.equal for r in shown):
         axes.scatter([], [], s=15, c="white", edgecolors="#666666", label="costs not equal")
-    axes.set_yticks(range(len(names)), list(map(one_line, names)))
+    axes.set_yticks(range(len(names)), [shortened(name, NAME) for name in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_title(title, loc="left", weight="bold", fontsize=10)
     axes.set_xlabel(f"accuracy less {BEST}'s, in points")

@@ -38,6 +38,8 @@ SPARE = ("#A6761D", "#F0E442")
 FORMATS = ("png", "svg")
 LETTERS = 96
 """Of the small print, that fit under a column."""
+NAME, TITLE = 40, 60
+"""Letters of a name beside a line and of a title; longer ones leave no room for the panels."""
 GAP = 0.058
 STYLE: dict[Any, Any] = {
     "font.size": 9.5,
@@ -74,7 +76,7 @@ def draw(
             for axes, cost in zip(row, costs, strict=True):
                 _panel(axes, [p for p in points if p.task == task], cost)
             count = attempted(p for p in points if p.task == task)
-            title = one_line(f"{task}  ({count})")
+            title = f"{shortened(task, TITLE)}  ({count})"
             row[0].set_title(title, loc="left", weight="bold")
         lines = wrap(one_line(caption), LETTERS * len(costs))
         figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
@@ -96,6 +98,13 @@ def spread(positions: Sequence[float], gap: float, high: float) -> list[float]:
         moved[i] = min(moved[i], ceiling)
         ceiling = moved[i] - gap
     return moved
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` in one line, its middle left out where it is longer than `limit`."""
+    line = one_line(text)
+    half = limit // 2
+    return line if len(line) <= limit else f"{line[: limit - half - 1]}…{line[-half:]}"
 
 
 def save(figure: Figure, paths: Iterable[Path]) -> None:
@@ -161,7 +170,7 @@ def label(axes: Axes, ends: Sequence[End]) -> None:
     heights = spread([y / 1.02 for *_, y in ends], GAP, 1.0)
     for (name, colour, x, y), height in zip(ends, heights, strict=True):
         axes.annotate(
-            name, xy=(x, y), xytext=(1.03, height), textcoords="axes fraction",
+            shortened(name, NAME), xy=(x, y), xytext=(1.03, height), textcoords="axes fraction",
             color=colour, va="center", fontsize=9, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3, "relpos": (0, 0.5)},
         )  # fmt: skip
@@ -171,7 +180,12 @@ def _name_point(axes: Axes, end: End, top: float) -> None:
     """Name a point above its interval: lines that start below it rise to its right."""
     name, colour, x, _ = end
     axes.annotate(
-        name, xy=(x, top), xytext=(-4, 3), textcoords="offset points", color=colour, fontsize=9
+        shortened(name, NAME),
+        xy=(x, top),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        color=colour,
+        fontsize=9,
     )
 
 

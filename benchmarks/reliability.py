@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from reasoner.benchmarks.calibration_error import Reliability
 from reasoner.benchmarks.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
 from reasoner.benchmarks.intervals import Estimate
-from reasoner.benchmarks.plot import COLOURS, GAP, STYLE, save, spread
+from reasoner.benchmarks.plot import COLOURS, GAP, STYLE, TITLE, save, shortened, spread
 from reasoner.benchmarks.quality import Quality
 from reasoner.printable import one_line
 
@@ -32,7 +32,7 @@ def draw(found: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, 
             _diagram(solutions, each.reliability, "solution")
             _depths(depths, each)
             _sizes(sizes, each)
-            title = one_line(f"{each.task}, {each.verifier}")
+            title = shortened(f"{each.task}, {each.verifier}", TITLE)
             told = f"({each.problems} {each.split} problems × {each.samples} solutions)"
             # A title over several panels must not push them apart.
             steps.set_title(f"{title}  {told}", loc="left", weight="bold").set_in_layout(False)

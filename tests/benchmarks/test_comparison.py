@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from reasoner.benchmarks import forest
+from reasoner.benchmarks import forest, plot
 from reasoner.benchmarks.comparison import chance, comparison, gain, side, words
 from reasoner.benchmarks.curves import points
 from reasoner.benchmarks.equal_cost import BestOfN, Row, compare, judged
@@ -94,6 +94,17 @@ async def test_a_comparison_is_drawn_from_the_results_alone(
     png, svg = forest.draw(rows, tmp_path)
     assert png.stat().st_size > 10_000
     assert "majority" in svg.read_text() and "n = 8" in svg.read_text()
+    task, name = f"jsonl(data='{'/long' * 60}')", f"ensemble(members='{'beam,' * 60}')"
+    long = [r.model_copy(update={"task": task, "strategy": name}) for r in rows]
+    _, svg = forest.draw(long, tmp_path)  # A layout that fails is a warning, and so an error.
+    assert task not in svg.read_text() and name not in svg.read_text()
+    plot.draw(
+        [
+            p.model_copy(update={"task": task, "strategy": name})
+            for p in points(bench.grid, tmp_path)
+        ],
+        tmp_path,
+    )
 
 
 async def test_best_of_n_is_compared_at_what_a_strategy_spent(

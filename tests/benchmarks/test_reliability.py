@@ -46,6 +46,15 @@ def quality(*, labelled: bool = True) -> Quality:
     )  # fmt: skip
 
 
+def test_a_long_name_leaves_the_panels_their_room(tmp_path: Path) -> None:
+    data = f"jsonl(data='{'/long' * 60}')"
+    long = quality().model_copy(update={"task": data})
+    _, svg = reliability.draw(
+        [long], tmp_path
+    )  # A layout that fails is a warning, and so an error.
+    assert "jsonl(data" in svg.read_text() and data not in svg.read_text()
+
+
 def test_the_same_diagnosis_is_the_same_picture(tmp_path: Path) -> None:
     files = list[str]()
     for name in ("one", "two"):
