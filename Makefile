@@ -77,7 +77,7 @@ reports: setup
 	cp $(addprefix $(RECORDS)/comparison/,$(REPORTED)) $(RESULTS)/comparison
 
 throughput: setup
-	$(BIN)/python -m reasoner.benchmarks.throughput
+	$(BIN)/python -m reasoner.benchmarks.studies.engine_throughput
 
 train: setup
 	$(BIN)/reasoner train gpt --out runs/train

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
-from reasoner.search.tree import backup, simulations
+from reasoner.search.common.simulation import backup, simulations
 from reasoner.trace import Node
 from reasoner.types import NodeId
 

@@ -10,8 +10,8 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import vote
-from reasoner.search.poll import Poll, samples
+from reasoner.search.common.running_vote import Poll, samples
+from reasoner.search.common.voting import vote
 from reasoner.trace import Node
 
 

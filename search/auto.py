@@ -10,15 +10,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
 
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import read_bytes, shown
 from reasoner.run import Run, best
-from reasoner.search.common import score
-from reasoner.search.nested import answered, attempt, make
+from reasoner.schema import Frozen
+from reasoner.search.common.substrategy import answered, attempt, make
+from reasoner.search.common.voting import score
 from reasoner.trace import Node
 
 Feature = Literal["best", "mean", "agreement"]
@@ -43,12 +44,6 @@ FEATURES: dict[Feature, Callable[[Sampled], float]] = {
     "agreement": agreement,
 }
 """What tells an easy problem from a hard one; each is low for a hard one."""
-
-
-class Frozen(BaseModel):
-    """A validated part of a table's file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Arm(Frozen):

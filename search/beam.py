@@ -7,8 +7,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best, top
-from reasoner.search.common import copies, rounds, score
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import copies, rounds, score
 from reasoner.trace import Node
 
 

@@ -11,9 +11,9 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
-from reasoner.search.common import by_score
-from reasoner.search.siblings import Siblings
-from reasoner.search.tree import simulations
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.simulation import simulations
+from reasoner.search.common.voting import by_score
 from reasoner.trace import Node
 
 Entry = tuple[float, int, int, Node]

@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.base import Halt
 from reasoner.run import Run
-from reasoner.search.common import vote
-from reasoner.search.poll import Poll, samples
+from reasoner.search.common.running_vote import Poll, samples
+from reasoner.search.common.voting import vote
 from reasoner.search.self_certainty import ask_confidences, require_confidences
 from reasoner.trace import Node
 

@@ -10,8 +10,8 @@ from pydantic.dataclasses import dataclass
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
-from reasoner.search.common import by_score, decide_by, rounds
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import by_score, decide_by, rounds
 from reasoner.trace import Node
 
 

@@ -8,8 +8,8 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.concurrency import gather
 from reasoner.run import Run
-from reasoner.search.common import by_score, one, score, vote
-from reasoner.search.nested import answered, attempt, make
+from reasoner.search.common.substrategy import answered, attempt, make
+from reasoner.search.common.voting import by_score, one, score, vote
 from reasoner.trace import Node
 
 

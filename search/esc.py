@@ -7,8 +7,8 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import vote
-from reasoner.search.poll import Poll
+from reasoner.search.common.running_vote import Poll
+from reasoner.search.common.voting import vote
 from reasoner.trace import Node
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.nested import answered, attempt, make
+from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.trace import Node
 
 

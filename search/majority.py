@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import vote
+from reasoner.search.common.voting import vote
 from reasoner.trace import Node
 
 

@@ -10,8 +10,8 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, vote
-from reasoner.search.tree import Tree, backup, mean, simulations
+from reasoner.search.common.simulation import Tree, backup, mean, simulations
+from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
 
 Judge = Callable[[Sequence[Node]], Awaitable[None]]

@@ -12,8 +12,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, decide_by, rounds, vote
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import by_score, decide_by, rounds, vote
 from reasoner.trace import Node
 
 Weighted = tuple[list[Node], list[float]]

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import rounds
+from reasoner.search.common.voting import rounds
 from reasoner.search.particle import Swarm
 from reasoner.trace import Node
 

@@ -11,8 +11,8 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, decide_by, rounds
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import by_score, decide_by, rounds
 from reasoner.trace import Node
 
 

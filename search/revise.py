@@ -11,8 +11,8 @@ from pydantic.dataclasses import dataclass
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best
-from reasoner.search.common import by_score, vote
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
 
 PROMPT = """{problem}

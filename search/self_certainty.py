@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.run import Run
-from reasoner.search.common import vote
+from reasoner.search.common.voting import vote
 from reasoner.trace import Node
 
 LIKELIEST = 20

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, top
-from reasoner.search.common import rounds, score
+from reasoner.search.common.voting import rounds, score
 from reasoner.trace import Node
 
 

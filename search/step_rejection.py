@@ -10,8 +10,8 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
-from reasoner.search.common import by_score
-from reasoner.search.siblings import Siblings
+from reasoner.search.common.deduplication import Siblings
+from reasoner.search.common.voting import by_score
 from reasoner.trace import Node
 
 

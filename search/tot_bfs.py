@@ -3,7 +3,7 @@
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best, top
-from reasoner.search.thoughts import Thoughts
+from reasoner.search.common.tree_of_thoughts import Thoughts
 from reasoner.trace import Node
 
 

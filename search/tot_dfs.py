@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, top
-from reasoner.search.thoughts import Thoughts
+from reasoner.search.common.tree_of_thoughts import Thoughts
 from reasoner.trace import Node
 
 

@@ -4,7 +4,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.search.common import decide_by
+from reasoner.search.common.voting import decide_by
 from reasoner.trace import Node
 
 

@@ -64,7 +64,11 @@ def serve() -> None:
     import matplotlib.pyplot as plt
     import sklearn.linear_model
 
-    from reasoner.benchmarks import comparison, every_k, page, reranking, scaling
+    from reasoner.benchmarks.reports import compare as comparison
+    from reasoner.benchmarks.reports import html_page as page
+    from reasoner.benchmarks.reports import pool as every_k
+    from reasoner.benchmarks.reports import scaling
+    from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.cli import main, run_spec
 
     del plt, sklearn, comparison, every_k, page, reranking, scaling, run_spec
@@ -116,5 +120,5 @@ def waited(pid: int) -> tuple[int, resource.struct_rusage]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     serve()

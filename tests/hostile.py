@@ -15,9 +15,10 @@ import pytest
 from reasoner import registry
 from reasoner.backends.scripted import END, Scripted
 from reasoner.base import Example
-from reasoner.benchmarks import environment, experiment
-from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.solvers import Solvers
+from reasoner.benchmarks.runner import bench as experiment
+from reasoner.benchmarks.runner.components import Solvers
+from reasoner.benchmarks.store import environment
+from reasoner.benchmarks.store.grid import Grid
 from reasoner.printable import storable
 from reasoner.search.beam import Beam
 from reasoner.types import Problem, Prompt, Sampling

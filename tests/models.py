@@ -7,7 +7,7 @@ from pathlib import Path
 
 def qwen3(folder: Path) -> Path:
     """The embedded GPT's architecture, alphabet and verdict tokens, two layers, untrained."""
-    from reasoner.train.model import build, export
+    from reasoner.train.gpt.model import build, export
 
     export(build(layers=2, width=64), folder)
     return folder
@@ -18,7 +18,7 @@ def gpt2(folder: Path) -> Path:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from reasoner.train import vocabulary as v
+    from reasoner.train.gpt import vocabulary as v
 
     torch.manual_seed(0)
     config = GPT2Config(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from reasoner.registry import strategies
+from tests import ROOT
 
-RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+RESULTS = ROOT / "benchmarks" / "results"
 TASKS = ("dagmath", "countdown")
 TOKENS, FLOPS = COSTS = ("generated_tokens", "flops")
 Json = dict[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,10 +11,10 @@ import pytest
 
 from reasoner import Backend, Budget, Reasoner, Strategy, Task, Verifier
 from reasoner.backends.scripted import Scripted
-from reasoner.testing import conformance
-from reasoner.verifier_testing import verifier_conformance
+from reasoner.testing import conformance, verifier_conformance
+from tests import ROOT
 
-GUIDE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def defined(heading: str) -> type[Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
 from reasoner.registry import Registry, strategies, verifiers
+from tests import ROOT
 
-PAGES = Path(__file__).parent.parent / "docs" / "strategies"
+PAGES = ROOT / "docs" / "strategies"
 INDEX = (PAGES / "README.md").read_text()
 VERIFIERS = PAGES.parent / "verifiers"
 LINKS = dict(

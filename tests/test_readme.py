@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from reasoner.registry import backends, strategies, tasks, verifiers
-from tests import results
+from tests import ROOT, results
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 
 
@@ -25,7 +25,7 @@ def test_ci_runs_every_command() -> None:
     listed = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     commands = [line.partition("  #")[0].strip() for block in listed for line in block.splitlines()]
     assert len(commands) >= 7
-    ran = (Path(__file__).parent.parent / ".ci" / "run").read_text()
+    ran = (ROOT / ".ci" / "run").read_text()
     for command in filter(None, commands):
         assert re.sub(r" runs/(\w+)", r' "$out/\1"', command) in ran
 

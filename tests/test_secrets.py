@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from reasoner import redaction, registry
 from reasoner.api import Reasoner
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.grid import Grid
+from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import main
 from reasoner.errors import BackendError, ConfigError
 from reasoner.redaction import redacted

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 FOLDERS = {"reasoner": "reasoner", "search": "reasoner/search", "verifiers": "reasoner/verifiers",
            "benchmarks": "reasoner/benchmarks"}  # fmt: skip
 

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.run import Extract, last_line
 from reasoner.types import Candidate, Judgement, Problem, Score
-from reasoner.verifiers.nested import Member, Nested
+from reasoner.verifiers.common.composite import Member, Nested
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
-from reasoner.verifiers.expression import Made, Term, statements
-from reasoner.verifiers.free import Rule
+from reasoner.verifiers.common.expression import Made, Term, statements
+from reasoner.verifiers.common.rules import Rule
 
 PROMPT = re.compile(r"cd:(\d+(?:,\d+)+)=(\d+)\s*$")
 MOVE = re.compile(r"(\d{1,6})([-+*/])(\d{1,6})=(\d{1,6})(?::.*)?")

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Judgement, Problem
-from reasoner.verifiers.calibration import Calibration, Isotonic, Platt, load
-from reasoner.verifiers.nested import Member, Nested, ceiling
+from reasoner.verifiers.common.calibration import Calibration, Isotonic, Platt, load
+from reasoner.verifiers.common.composite import Member, Nested, ceiling
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Completion, Finish, Problem
-from reasoner.verifiers.free import Free
+from reasoner.verifiers.common.rules import Free
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,15 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Completion, Problem, Score
-from reasoner.verifiers.asking import WORD, Pointwise, filled, holding, right, said, stated
+from reasoner.verifiers.common.llm_judge import (
+    WORD,
+    Pointwise,
+    filled,
+    holding,
+    right,
+    said,
+    stated,
+)
 
 TASK = """Below are a problem and a solution of it, whose steps are numbered. Check one step after \
 the other, and take none on trust. If the solution is unfinished, judge the steps that are there.

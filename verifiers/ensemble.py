@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers.nested import Member, Nested, ceiling
+from reasoner.verifiers.common.composite import Member, Nested, ceiling
 
 
 @dataclass(frozen=True)

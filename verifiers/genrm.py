@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Completion, Problem, Sampling, Score
-from reasoner.verifiers.asking import Pointwise, filled, holding, said, stated
+from reasoner.verifiers.common.llm_judge import Pointwise, filled, holding, said, stated
 
 DIRECT = """Problem:
 {problem}

@@ -9,7 +9,15 @@ from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Completion, Problem, Score
-from reasoner.verifiers.asking import WORD, Pointwise, filled, holding, right, said, stated
+from reasoner.verifiers.common.llm_judge import (
+    WORD,
+    Pointwise,
+    filled,
+    holding,
+    right,
+    said,
+    stated,
+)
 
 TASK = """Below are a problem and a solution of it. Find out whether the solution is right: check \
 every step, and do not take its result on trust. If it is unfinished, judge what is there.

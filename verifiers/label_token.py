@@ -13,11 +13,11 @@ from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Score, Usage
-from reasoner.verifiers.asking import Borrowing
-from reasoner.verifiers.reward.bank import Bank, banks
-from reasoner.verifiers.reward.encoded import Encoded
+from reasoner.verifiers.common.llm_judge import Borrowing
+from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.logits import sigmoid
-from reasoner.verifiers.steps import spelling, stepped
+from reasoner.verifiers.reward.score_cache import Bank, banks
+from reasoner.verifiers.reward.step_boundaries import spelling, stepped
 from reasoner.verifiers.verdict import AGGREGATES
 
 Text = Annotated[str, Field(min_length=1)]

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Score
-from reasoner.verifiers.free import Rule
+from reasoner.verifiers.common.rules import Rule
 
 
 @dataclass(frozen=True)

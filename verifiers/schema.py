@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
-from reasoner.verifiers.free import Rule
+from reasoner.verifiers.common.rules import Rule
 
 BLOCK = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Finish, Problem
-from reasoner.verifiers.free import Free
+from reasoner.verifiers.common.rules import Free
 
 LIKELIEST = 20
 """Tokens that a confidence is told against: as in DeepConf, and as many as most servers tell."""

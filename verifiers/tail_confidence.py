@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Problem
-from reasoner.verifiers.free import Free
+from reasoner.verifiers.common.rules import Free
 from reasoner.verifiers.self_certainty import LIKELIEST, scaled, token_confidences
 
 

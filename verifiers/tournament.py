@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.budget import worst_case
 from reasoner.types import Candidate, Completion, Judgement, Problem, Prompt, Score, Usage
-from reasoner.verifiers.asking import Asking, filled, holding, said, stated
+from reasoner.verifiers.common.llm_judge import Asking, filled, holding, said, stated
 
 PROMPT = """Below are a problem and two solutions of it, A and B. Find out which of them is right, or \
 nearer to it: check every step of both, and do not take their results on trust. The order in which \

@@ -9,12 +9,12 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.ends import begin
-from reasoner.backends.labels import Labels
-from reasoner.backends.verdicts import described, endings, table
+from reasoner.backends.label_tokens import Labels
+from reasoner.backends.stop_strings import begin
+from reasoner.backends.verdict_tokens import described, endings, table
 from reasoner.errors import ConfigError
 from reasoner.files import opened
-from reasoner.model_files import VALUE, ModelFiles
+from reasoner.models.files import VALUE, ModelFiles
 
 NEVER = -100.0
 """Added to a logit: no chance is left, at any temperature in use."""

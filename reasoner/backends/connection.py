@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.backends.address import address
+from reasoner.backends.openai_stream import Events
 from reasoner.backends.replies import complaint, parsed
-from reasoner.backends.streamed import Events
 from reasoner.errors import AccessDenied, BackendError, ConfigError
 from reasoner.files import clipped
 from reasoner.redaction import redacted, server_key, without_login

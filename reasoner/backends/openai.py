@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import httpx
 from pydantic import Field
 
-from reasoner.backends.confidences import confidences, entropies
 from reasoner.backends.connection import Connection, Limits
-from reasoner.backends.ends import begin
-from reasoner.backends.prompts import Shots, Template
+from reasoner.backends.openai_stream import Streamed
+from reasoner.backends.prompt_template import Shots, Template
 from reasoner.backends.replies import Choice, Event, Reply, Sample, Spent, Version, logprobs
-from reasoner.backends.streamed import Streamed
-from reasoner.backends.verdicts import table, told
+from reasoner.backends.stop_strings import begin
+from reasoner.backends.token_confidence import confidences, entropies
+from reasoner.backends.verdict_tokens import table, told
 from reasoner.base import Halt, ModelInfo
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError
@@ -60,7 +60,7 @@ class OpenAI:
             by default if the server is a vLLM server. Others tell (and bill) the prompt once a request.
         context: tokens the model can attend to, if known.
         verdicts: the served model's folder, where a vLLM server was told to write verdicts into
-            tokens (`--logits-processors reasoner.backends.levels:Levels`).
+            tokens (`--logits-processors reasoner.backends.verdict_logits:Levels`).
         transport: another way to reach the server, for tests.
     """
 

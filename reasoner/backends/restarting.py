@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from reasoner.backends.wrapping import Wrapping
+from reasoner.backends.wrapper import Wrapping
 from reasoner.base import Backend, Halt, Watching, ready
 from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Generation, Prompt, Sampling

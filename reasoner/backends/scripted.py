@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeInt
 
-from reasoner.backends.ends import begin
+from reasoner.backends.stop_strings import begin
 from reasoner.base import Attention, Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage

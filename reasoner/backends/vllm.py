@@ -13,18 +13,18 @@ from typing import Any
 from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
-from reasoner.backends.confidences import confidences
-from reasoner.backends.outputs import Output
-from reasoner.backends.prompts import Shots, Template
-from reasoner.backends.turns import Turns
-from reasoner.backends.verdicts import told
+from reasoner.backends.exclusive_batches import Turns
+from reasoner.backends.prompt_template import Shots, Template
+from reasoner.backends.token_confidence import confidences
+from reasoner.backends.verdict_tokens import told
+from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
-from reasoner.engine import Engine, cuda, failed, on_this_machine
-from reasoner.engine_arguments import check_engine
 from reasoner.errors import BackendError, ConfigError
+from reasoner.models.engine_arguments import check_engine
+from reasoner.models.vllm_engine import Engine, cuda, failed, on_this_machine
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
-LEVELS = "reasoner.backends.levels:Levels"
+LEVELS = "reasoner.backends.verdict_logits:Levels"
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """Has glibc keep freed memory: every layer's tensors would else be mapped, and cleared, anew."""
 
@@ -275,7 +275,7 @@ def _kind(sampling: Sampling) -> str:
 
 
 def _in_the_engine_process() -> Any:
-    from reasoner.backends.cpu import InSchedulerProcess
+    from reasoner.backends.vllm_cpu import InSchedulerProcess
 
     return InSchedulerProcess
 

@@ -36,16 +36,16 @@ from reasoner.cli.output import (
     step,
 )
 from reasoner.cli.parser import Parser, piped, refuse_unreadable
-from reasoner.cli.stored import stored_commands
+from reasoner.cli.results import stored_commands
 from reasoner.cli.train import train, train_arguments
 from reasoner.errors import BackendError, ConfigError, ReasonerError
 from reasoner.terminal import complain, echo, encode_anything
 
 if TYPE_CHECKING:
     from reasoner.api import Reasoner
-    from reasoner.benchmarks.grid import Grid
-    from reasoner.benchmarks.judged import Plan
-    from reasoner.benchmarks.scheduler import Tally
+    from reasoner.benchmarks.runner.scheduler import Tally
+    from reasoner.benchmarks.store.grid import Grid
+    from reasoner.benchmarks.store.judgements import Plan
     from reasoner.cli.run_spec import RunSpec
     from reasoner.events import Result
 
@@ -95,7 +95,7 @@ def _run(arguments: Sequence[str]) -> int:
 def solve(args: argparse.Namespace) -> int:
     """Solve one problem and show how."""
     from reasoner.api import Reasoner
-    from reasoner.benchmarks.solvers import sized
+    from reasoner.benchmarks.runner.components import sized
 
     with stdout_for_json(args.json):
         reasoner = Reasoner(
@@ -118,7 +118,7 @@ def solve(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     """Run a grid of experiments and draw its curves."""
-    from reasoner.benchmarks.report import report
+    from reasoner.benchmarks.reports.bench import report
     from reasoner.cli.run_spec import asked
 
     spec = asked(args)
@@ -134,10 +134,10 @@ def bench(args: argparse.Namespace) -> int:
 
 def plot(args: argparse.Namespace) -> int:
     """Draw the curves of an earlier benchmark again."""
-    from reasoner.benchmarks.costs import Price
-    from reasoner.benchmarks.grid import Grid
-    from reasoner.benchmarks.plot import FORMATS
-    from reasoner.benchmarks.report import Drawing, report
+    from reasoner.benchmarks.analysis.cost_axes import Price
+    from reasoner.benchmarks.plots.accuracy_vs_cost import FORMATS
+    from reasoner.benchmarks.reports.bench import Drawing, report
+    from reasoner.benchmarks.store.grid import Grid
 
     price = Price(**args.price) if args.price else None
     drawing = Drawing(args.against or (), price, args.format or FORMATS)
@@ -148,7 +148,7 @@ def plot(args: argparse.Namespace) -> int:
 
 def compare(args: argparse.Namespace) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
-    from reasoner.benchmarks.comparison import comparison
+    from reasoner.benchmarks.reports.compare import comparison
 
     found = comparison(args.dir, args.out or args.dir[0], args.n or ())
     print_json(found.as_json()) if args.json else found.show(console())
@@ -157,8 +157,8 @@ def compare(args: argparse.Namespace) -> int:
 
 def eval_verifier(args: argparse.Namespace) -> int:
     """Measure what a verifier is worth: on steps, on solutions, and in choosing among them."""
-    from reasoner.benchmarks.diagnosis import diagnose
-    from reasoner.benchmarks.judged import Plan
+    from reasoner.benchmarks.reports.eval_verifier import diagnose
+    from reasoner.benchmarks.store.judgements import Plan
 
     plan = Plan.of(args.n, steps=args.steps, tuning=args.dev_problems, **_setting(args))
     with stdout_for_json(args.json):
@@ -170,7 +170,7 @@ def eval_verifier(args: argparse.Namespace) -> int:
 
 def fit_auto(args: argparse.Namespace) -> int:
     """Learn which search each difficulty gets, for strategy `auto`."""
-    from reasoner.benchmarks.fitting import arm_grid, fit
+    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit
 
     if str(args.out).endswith(".json"):
         raise ConfigError(f"--out {args.out} is a folder for results; the table is its auto.json")
@@ -227,9 +227,10 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
     from reasoner.api import Reasoner
     from reasoner.base import release
-    from reasoner.benchmarks import environment, experiment
-    from reasoner.benchmarks.owner import refuse_others
-    from reasoner.benchmarks.solvers import Solvers
+    from reasoner.benchmarks.runner import bench as experiment
+    from reasoner.benchmarks.runner.components import Solvers
+    from reasoner.benchmarks.store import environment
+    from reasoner.benchmarks.store.owner import refuse_others
 
     solvers = Solvers(grid)
     backend = Reasoner(args.model, **engine(args)).backend
@@ -250,7 +251,8 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
 
 async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
     from reasoner.api import Reasoner
-    from reasoner.benchmarks import environment, judging
+    from reasoner.benchmarks.runner import eval_verifier as judging
+    from reasoner.benchmarks.store import environment
 
     backend = Reasoner(args.model, **engine(args)).backend
     try:
@@ -266,7 +268,7 @@ async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
 
 
 def _grid(args: argparse.Namespace) -> Grid:
-    from reasoner.benchmarks.grid import Grid
+    from reasoner.benchmarks.store.grid import Grid
     from reasoner.cli.run_spec import OTHERS
 
     sizes = dict(args.search_n)
@@ -290,7 +292,7 @@ def _grid(args: argparse.Namespace) -> Grid:
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
     """What every experiment of a grid has in common, defaults left out."""
     from reasoner import registry
-    from reasoner.benchmarks.grid import Grid
+    from reasoner.benchmarks.store.grid import Grid
 
     names = tasks([*(args.task or Grid().tasks)], args)
     chosen: dict[str, Any] = {

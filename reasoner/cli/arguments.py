@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.cli.parser import Parser
-from reasoner.cli.places import document, folder, output, place, run
-from reasoner.cli.values import (
+from reasoner.cli.parsing import (
     budget,
     formats,
     named_sizes,
@@ -22,6 +21,7 @@ from reasoner.cli.values import (
     text,
     whole,
 )
+from reasoner.cli.places import document, folder, output, place, run
 from reasoner.errors import ConfigError
 from reasoner.naming import spelled
 from reasoner.terminal import complain

@@ -6,7 +6,7 @@ import os
 from argparse import ArgumentTypeError
 from pathlib import Path
 
-from reasoner.cli.values import text
+from reasoner.cli.parsing import text
 from reasoner.naming import shown
 
 

@@ -17,16 +17,16 @@ from pydantic import (
     ValidationError,
 )
 
-from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.solvers import sized
-from reasoner.benchmarks.spec import Frozen
-from reasoner.cli.values import budget, names, sizes
+from reasoner.benchmarks.runner.components import sized
+from reasoner.benchmarks.store.grid import Grid
+from reasoner.cli.parsing import budget, names, sizes
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, save_text, shown
 from reasoner.naming import LARGEST, called, near
 from reasoner.redaction import REFERENCE
 from reasoner.registry import MOST, backends, tasks, verifiers
+from reasoner.schema import Frozen
 from reasoner.secret_settings import hidden, keyless
 
 FILE = "spec.yaml"

@@ -82,18 +82,18 @@ def train(args: argparse.Namespace) -> int:
 
 def gpt(args: argparse.Namespace) -> Found:
     """Train the embedded GPT from scratch."""
-    found: Found = _work("gpt").run(args)
+    found: Found = _work("gpt.pipeline").run(args)
     return found
 
 
 def labels(args: argparse.Namespace) -> Found:
     """Solve problems, and tell which steps of the solutions are right."""
     from reasoner.api import Reasoner
-    from reasoner.benchmarks.environment import describe
+    from reasoner.benchmarks.store.environment import describe
     from reasoner.registry import tasks as known
     from reasoner.train.progress import say
 
-    work = _work("labels")
+    work = _work("reward.step_labels")
     [task] = tasks([args.task], args)
     k = 0 if args.method == "exact" else args.k
     plan = work.Plan(
@@ -126,33 +126,35 @@ def orm(args: argparse.Namespace) -> Found:
 
 def value_head(args: argparse.Namespace) -> Found:
     """Train a value head on the policy's own states."""
-    from reasoner.benchmarks.environment import describe
+    from reasoner.benchmarks.store.environment import describe
 
     _refuse_early(args)
-    found: Found = _work("value_head").fit(
+    found: Found = _work("reward.value_head").fit(
         args.data, _model(args), args.out, environment=describe(args.argv)
     )
     return found
 
 
 def _reward(kind: str, args: argparse.Namespace, *settings: str) -> Found:
-    from reasoner.benchmarks.environment import describe
+    from reasoner.benchmarks.store.environment import describe
     from reasoner.train.progress import say
 
     _refuse_early(args, args.test)
-    recipe = _work("classifier").Recipe(
+    recipe = _work("reward.recipe").Recipe(
         data=args.data, model=_model(args), out=args.out, test=args.test, epochs=args.epochs,
         batch=args.batch, rate=args.rate, init=args.init, seed=args.seed,
     )  # fmt: skip
-    found: Found = _work(kind).train(recipe, *settings, environment=describe(args.argv), report=say)
+    found: Found = _work(f"reward.{kind}").train(
+        recipe, *settings, environment=describe(args.argv), report=say
+    )
     return found
 
 
 def _refuse_early(args: argparse.Namespace, *more: Path | None) -> None:
     """Look at the model and the solutions before PyTorch is imported, which takes seconds."""
-    from reasoner.model_files import ModelFiles
+    from reasoner.models.files import ModelFiles
 
-    read = _work("dataset").read
+    read = _work("reward.labelled_solutions").read
     ModelFiles(_model(args))
     for file in filter(None, (args.data, *more)):
         read(file)

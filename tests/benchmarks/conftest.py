@@ -11,10 +11,11 @@ import pytest
 
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Example
-from reasoner.benchmarks import environment, experiment
-from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.scheduler import Tally
-from reasoner.benchmarks.solvers import Solvers
+from reasoner.benchmarks.runner import bench as experiment
+from reasoner.benchmarks.runner.components import Solvers
+from reasoner.benchmarks.runner.scheduler import Tally
+from reasoner.benchmarks.store import environment
+from reasoner.benchmarks.store.grid import Grid
 from reasoner.types import Problem, Sampling
 
 STEPS = Sampling(max_tokens=200, stop=("\n",))

@@ -9,7 +9,7 @@ from math import log
 from random import Random
 from typing import Protocol
 
-from reasoner.benchmarks.spec import Record, Sample
+from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from tests.benchmarks.conftest import Sums
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from reasoner.benchmarks.database import NAME
+from reasoner.benchmarks.store.database import NAME
 
 
 def sql(root: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:

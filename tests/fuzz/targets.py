@@ -18,24 +18,24 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from reasoner.backends.openai import OpenAI
-from reasoner.backends.verdicts import described
-from reasoner.benchmarks import dataset
-from reasoner.benchmarks.database import Database
-from reasoner.benchmarks.engine_use import throughput
-from reasoner.benchmarks.grid import Grid
-from reasoner.benchmarks.pool_file import read_pool, write_pool
-from reasoner.benchmarks.spec import Record, Sample, Spec
-from reasoner.benchmarks.store import Store, read
-from reasoner.benchmarks.trees import Piece, Tree, read_tree
+from reasoner.backends.verdict_tokens import described
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.engine_throughput import throughput
+from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.pool_file import read_pool, write_pool
+from reasoner.benchmarks.store.records import Record, Sample, Spec
+from reasoner.benchmarks.store.results import Store, read
+from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
+from reasoner.benchmarks.tasks import loading as dataset
 from reasoner.cli.run_spec import asked
 from reasoner.documents import parse_json, read_yaml
 from reasoner.errors import ReasonerError
-from reasoner.model_folder import check_model_folder
+from reasoner.models.folder import check_model_folder
 from reasoner.naming import called, listed
 from reasoner.search.auto import load
-from reasoner.train.dataset import read as read_labels
+from reasoner.train.reward.labelled_solutions import read as read_labels
 from reasoner.types import Problem, Prompt, Sampling
-from reasoner.verifiers.calibration import load as load_calibration
+from reasoner.verifiers.common.calibration import load as load_calibration
 
 SPEC = Spec(task="sums", backend="scripted", strategy="beam", n=2)
 Try = Callable[[bytes], object]

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+from tests import ROOT
 from tests.mutation.table import MUTANTS, Mutant
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 900
 """The longest that the tests of one mutant may take, on a machine that is busy."""
 FAILED = 1

@@ -37,10 +37,10 @@ BUDGET = "tests/reasoner/test_budget.py"
 FLOPS = "tests/reasoner/test_flops.py"
 CLOSED = FLOPS + "::test_a_window_in_closed_form_is_the_sum_over_positions"
 PUBLIC = FLOPS + "::test_a_public_model_costs_what_its_matrices_cost"
-POOLS = "tests/benchmarks/test_pool_estimators.py::test_closed_forms_equal_enumeration"
-STATISTICS = "tests/benchmarks/test_statistics.py::"
-JOURNAL = "tests/benchmarks/test_journal.py::"
-SANDBOX = "tests/verifiers/test_sandbox.py::"
+POOLS = "tests/benchmarks/stats/test_pool_estimators.py::test_closed_forms_equal_enumeration"
+STATISTICS = "tests/benchmarks/stats/test_statistics.py::"
+JOURNAL = "tests/benchmarks/runner/test_resumable.py::"
+SANDBOX = "tests/verifiers/sandbox/test_sandbox.py::"
 
 
 def golden(*names: str) -> tuple[str, ...]:
@@ -51,32 +51,32 @@ def golden(*names: str) -> tuple[str, ...]:
 MUTANTS = (
     # Searches.
     Mutant(
-        "UCT fears what it has not tried", "search/tree.py",
+        "UCT fears what it has not tried", "search/common/simulation.py",
         "mean(c) + spread /", "mean(c) - spread /", golden("mcts"),
     ),
     Mutant(
-        "UCT explores without a logarithm", "search/tree.py",
+        "UCT explores without a logarithm", "search/common/simulation.py",
         "sqrt(log(parent.visits + 1))", "sqrt(parent.visits + 1)",
         ("tests/search/test_mcts.py::test_preference_is_the_formulas",),
     ),
     Mutant(
-        "PUCT takes all priors for equal", "search/tree.py",
+        "PUCT takes all priors for equal", "search/common/simulation.py",
         "share * self.drawn[c.id] / (1 + c.visits)", "share / (1 + c.visits)", golden("mcts-puct"),
     ),
     Mutant(
-        "a leaf under way may be taken again", "search/tree.py",
+        "a leaf under way may be taken again", "search/common/simulation.py",
         "self.taken.add(path[-1].id)", "pass", golden("mcts-parallel"),
     ),
     Mutant(
-        "a visit under way is no loss", "search/tree.py",
+        "a visit under way is no loss", "search/common/simulation.py",
         "node.visits += 1", "node.visits += not self.taken", golden("mcts-parallel"),
     ),
     Mutant(
-        "a node is never widened", "search/tree.py",
+        "a node is never widened", "search/common/simulation.py",
         "max(1, node.visits) ** self.widening", "1", golden("mcts"),
     ),
     Mutant(
-        "only the last value is backed up", "search/tree.py",
+        "only the last value is backed up", "search/common/simulation.py",
         "node.value += value", "node.value = value", golden("mcts"),
     ),
     Mutant(
@@ -138,13 +138,13 @@ MUTANTS = (
         golden("speculative-rejection"),
     ),
     Mutant(
-        "the later answer wins a tie", "search/common.py",
+        "the later answer wins a tie", "search/common/voting.py",
         "max(ballots.values(),", "max(reversed(ballots.values()),",
-        ("tests/search/test_voting.py",),
+        ("tests/search/common/test_voting.py",),
     ),
     Mutant(
-        "a weighted vote counts heads", "search/common.py",
-        "sum(map(weight, nodes))", "len(nodes)", ("tests/search/test_voting.py",),
+        "a weighted vote counts heads", "search/common/voting.py",
+        "sum(map(weight, nodes))", "len(nodes)", ("tests/search/common/test_voting.py",),
     ),
     Mutant(
         "a window agrees by its last answer", "search/esc.py",
@@ -206,7 +206,7 @@ MUTANTS = (
     Mutant(
         "a server is asked once", "reasoner/backends/connection.py",
         "range(self._limits.retries + 1)", "range(1)",
-        ("tests/backends/test_openai.py::test_trouble_that_passes_is_tried_again",),
+        ("tests/reasoner/backends/test_openai.py::test_trouble_that_passes_is_tried_again",),
     ),
     # FLOPs.
     Mutant("attention costs half", "reasoner/base.py", "4.0 * self.layers", "2.0 * self.layers", (CLOSED,)),
@@ -215,65 +215,65 @@ MUTANTS = (
         "- beyond * (beyond + 1)", "", (CLOSED,),
     ),
     Mutant(
-        "all experts are active", "reasoner/model_sizes.py",
+        "all experts are active", "reasoner/models/sizes.py",
         'w.numel() * chosen // experts if ".experts."', 'w.numel() if ".experts."', (PUBLIC,),
     ),
     Mutant(
-        "looking up multiplies", "reasoner/model_sizes.py",
+        "looking up multiplies", "reasoner/models/sizes.py",
         "w.ndim > 1 and id(w) not in lookups", "w.ndim > 1", (PUBLIC,),
     ),
     Mutant(
-        "heads are as wide as the model", "reasoner/model_sizes.py",
+        "heads are as wide as the model", "reasoner/models/sizes.py",
         '_first(config, ["head_dim"]) or', "", (PUBLIC,),
     ),
     # Estimators and statistics.
     Mutant(
-        "pass@k draws with replacement", "benchmarks/estimators/coverage.py",
+        "pass@k draws with replacement", "benchmarks/stats/coverage.py",
         "np.maximum(n - given - size, 0) / (n - given)", "np.ones_like(size) * (n - size) / n * given**0",
         (POOLS,),
     ),
     Mutant(
-        "of equal scores the first is best", "benchmarks/estimators/ranking.py",
+        "of equal scores the first is best", "benchmarks/stats/best_of_n.py",
         "ranked[:, 1:] != ranked[:, :-1]", "True", (POOLS,),
     ),
     Mutant(
-        "a tied vote is won", "benchmarks/estimators/votes.py",
+        "a tied vote is won", "benchmarks/stats/votes.py",
         "(won / tied)", "won",
-        ("tests/benchmarks/test_pool_estimators.py::test_votes_approach_enumeration",),
+        ("tests/benchmarks/stats/test_pool_estimators.py::test_votes_approach_enumeration",),
     ),
     Mutant(
-        "Holm counts up", "benchmarks/estimators/holm.py",
+        "Holm counts up", "benchmarks/stats/holm.py",
         "np.arange(len(ps), 0, -1)", "np.arange(1, len(ps) + 1)",
         (STATISTICS + "test_holm_is_what_every_subset_admits",),
     ),
     Mutant(
-        "BCa turns the skewness round", "benchmarks/estimators/bootstrap.py",
+        "BCa turns the skewness round", "benchmarks/stats/bootstrap.py",
         "jackknife.mean(0) - jackknife", "jackknife - jackknife.mean(0)",
         (STATISTICS + "test_the_interval_is_scipys",),
     ),
     Mutant(
-        "McNemar has one side", "benchmarks/estimators/paired.py",
+        "McNemar has one side", "benchmarks/stats/paired.py",
         "2 * tail / (1 << total)", "tail / (1 << total)",
         (STATISTICS + "test_mcnemar_is_a_binomial_test",),
     ),
     Mutant(
-        "what is as good for less is no better", "benchmarks/estimators/pareto.py",
+        "what is as good for less is no better", "benchmarks/stats/pareto.py",
         "(cost < own_cost) | (value > own_value)", "(value > own_value)",
         (STATISTICS + "test_front_is_what_nothing_dominates",),
     ),
     Mutant(
-        "splits overlap", "benchmarks/splits.py",
+        "splits overlap", "benchmarks/tasks/generated.py",
         " and split_of(name) in splits", "",
-        ("tests/benchmarks/test_splits.py",),
+        ("tests/benchmarks/tasks/test_generated.py",),
     ),
     # The journal and the sandbox.
     Mutant(
-        "finished calls are asked again", "benchmarks/calls.py",
+        "finished calls are asked again", "benchmarks/store/call_log.py",
         "(found := self._found.get(call)) is None", "(found := self._found.get(call + '?')) is None",
         (JOURNAL + "test_a_search_is_replayed_to_the_letter",),
     ),
     Mutant(
-        "equal calls get one answer", "benchmarks/calls.py",
+        "equal calls get one answer", "benchmarks/store/call_log.py",
         "self._equal[digest] += 1", "pass", (JOURNAL + "test_equal_calls_are_told_apart",),
     ),
     Mutant(
@@ -283,7 +283,7 @@ MUTANTS = (
     Mutant(
         "sockets are there", "verifiers/sandbox/seccomp.py",
         '"socket": {X86: 41, ARM: 198},', "",
-        ("tests/verifiers/test_sandbox_bounds.py::test_no_socket_of_any_family",),
+        ("tests/verifiers/sandbox/test_sandbox_bounds.py::test_no_socket_of_any_family",),
     ),
     Mutant(
         "any word is a verdict", "verifiers/sandbox/trial.py",

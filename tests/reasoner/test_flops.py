@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from reasoner.base import Attention, ModelInfo
 from reasoner.errors import ConfigError
+from tests import ROOT
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ CASES = {
 
 def info(folder: Path, config: dict[str, Any]) -> ModelInfo:
     pytest.importorskip("transformers")
-    from reasoner.model_files import ModelFiles
+    from reasoner.models.files import ModelFiles
 
     (folder / "config.json").write_text(json.dumps(config))
     return ModelFiles(str(folder)).info
@@ -161,14 +162,14 @@ def test_a_public_model_costs_what_its_matrices_cost(name: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_shows_these_numbers(name: str) -> None:
-    case, page = CASES[name], Path(__file__).parents[2] / "docs" / "flops.md"
+    case, page = CASES[name], ROOT / "docs" / "flops.md"
     numbers = f"{case.parameters:,} | {case.token_1000 / 1e9:.2f} | {case.token_10000 / 1e9:.2f} |"
     assert re.search(rf"^\| {name} \| [\d.]+ \| {re.escape(numbers)}$", page.read_text(), re.M)
 
 
 def test_a_mixture_that_does_not_tell_its_share_counts_whole() -> None:
     nn: Any = pytest.importorskip("torch").nn
-    from reasoner.model_sizes import active_parameters
+    from reasoner.models.sizes import active_parameters
 
     class Mixture(nn.Module):  # type: ignore[misc]
         """Four experts of twelve weights and a router of twelve, in the names of old and new checkpoints."""

@@ -12,8 +12,9 @@ from reasoner.errors import ConfigError, PluginError
 from reasoner.naming import called, listed
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.search.beam import Beam
+from tests import ROOT
 
-PLUGIN = Path(__file__).parent.parent / "plugin_example"
+PLUGIN = ROOT / "tests" / "plugin_example"
 
 
 @pytest.mark.parametrize("registry", [strategies, verifiers], ids=lambda r: r.kind)

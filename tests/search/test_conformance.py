@@ -10,7 +10,7 @@ import pytest
 
 from reasoner.registry import strategies
 from reasoner.run import Run
-from reasoner.testing import Conformance, Make, conformance
+from reasoner.testing.strategies import Conformance, Make, conformance
 from reasoner.trace import Node
 from tests.plugin_example.patience import Patience
 

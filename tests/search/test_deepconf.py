@@ -17,8 +17,8 @@ from reasoner.search.deepconf import DeepConf, Gate, quantile
 from reasoner.solving import solve
 from reasoner.testing import conformance
 from reasoner.types import Completion, Finish, Problem, Prompt
+from tests.search.common.test_running_vote import empty
 from tests.search.test_adaptive_majority import stated
-from tests.search.test_poll import empty
 
 PROBLEM = Problem("p", "?")
 values = st.lists(st.floats(0, 20), min_size=1, max_size=40)

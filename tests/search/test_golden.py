@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,8 +33,9 @@ from reasoner.solving import solve
 from reasoner.trace import Node, Trace
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict
+from tests import ROOT
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = ROOT / "tests" / "golden"
 
 
 def letters(prompt: Prompt, rng: random.Random) -> str:

@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 from reasoner.backends.scripted import END, Scripted
 from reasoner.events import Result
 from reasoner.run import Run
+from reasoner.search.common.simulation import Tree, backup
 from reasoner.search.mcts import MCTS, on_the_way
-from reasoner.search.tree import Tree, backup
 from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling

@@ -15,8 +15,8 @@ from reasoner.search.self_certainty import SelfCertainty, certainty
 from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import Completion, Finish, Problem, Sampling
+from tests.search.common.test_running_vote import empty
 from tests.search.test_adaptive_majority import stated
-from tests.search.test_poll import empty
 
 PROBLEM = Problem("p", "?")
 MIXED = [("a", 9.0), ("b", 2.0), ("c", 8.0), ("b", 3.0), ("c", 1.0), ("b", 4.0)]

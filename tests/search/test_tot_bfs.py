@@ -11,7 +11,7 @@ import pytest
 from reasoner.backends.scripted import END, Scripted
 from reasoner.budget import VERIFIER, Budget
 from reasoner.events import Result, Stopped
-from reasoner.search.thoughts import proposals, verdict
+from reasoner.search.common.tree_of_thoughts import proposals, verdict
 from reasoner.search.tot_bfs import TotBFS
 from reasoner.solving import solve
 from reasoner.types import Finish, Problem, Prompt, Sampling

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,16 +15,17 @@ from hypothesis import strategies as st
 
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Example
-from reasoner.benchmarks.countdown import Countdown, draw
+from reasoner.benchmarks.tasks.countdown import Countdown, draw
 from reasoner.errors import ConfigError
 from reasoner.search import Beam
 from reasoner.solving import solve
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.arithmetic import Arithmetic
-from reasoner.verifiers.expression import Made
+from reasoner.verifiers.common.expression import Made
+from tests import ROOT
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 
-GAME24 = Path(__file__).parents[3] / "shared" / "data" / "game24.csv"
+GAME24 = ROOT.parent / "shared" / "data" / "game24.csv"
 EASY = Problem("p", "Use 4, 6, 1 and 1.", {"numbers": [4, 6, 1, 1], "target": 24})
 Item = tuple[Fraction, str, str]
 """A value, the expression that makes it, and the lines that made it."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoner.backends.confidences import FLOOR, confidence
 from reasoner.backends.scripted import Scripted
+from reasoner.backends.token_confidence import FLOOR, confidence
 from reasoner.base import Verifier
 from reasoner.errors import ConfigError
 from reasoner.search import BestOfN

@@ -12,7 +12,15 @@ import pytest
 
 from reasoner.backends.scripted import END
 from reasoner.base import Verifier
-from reasoner.model_files import VALUE
+from reasoner.models.files import VALUE
+from reasoner.testing.verifiers import (
+    PROBLEM,
+    Subject,
+    VerifierConformance,
+    opinion,
+    samples,
+    verifier_conformance,
+)
 from reasoner.types import (
     Candidate,
     Completion,
@@ -23,14 +31,6 @@ from reasoner.types import (
     Sampling,
     Score,
     Usage,
-)
-from reasoner.verifier_testing import (
-    PROBLEM,
-    Subject,
-    VerifierConformance,
-    opinion,
-    samples,
-    verifier_conformance,
 )
 from reasoner.verifiers.critic import Critic
 from reasoner.verifiers.genrm import GenRM

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from math import inf, prod
-from pathlib import Path
 from typing import Literal, Self
 
 import pytest
@@ -28,6 +27,7 @@ from reasoner.verifiers.ensemble import Ensemble
 from reasoner.verifiers.oracle import Oracle
 from reasoner.verifiers.tail_confidence import TailConfidence
 from reasoner.verifiers.verdict import Verdict
+from tests import ROOT
 from tests.verifiers.test_agreement import Given
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 
@@ -231,7 +231,7 @@ def test_batch_equals_single() -> None:
 
 def example(page: str) -> str:
     """The Python on a page of the documentation."""
-    text = (Path(__file__).parents[2] / "docs" / "verifiers" / f"{page}.md").read_text()
+    text = (ROOT / "docs" / "verifiers" / f"{page}.md").read_text()
     return text.partition("```python\n")[2].partition("```")[0]
 
 

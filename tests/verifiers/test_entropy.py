@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoner.backends.confidences import FLOOR, entropy
 from reasoner.backends.scripted import Scripted
+from reasoner.backends.token_confidence import FLOOR, entropy
 from reasoner.base import Verifier
 from reasoner.errors import ConfigError
 from reasoner.search import BestOfN

@@ -28,7 +28,7 @@ from reasoner.types import (
     Score,
     Usage,
 )
-from reasoner.verifiers.asking import filled, said, stated
+from reasoner.verifiers.common.llm_judge import filled, said, stated
 from reasoner.verifiers.judge import Judge
 
 PROBLEM = Problem("p", "1+2+3")

@@ -30,7 +30,7 @@ from reasoner.types import (
     Usage,
 )
 from reasoner.verifiers.label_token import LabelToken, probability
-from reasoner.verifiers.steps import Characters, stepped
+from reasoner.verifiers.reward.step_boundaries import Characters, stepped
 from reasoner.verifiers.value_head import ValueHead
 
 PROBLEM = Problem("p", "1+2+3")

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers.prm import PRM
-from reasoner.verifiers.reward.encoded import Encoded
+from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.logits import softmax
+from reasoner.verifiers.reward.prm import PRM
 
 TAG = "<extra_0>"
 SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."

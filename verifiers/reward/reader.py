@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from reasoner.errors import ConfigError
 from reasoner.types import Usage
-from reasoner.verifiers.reward.encoded import Encoded, Reading
+from reasoner.verifiers.reward.encoding import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
 
 Engine = Literal["auto", "vllm", "transformers"]
@@ -58,10 +58,10 @@ def reader(
 
     def make() -> Reader:
         if served:
-            from reasoner.verifiers.reward.served import Served
+            from reasoner.verifiers.reward.vllm_reader import Served
 
             return Served(weights, labels, arguments)
-        from reasoner.verifiers.reward.plain import Plain
+        from reasoner.verifiers.reward.transformers_reader import Plain
 
         return Plain(weights, labels)
 

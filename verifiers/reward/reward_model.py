@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
-from reasoner.engine_arguments import check_engine
+from reasoner.models.engine_arguments import check_engine
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers.reward.bank import Bank, banks
-from reasoner.verifiers.reward.encoded import Encoded
+from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.reader import Engine, Reader, reader
+from reasoner.verifiers.reward.score_cache import Bank, banks
 from reasoner.verifiers.reward.weights import Weights, weights
 
 _SALTS = count()

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from reasoner.verifiers.prm import PRM
-from reasoner.verifiers.reward.encoded import Encoded
+from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.logits import sigmoid, softmax
+from reasoner.verifiers.reward.prm import PRM
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from reasoner.errors import ConfigError
-from reasoner.model_files import ModelFiles
+from reasoner.models.files import ModelFiles
 
 
 class Weights(ModelFiles):

@@ -1,0 +1,1 @@
+"""Curves and comparisons, computed from stored results."""

@@ -1,0 +1,277 @@
+"""Strategies at equal cost, problem by problem: what each gains on best-of-N at what it spent."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from math import log
+from pathlib import Path
+
+import numpy as np
+
+from reasoner.benchmarks.analysis.curves import Outcome, outcomes, portion, records, sample_pool
+from reasoner.benchmarks.stats import Pool, best_of_at_ks
+from reasoner.benchmarks.stats.arrays import Floats
+from reasoner.benchmarks.stats.holm import holm
+from reasoner.benchmarks.stats.paired import paired
+from reasoner.benchmarks.stats.proportion import share
+from reasoner.benchmarks.store.grid import BEST, COVERAGE, Grid
+from reasoner.benchmarks.store.records import Record
+from reasoner.errors import ConfigError
+from reasoner.schema import Frozen
+
+COSTS = ("generated_tokens", "flops")
+NEAR = 1.02
+"""Costs that differ by less are equal."""
+ROUNDING = 1e-9
+"""Costs that differ by so little are those of one size."""
+LEVEL = 0.05
+
+
+class Row(Frozen):
+    """One strategy in one size on one task; `gain` is its accuracy less best-of-N's at the same cost.
+
+    The cost is the mean over problems, `spent`. `rivals` are the sizes of best-of-N there: one, or two
+    neighbours between which best-of-N is `interpolated`. Where best-of-N cannot spend as much, or as
+    little, its nearest size stands: then `rival_spent` differs, and the costs are not `equal`.
+    `p`, `exact` and `detectable` are those of `Paired`, and `p_holm` is `p` adjusted for the
+    `comparisons` on the task at equal cost of that kind. The best-of-N that all are compared with has none
+    of these.
+    """
+
+    task: str
+    cost: str
+    strategy: str
+    verifier: str | None
+    problems: int
+    n: int
+    spent: float
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    rivals: tuple[int, ...]
+    rival_spent: float
+    rival_accuracy: float
+    interpolated: bool
+    equal: bool
+    gain: float = 0
+    gain_low: float = 0
+    gain_high: float = 0
+    p: float | None = None
+    exact: bool = False
+    p_holm: float | None = None
+    comparisons: int = 0
+    detectable: float | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Best-of-N at some cost: its sizes, what it spends and how often it solves each problem."""
+
+    sizes: tuple[int, ...]
+    spent: float
+    values: Floats
+
+
+@dataclass(frozen=True)
+class BestOfN:
+    """Best-of-N in every size from one sample to all of a pool."""
+
+    records: Sequence[Record]
+    cost: str
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The samples as arrays."""
+        return sample_pool(self.records)
+
+    @cached_property
+    def sizes(self) -> range:
+        """From one to the most samples of a problem."""
+        return range(1, max(1, int(self.pool.sizes.max(initial=0))) + 1)
+
+    @cached_property
+    def costs(self) -> list[float]:
+        """The mean cost of a problem in each size."""
+        return [self._spent(n) for n in self.sizes]
+
+    def values(self, n: int) -> Floats:
+        """How often each problem is solved with `n` samples."""
+        return np.asarray(best_of_at_ks(self.pool, [n])[:, 0], float)
+
+    def at(self, cost: float) -> Rival:
+        """Best-of-N at a mean cost.
+
+        Between the two neighbouring sizes, each problem's value is on the line over log cost. Beyond the
+        smallest and the largest nothing is extrapolated.
+        """
+        cheaper = bisect_right(self.costs, cost * (1 + ROUNDING))
+        low, high = max(1, cheaper), min(cheaper + 1, len(self.sizes))
+        least, most = self.costs[low - 1], self.costs[high - 1]
+        if not least * (1 + ROUNDING) < cost < most:
+            return Rival((low,), least, self.values(low))
+        weight = log(cost / least) / log(most / least)
+        values = (1 - weight) * self.values(low) + weight * self.values(high)
+        return Rival((low, high), cost, values)
+
+    def _spent(self, n: int) -> float:
+        parts = (portion(record, n, verified=True) for record in self.records)
+        return float(np.mean([getattr(part, self.cost) for part in parts]))
+
+
+Run = tuple[Grid, Path]
+"""What was asked, and the folder of what came of it."""
+
+
+def compare(runs: Sequence[Run], sizes: Sequence[int] = ()) -> list[Row]:
+    """Every strategy of `runs` in every size that it ran in, against best-of-N at what it spent.
+
+    With `sizes`, in these only, and a strategy of a single size in that. Of a task that several runs
+    have, best-of-N is the first one's, and the strategies of the others are called by their run too. A
+    cost that the results do not tell, as recorded ones may not, is left out.
+
+    Raises:
+        ConfigError: there is no best-of-N to compare with, no cost at all is told, none of `sizes` was
+            run, or runs of one task are on different problems.
+    """
+    tasks = dict.fromkeys(task for grid, _ in runs for task in grid.tasks)
+    rows = [row for task in tasks for row in _task(task, runs, sizes)]
+    if rows and not any(row.spent for row in rows):
+        raise ConfigError(f"{runs[0][1]} tells neither tokens nor FLOPs: no costs can be equal")
+    tables = groupby((row for row in rows if row.spent), lambda row: (row.task, row.cost))
+    return [row for _, table in tables for row in judged(table)]
+
+
+def judged(table: Iterable[Row]) -> Iterator[Row]:
+    """The rows of one task at equal cost of one kind, each with what it says among all of them."""
+    rows = list(table)
+    compared = [row for row in rows if row.p is not None]
+    adjusted = iter(holm([row.p for row in compared if row.p is not None]))
+    for row in rows:
+        told = {"p_holm": next(adjusted), "comparisons": len(compared)} if row in compared else {}
+        among = row.model_copy(update=told)
+        yield among.model_copy(update={"verdict": verdict(among)})
+
+
+def verdict(row: Row) -> str:
+    """Who wins, in words; where nobody does, what difference could have been seen."""
+    if row.p_holm is None:
+        return ""
+    if row.gain_low <= 0 <= row.gain_high:
+        return f"within noise: could have seen {row.detectable:.3f}" + _unequal(row)
+    winner = row.strategy if row.gain > 0 else BEST
+    lone = "" if decided(row) else f" alone, not among {row.comparisons}"
+    return f"{winner} wins{lone}{_unequal(row)}"
+
+
+def decided(row: Row) -> bool:
+    """Whether a gain or loss stands among all comparisons of its table."""
+    return row.p_holm is not None and (row.p_holm <= LEVEL or row.comparisons == 1)
+
+
+def _unequal(row: Row) -> str:
+    if row.equal:
+        return ""
+    return f", but best-of-{row.rivals[0]} spends {row.rival_spent / row.spent:.2g} times as much"
+
+
+def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
+    """What `runs` have of a task on the problems that every strategy was to attempt and best-of-N has.
+
+    A size that was stopped before it had all of these is left out.
+
+    Raises:
+        ConfigError: there is no best-of-N, or the runs are on different problems.
+    """
+    having = [(grid, out) for grid, out in runs if task in grid.tasks]
+    if len({(grid.split, grid.problems) for grid, _ in having}) > 1:
+        raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
+    found = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
+    if not (best_places := [o.places for o in found if o.spec.strategy == BEST]):
+        told = f"{having[0][1]} has no {BEST} on {task} to compare with"
+        raise ConfigError(f"{told}; add --strategy {BEST}")
+    least = min(grid.attempted(s) for grid, _ in having for s in grid.strategies)
+    shared = {place for place in best_places[0] if place < least}
+    return [o.on(shared) for o in found if shared <= set(o.places)]
+
+
+def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
+    every = [o for o in together(task, runs) if o.spec.budget is None]
+    plain = [o for o in every if o.spec.strategy != COVERAGE]
+    have = sorted({o.spec.n for o in plain})
+    if sizes and not set(sizes) & set(have):
+        told = ", ".join(map(str, have))
+        raise ConfigError(f"{task} was run in sizes {told}, none of those asked for; change --n")
+    chosen, pool = list(_chosen(plain, sizes)), _pool(task, runs, set(plain[0].places))
+    for cost in COSTS:
+        best = BestOfN(pool, cost)
+        for outcome in chosen:
+            yield _row(outcome, cost, best)
+
+
+def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]:
+    """The outcomes of `sizes`, and those of strategies that have one size only."""
+    for outcome in found:
+        own = {o.spec.n for o in found if o.spec.strategy == outcome.spec.strategy}
+        if not sizes or outcome.spec.n in sizes or len(own) == 1:
+            yield outcome
+
+
+def _pool(task: str, runs: Sequence[Run], places: Set[int]) -> list[Record]:
+    """The samples that best-of-N chooses from, those of the first run that has the task."""
+    grid, out = next((grid, out) for grid, out in runs if task in grid.tasks)
+    spec = grid.pool(task)
+    assert spec is not None, "best-of-N is among the run's strategies"
+    return [record for record in records(grid, spec, out) if record.index in places]
+
+
+def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
+    """What a run has of a task; its strategies are called by its name too if they are to be."""
+    grid, out = run
+    for outcome in outcomes(grid, task, out):
+        if not named:
+            yield outcome
+        elif outcome.spec.strategy != COVERAGE:
+            strategy = f"{outcome.spec.strategy} ({out.name})"
+            spec = outcome.spec.model_copy(update={"strategy": strategy})
+            yield replace(outcome, spec=spec)
+
+
+def _row(outcome: Outcome, cost: str, best: BestOfN) -> Row:
+    spec, spent = outcome.spec, float(outcome.spent(cost).mean())
+    accuracy, rival = share(outcome.values), best.at(spent)
+    row = Row(
+        task=spec.task,
+        cost=cost,
+        strategy=spec.strategy,
+        verifier=spec.verifier,
+        problems=len(outcome.values),
+        n=spec.n,
+        spent=spent,
+        accuracy=accuracy.value,
+        ci_low=accuracy.low,
+        ci_high=accuracy.high,
+        rivals=rival.sizes,
+        rival_spent=rival.spent,
+        rival_accuracy=float(rival.values.mean()),
+        interpolated=len(rival.sizes) > 1,
+        equal=spent / NEAR <= rival.spent <= spent * NEAR,
+    )
+    return row if spec.strategy == BEST else _paired(row, outcome.values, rival.values)
+
+
+def _paired(row: Row, values: Floats, rival: Floats) -> Row:
+    found = paired(values, rival)
+    told = {
+        "gain": found.difference.value,
+        "gain_low": found.difference.low,
+        "gain_high": found.difference.high,
+        "p": found.p,
+        "exact": found.exact,
+        "detectable": found.detectable,
+    }
+    return row.model_copy(update=told)

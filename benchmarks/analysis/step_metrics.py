@@ -1,0 +1,247 @@
+"""How well scores of steps tell right from wrong: AUC by depth, and where the first error is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reasoner.benchmarks.stats import Floats, Indices
+from reasoner.benchmarks.stats.distributions import Z95
+from reasoner.benchmarks.stats.intervals import Estimate, divided, estimated, ratio, resamples
+from reasoner.schema import Frozen
+
+Bools = NDArray[np.bool_]
+Solution = tuple[Sequence[float], Sequence[bool]]
+"""The score of every prefix of a solution, and whether everything in that prefix is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Judged steps in one flat table; `problem` counts from 0, `depth` from 1."""
+
+    problems: int
+    problem: Indices
+    depth: Indices
+    score: Floats
+    right: Bools
+
+    @classmethod
+    def of(cls, pools: Sequence[Sequence[Solution]]) -> Steps:
+        """The steps of every problem's solutions."""
+        rows = [
+            (problem, depth, score, right)
+            for problem, pool in enumerate(pools)
+            for scores, labels in pool
+            for depth, (score, right) in enumerate(zip(scores, labels, strict=True), start=1)
+        ]
+        table = np.array(rows, float).reshape(-1, 4)
+        problem, depth = (table[:, i].astype(np.intp) for i in (0, 1))
+        return cls(len(pools), problem, depth, table[:, 2], table[:, 3].astype(bool))
+
+    def at(self, depth: int) -> Steps:
+        """Only the steps at one depth."""
+        kept = self.depth == depth
+        return Steps(
+            self.problems, self.problem[kept], self.depth[kept], self.score[kept], self.right[kept]
+        )
+
+
+class Ranking(Frozen):
+    """How well scores rank right steps over wrong ones; `right` is the share of right ones."""
+
+    problems: int
+    solutions: int
+    scores: int
+    right: float | None
+    auc: Estimate | None
+
+    @classmethod
+    def of(cls, pools: Sequence[Sequence[Solution]]) -> Ranking:
+        """The ranking of the steps of every problem's solutions."""
+        steps = Steps.of(pools)
+        return cls(
+            problems=len(pools),
+            solutions=sum(map(len, pools)),
+            scores=len(steps.score),
+            right=float(steps.right.mean()) if len(steps.right) else None,
+            auc=auc_estimate(steps),
+        )
+
+
+class Depth(Frozen):
+    """The steps at one depth; `right` is the share of right ones."""
+
+    depth: int
+    steps: int
+    right: float
+    auc: Estimate | None
+
+
+class FirstError(Frozen):
+    """How often the first step scored below `threshold` is the first wrong one.
+
+    `f1` is the harmonic mean of the accuracies on `wrong` solutions, whose first error must be
+    located exactly, and on `right` ones, in which nothing may be scored below (ProcessBench: Zheng et
+    al., 2024, arXiv 2412.06559). A solution is right here if every step of it is.
+    """
+
+    threshold: float
+    f1: Estimate
+    wrong: Estimate
+    right: Estimate
+    wrong_solutions: int
+    right_solutions: int
+
+
+def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | Bools) -> float | None:
+    """The chance that a right step outranks a wrong one, ties counted half (Mann-Whitney).
+
+    None where there are no right steps, or no wrong ones.
+    """
+    right = np.asarray(labels, bool)
+    if right.all() or not right.any():
+        return None
+    return float(_outranked(np.asarray(scores, float), right)[right].mean())
+
+
+def auc_estimate(steps: Steps) -> Estimate | None:
+    """The AUC over all steps, with its interval over problems.
+
+    The standard error is that of clustered data (Obuchowski, 1997, Biometrics 53), the interval even in
+    log-odds.
+    """
+    value = auc(steps.score, steps.right)
+    if value is None:
+        return None
+    right = steps.right
+    excess = (_outranked(steps.score, right) - value) / np.where(right, right.sum(), (~right).sum())
+    share = np.bincount(steps.problem, excess, minlength=steps.problems)
+    error = float(np.sqrt((share**2).sum() * steps.problems / max(1, steps.problems - 1)))
+    low, high = _even_in_log_odds(value, error)
+    return Estimate(value=value, low=low, high=high)
+
+
+def depths(steps: Steps) -> Iterator[Depth]:
+    """Depth by depth, how well steps are told apart."""
+    for depth in map(int, np.unique(steps.depth)):
+        part = steps.at(depth)
+        right = float(part.right.mean())
+        yield Depth(depth=depth, steps=len(part.score), right=right, auc=auc_estimate(part))
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """For each solution, the thresholds that get it right: `low < threshold <= high`.
+
+    A threshold locates the first error if that step is scored below it and none before is; in a
+    right solution no step may be.
+    """
+
+    problems: int
+    problem: Indices
+    low: Floats
+    high: Floats
+    wrong: Bools
+
+    @classmethod
+    def of(cls, pools: Sequence[Sequence[Solution]]) -> Windows:
+        """The windows of every problem's solutions; those without a whole step have none."""
+        rows = [
+            (problem, *_window(scores, labels))
+            for problem, pool in enumerate(pools)
+            for scores, labels in pool
+            if labels
+        ]
+        table = np.array(rows, float).reshape(-1, 4)
+        problem, wrong = table[:, 0].astype(np.intp), table[:, 3].astype(bool)
+        return cls(len(pools), problem, table[:, 1], table[:, 2], wrong)
+
+    def count(self, which: Bools) -> Floats:
+        """How many solutions of each problem are among `which`."""
+        return np.bincount(self.problem, which, minlength=self.problems).astype(float)
+
+    def f1(self, thresholds: Floats) -> Floats:
+        """First-error F1 at each of `thresholds`."""
+        possible = self.wrong & (self.low < self.high)
+        located = _below(self.low[possible], thresholds) - _below(self.high[possible], thresholds)
+        passed = (~self.wrong).sum() - _below(self.high[~self.wrong], thresholds)
+        return harmonic(located / max(1, self.wrong.sum()), passed / max(1, (~self.wrong).sum()))
+
+    def threshold(self) -> float | None:
+        """The threshold of the highest F1, half-way to the next score below it.
+
+        None where there are no right solutions, or no wrong ones.
+        """
+        if self.wrong.all() or not self.wrong.any():
+            return None
+        edges = np.unique(np.concatenate([self.low, self.high]))
+        edges = edges[np.isfinite(edges)]
+        best = int(np.argmax(self.f1(edges)))
+        return float(edges[max(0, best - 1) : best + 1].mean())
+
+
+def first_error(tuned: Windows, tested: Windows) -> FirstError | None:
+    """First-error F1 on `tested`, at the threshold that is best on `tuned`.
+
+    None where either has no right solutions, or no wrong ones.
+    """
+    threshold = tuned.threshold()
+    if threshold is None or tested.wrong.all() or not tested.wrong.any():
+        return None
+    hits = (tested.low < threshold) & (threshold <= tested.high)
+    tallies = [
+        (tested.count(hits & kind), tested.count(kind)) for kind in (tested.wrong, ~tested.wrong)
+    ]
+    wrong, right = (ratio(*tally) for tally in tallies)
+    assert wrong and right, "there are solutions of both kinds"
+    counts = resamples(tested.problems)
+    draws = harmonic(*(divided(counts @ part, counts @ whole) for part, whole in tallies))
+    value = harmonic(np.array([wrong.value]), np.array([right.value]))
+    return FirstError(
+        threshold=threshold,
+        f1=estimated(float(value[0]), draws),
+        wrong=wrong,
+        right=right,
+        wrong_solutions=int(tested.wrong.sum()),
+        right_solutions=int((~tested.wrong).sum()),
+    )
+
+
+def harmonic(one: Floats, other: Floats) -> Floats:
+    """The harmonic mean, 0 where both are 0."""
+    total = one + other
+    return np.divide(2 * one * other, total, out=np.zeros_like(total), where=total != 0)
+
+
+def _outranked(scores: Floats, right: Bools) -> Floats:
+    """For each step, the share of steps of the other kind that are ranked as they should, ties half."""
+    _, place = np.unique(scores, return_inverse=True)
+    rights, wrongs = (np.bincount(place, kind) for kind in (right, ~right))
+    below = (np.cumsum(wrongs) - wrongs / 2) / wrongs.sum()
+    above = 1 - (np.cumsum(rights) - rights / 2) / rights.sum()
+    return np.where(right, below[place], above[place])
+
+
+def _even_in_log_odds(value: float, error: float) -> tuple[float, float]:
+    """A 95 % interval of a share that stays between 0 and 1."""
+    if not 0 < value < 1:
+        return value, value
+    half, middle = Z95 * error / (value * (1 - value)), np.log(value / (1 - value))
+    low, high = (float(1 / (1 + np.exp(-odds))) for odds in (middle - half, middle + half))
+    return low, high
+
+
+def _window(scores: Sequence[float], labels: Sequence[bool]) -> tuple[float, float, bool]:
+    """The thresholds that get a solution right, and whether it is wrong."""
+    if all(labels):
+        return -np.inf, min(scores), False
+    first = labels.index(False)
+    return scores[first], min(scores[:first], default=np.inf), True
+
+
+def _below(values: Floats, thresholds: Floats) -> Indices:
+    """How many `values` are below each of `thresholds`."""
+    return np.searchsorted(np.sort(values), thresholds, side="left")

@@ -1,0 +1,131 @@
+"""What a verifier is worth on one task, from its stored judgements alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reasoner.benchmarks.analysis.calibration import Reliability, reliability
+from reasoner.benchmarks.analysis.overoptimisation import OverOptimisation, over_optimisation
+from reasoner.benchmarks.analysis.selection import Agreement, Size, agreement, sizes
+from reasoner.benchmarks.analysis.step_metrics import (
+    Depth,
+    FirstError,
+    Solution,
+    Steps,
+    Windows,
+    auc_estimate,
+    depths,
+    first_error,
+)
+from reasoner.benchmarks.stats.intervals import Estimate
+from reasoner.benchmarks.store.judgements import Judged, Plan
+from reasoner.schema import Frozen
+
+
+class StepQuality(Frozen):
+    """How well step scores tell right steps from wrong ones; a step is right if all before it are.
+
+    `first_error` is None where there is nothing to choose its threshold on.
+    """
+
+    steps: int
+    right: float
+    auc: Estimate | None
+    by_depth: tuple[Depth, ...]
+    first_error: FirstError | None
+    reliability: Reliability | None
+
+
+class Quality(Frozen):
+    """A verifier on one task, `samples` solutions of each problem.
+
+    `finished` is the share of solutions that came to an end and were scored; `auc` is the chance that a
+    right one outranks a wrong one, of whatever problems. `malformed` counts the verdicts on them
+    that could not be read. `verifier_tokens`, a mean per problem, and `verifier_flops`, a share of all
+    FLOPs, are the cost of scoring finished solutions. `steps` is None where the task labels none.
+    """
+
+    task: str
+    split: str
+    verifier: str | None
+    problems: int
+    failed: int
+    samples: int
+    finished: float
+    malformed: int
+    verifier_tokens: float
+    verifier_flops: float
+    auc: Estimate | None
+    reliability: Reliability | None
+    steps: StepQuality | None
+    sizes: tuple[Size, ...]
+    agreement: Agreement | None
+    over_optimisation: OverOptimisation | None
+
+    def at(self, n: int) -> Size:
+        """The accuracies with `n` samples, or the most there are below that."""
+        return max((s for s in self.sizes if s.n <= n), key=lambda s: s.n, default=self.sizes[0])
+
+
+def quality(plan: Plan, out: Path, task: str) -> Quality | None:
+    """Everything there is to say of the verifier on `task`; None where nothing is judged.
+
+    Problems that failed count as wrong. Scores that compare a problem's solutions with one another say
+    nothing of fewer solutions: there is one size only.
+    """
+    rows = plan.read(out, task)
+    if not rows:
+        return None
+    pool = [row.record for row in rows]
+    drawn = sum(len(r.samples) for r in pool)
+    table = _solutions(rows)
+    flops = sum(r.spend.flops for r in pool)
+    ns = plan.grid.ns[-1:] if any(row.comparative for row in rows) else plan.grid.ns
+    return Quality(
+        task=task,
+        split=plan.grid.split,
+        verifier=plan.grid.verifier,
+        problems=len(rows),
+        failed=sum(row.error is not None for row in rows),
+        samples=max(plan.grid.ns),
+        finished=len(table.score) / max(1, drawn),
+        malformed=sum(row.malformed for row in rows),
+        verifier_tokens=sum(r.spend.verifier_tokens for r in pool) / len(pool),
+        verifier_flops=sum(r.spend.verifier_flops for r in pool) / flops if flops else 0.0,
+        auc=auc_estimate(table),
+        reliability=reliability(table),
+        steps=_step_quality(rows, plan.read_tuned(out, task)),
+        sizes=tuple(sizes(pool, ns)),
+        agreement=agreement(pool),
+        over_optimisation=over_optimisation(pool, ns),
+    )
+
+
+def _step_quality(rows: Sequence[Judged], tuning: Sequence[Judged]) -> StepQuality | None:
+    pools = _step_pools(rows)
+    steps = Steps.of(pools)
+    if not len(steps.score):
+        return None
+    return StepQuality(
+        steps=len(steps.score),
+        right=float(steps.right.mean()),
+        auc=auc_estimate(steps),
+        by_depth=tuple(depths(steps)),
+        first_error=first_error(Windows.of(_step_pools(tuning)), Windows.of(pools)),
+        reliability=reliability(steps),
+    )
+
+
+def _step_pools(rows: Sequence[Judged]) -> list[list[Solution]]:
+    return [list(zip(row.steps, row.labels, strict=True)) for row in rows]
+
+
+def _solutions(rows: Sequence[Judged]) -> Steps:
+    """Finished solutions as steps of their own: the score of each, and whether it is right."""
+    return Steps.of(
+        [
+            [([s.score], [s.correct]) for s in row.record.samples if s.score is not None]
+            for row in rows
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Tables, JSON files and HTML pages, made from stored results."""

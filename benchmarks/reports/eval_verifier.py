@@ -1,0 +1,148 @@
+"""The diagnosis of a verifier: the table, the figure and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from reasoner.benchmarks.analysis.calibration import Reliability
+from reasoner.benchmarks.analysis.verifier_quality import Quality, StepQuality, quality
+from reasoner.benchmarks.plots.verifier import draw
+from reasoner.benchmarks.stats.intervals import Estimate
+from reasoner.benchmarks.store.judgements import Plan
+from reasoner.benchmarks.store.provenance import small_print
+from reasoner.benchmarks.store.store import read_header
+from reasoner.errors import StoreError
+from reasoner.files import save_json
+
+Line = tuple[str, str, str, str]
+"""What was measured, its value, its interval, and what it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the verifier is worth on each task, and where the files are."""
+
+    found: list[Quality]
+    files: list[Path]
+
+    def as_json(self) -> dict[str, Any]:
+        """One document for programs."""
+        return {
+            "tasks": [q.model_dump() for q in self.found],
+            "files": [str(f) for f in self.files],
+        }
+
+    def show(self, console: Console) -> None:
+        """A table per task, a warning where the verifier is over-optimised, and the files."""
+        for each in self.found:
+            console.print(_table(each))
+            if each.over_optimisation and each.over_optimisation.shows:
+                console.print(
+                    f"{each.task}: {each.verifier!r} is over-optimised: {each.over_optimisation}",
+                    markup=False, highlight=False, soft_wrap=True,
+                )  # fmt: skip
+        for file in self.files:
+            console.print(str(file), markup=False, highlight=False, soft_wrap=True)
+
+
+def diagnose(plan: Plan, out: Path) -> Diagnosis:
+    """Write diagnosis.json, reliability.png and reliability.svg from the judgements in `out`.
+
+    Raises:
+        StoreError: there are none.
+    """
+    found = [q for task in plan.grid.tasks if (q := quality(plan, out, task))]
+    if not found:
+        raise StoreError(
+            f"{out} holds no judgements by {plan.grid.verifier!r};"
+            f" run `reasoner eval-verifier --out {out}` first"
+        )
+    header = read_header(out, plan.judged(found[0].task))
+    about = header.environment if header else {}
+    document = {**about, "plan": plan.model_dump(mode="json")}
+    document["tasks"] = [q.model_dump() for q in found]
+    files = [
+        save_json(document, out / "diagnosis.json"),
+        *draw(found, out, small_print(plan.grid, about)),
+    ]
+    return Diagnosis(found, files)
+
+
+def _table(found: Quality) -> Table:
+    title = (
+        f"{found.task}: {found.verifier} on {found.problems} {found.split} problems"
+        f" × {found.samples} solutions"
+    )
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for name in ("measure", "value", "95 % CI", ""):
+        table.add_column(name, justify="left" if name in ("measure", "") else "right")
+    for line in _lines(found):
+        table.add_row(*line)
+    return table
+
+
+def _lines(found: Quality) -> Iterator[Line]:
+    if found.steps:
+        yield from _step_lines(found.steps)
+    yield _line("solution AUC", found.auc, f"{found.finished:.1%} of the solutions finished")
+    if found.reliability:
+        yield "solution ECE", f"{found.reliability.ece:.3f}", "", _bins(found.reliability)
+    yield from _selection_lines(found)
+
+
+def _step_lines(steps: StepQuality) -> Iterator[Line]:
+    yield _line("step AUC", steps.auc, f"{steps.steps:,} steps, {steps.right:.1%} of them right")
+    for depth in steps.by_depth:
+        if depth.auc:
+            told = f"{depth.steps:,} steps, {depth.right:.1%} right"
+            yield _line(f"  step {depth.depth}", depth.auc, told)
+    if error := steps.first_error:
+        told = f"below {error.threshold:.3f}, chosen on other dev problems"
+        yield _line("first-error F1", error.f1, told)
+        yield _line("  located", error.wrong, f"of {error.wrong_solutions:,} solutions with one")
+        yield _line("  passed", error.right, f"of {error.right_solutions:,} without")
+    if steps.reliability:
+        yield "step ECE", f"{steps.reliability.ece:.3f}", "", _bins(steps.reliability)
+
+
+def _selection_lines(found: Quality) -> Iterator[Line]:
+    largest = found.at(found.samples)
+    for size in dict.fromkeys((found.at(8), largest)):
+        gain = size.gain.times(100)
+        yield _line(
+            f"best-of-{size.n}",
+            size.best_of_n,
+            f"{gain.value:+.1f} points ({gain.low:+.1f} to {gain.high:+.1f}) on majority's"
+            f" {size.majority}; weighted {size.weighted}, pass@{size.n} {size.coverage}",
+        )
+    yield _line(
+        "gap closed", largest.gap_closed, f"between majority@{largest.n} and pass@{largest.n}"
+    )
+    if slope := found.over_optimisation:
+        told = f"accuracy a doubling, best-of-{slope.peak} to best-of-{slope.n}"
+        yield _line("slope", slope.slope, f"{told}; mean score {slope.score:.3f}")
+    if both := found.agreement:
+        yield _line("agreement", both.alike, f"of best-of-{largest.n} with majority@{largest.n}")
+        yield _line("  best right", both.best_right, "where they differ")
+        yield _line("  majority right", both.majority_right, "where they differ")
+    tokens, share = found.verifier_tokens, found.verifier_flops
+    yield "verifier cost", f"{share:.3f}", "", f"of all FLOPs; {tokens:,.0f} tokens a problem"
+    if found.malformed:
+        yield "malformed", str(found.malformed), "", "verdicts that could not be read"
+    if found.failed:
+        yield "failed", str(found.failed), "", "problems; they count as wrong"
+
+
+def _line(name: str, found: Estimate | None, told: str) -> Line:
+    return (name, str(found), found.interval, told) if found else (name, "-", "", told)
+
+
+def _bins(found: Reliability) -> str:
+    return f"{len(found.bins)} bins; {found.right:.1%} right"

@@ -1,0 +1,1 @@
+"""Runs: searches, diagnoses and rerankings, scheduled, resumable."""

@@ -1,0 +1,172 @@
+"""Run what a grid still lacks: every problem in flight at once, under a governor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Backend, Example, ModelInfo, Task, ready
+from reasoner.benchmarks.runner.components import Solvers
+from reasoner.benchmarks.runner.progress_bar import Meter
+from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
+from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.owner import refuse_others
+from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
+from reasoner.benchmarks.store.results import Store
+from reasoner.benchmarks.store.search_trees import Tree, tree_of
+from reasoner.events import Result
+from reasoner.types import Candidate, Prompt
+
+CONCURRENCY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One problem of one experiment."""
+
+    spec: Spec
+    task: Task
+    index: int
+    example: Example
+
+
+async def run(
+    grid: Grid,
+    out: Path,
+    solvers: Solvers,
+    backend: Backend,
+    *,
+    concurrency: int = CONCURRENCY,
+    environment: Mapping[str, Any] = {},
+    meter: Meter | None = None,
+) -> Tally:
+    """Attempt every problem that `out` has no record of, and keep its record there.
+
+    Raises:
+        AccessDenied: the server refuses every problem.
+        StoreError: the database cannot be written, is corrupt or in use.
+        BackendError: every problem fails, or the engine dies again and again.
+    """
+    refuse_others(out, grid.command)
+    specs = list(grid.specs())
+    with Database(out) as database, meter or Meter() as shown:
+        with database.transaction():
+            stores = {s.key: Store(database, s, environment) for s in specs}
+        pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
+        grid.save(out)
+        jobs = [job for s in specs for job in _missing(grid, s, solvers, stores[s.key])]
+        # The longest first, so that the end is not one slow problem on an idle engine.
+        jobs.sort(key=lambda j: -j.spec.n)
+        shown.start(len(jobs), sum(j.spec.n for j in jobs))
+        scheduler = Scheduler(backend, concurrency, shown.tell)
+
+        async def one(job: Job) -> str | None:
+            store, pooled = stores[job.spec.key], job.spec.key in pools
+            record, _ = await scheduler.persist(
+                partial(_attempt, job, solvers, scheduler.engine, store, pooled),
+                partial(_failed, job),
+                lambda found: store.append(*found),
+            )
+            shown.advance(job.spec, record)
+            return record.error
+
+        return await scheduler.run(jobs, one)
+
+
+def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
+    """Grade a result: the only place where an answer meets its reference."""
+    task, example = job.task, job.example
+    scores = [s.score for s in result.candidates if s.candidate == result.candidate]
+    length = backend.prompt_length(Prompt(example.problem))
+    ended = result.candidate is not None and result.candidate.complete
+    right = ended and task.check(example, result.text)
+    samples = tuple(_samples(job, result)) if pooled and result.error is None else ()
+    spend = _spend(result)
+    return Record(
+        problem=example.problem.id,
+        index=job.index,
+        correct=right and result.error is None,
+        answer=result.answer,
+        score=scores[0] if scores else None,
+        spend=spend,
+        prompt_tokens=length,
+        prompt_flops=backend.model.flops(0, length),
+        tails_flops=_tails_flops(backend.model, length, spend, len(samples)) if samples else None,
+        stopped=str(result.stopped),
+        oracle=result.oracle,
+        error=result.error,
+        samples=samples,
+        question=example.problem.prompt if pooled else "",
+        reference=example.answer if pooled else "",
+    )
+
+
+async def _attempt(
+    job: Job, solvers: Solvers, engine: Backend, store: Store, pooled: bool
+) -> Outcome[tuple[Record, Tree | None]]:
+    """Try once, going on from what earlier tries were answered."""
+    example = job.example
+    await ready(engine)  # Starting it takes none of the problem's time.
+    calls = Calls(store.database, job.spec, example.problem.id)
+    result = await solvers.attempt(engine, job.spec, example, calls)
+    tree = None if pooled else tree_of(result, job.task, example)
+    return Outcome((record_of(job, result, pooled, engine), tree), result.error)
+
+
+def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:
+    problem = job.example.problem.id
+    return Record(
+        problem=problem, index=job.index, correct=False, stopped="error", error=error
+    ), None
+
+
+def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:
+    done = store.done()
+    examples = solvers.examples[spec.task][: grid.attempted(spec.strategy)]
+    for index, example in enumerate(examples):
+        if example.problem.id not in done:
+            yield Job(spec, solvers.tasks[spec.task], index, example)
+
+
+def _tails_flops(model: ModelInfo, prompt: int, spend: Spend, samples: int) -> float:
+    """FLOPs of the prompt tokens that the samples after the first computed again, each as many."""
+    again = max(1, samples - 1)
+    tail = min(prompt, max(0, round((spend.prompt_tokens_fresh - prompt) / again)))
+    return again * model.flops(prompt - tail, prompt)
+
+
+def _spend(result: Result) -> Spend:
+    generator, verifier = result.generator, result.verifier
+    return Spend(
+        generated_tokens=generator.completion_tokens,
+        prompt_tokens_fresh=generator.fresh_tokens,
+        prompt_tokens_cached=generator.cached_tokens,
+        verifier_tokens=verifier.fresh_tokens + verifier.completion_tokens,
+        generator_flops=generator.flops,
+        verifier_flops=verifier.flops,
+        seconds=result.seconds,
+    )
+
+
+def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
+    """A solution as a sample of a pool."""
+    done, task = candidate.complete, job.task
+    return Sample(
+        answer=task.answer(candidate.text) if done else None,
+        correct=done and task.check(job.example, candidate.text),
+        score=score,
+        tokens=candidate.tokens,
+        text=candidate.text,
+        complete=done,
+    )
+
+
+def _samples(job: Job, result: Result) -> Iterator[Sample]:
+    trace = result.trace
+    for node in trace.children(trace.root):
+        yield graded(job, trace.candidate(node), node.score)

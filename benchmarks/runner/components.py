@@ -1,0 +1,96 @@
+"""From a spec to a search: the components each experiment names, around one shared backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+from reasoner.base import Backend, Example, Task, Verifier, release
+from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
+from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.engine_throughput import EngineUse
+from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.records import Spec
+from reasoner.budget import Budget
+from reasoner.events import Result
+from reasoner.registry import strategies, tasks, verifiers
+from reasoner.run import Strategy
+from reasoner.solving import solve
+from reasoner.types import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """What one experiment is made of."""
+
+    task: Task
+    strategy: Strategy
+    verifier: Verifier | None
+    budget: Budget
+
+
+class Solvers:
+    """Every solver of a grid, built before anything runs so that a wrong name costs nothing."""
+
+    def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
+        self.engine_use = EngineUse()
+        """What solving has the engine do."""
+        self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
+        self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
+        self.examples = {
+            name: list(task.examples(grid.split, grid.problems))
+            for name, task in self.tasks.items()
+        }
+        self._references = {
+            (name, e.problem.id): e for name, found in self.examples.items() for e in found
+        }
+
+    async def attempt(self, backend: Backend, spec: Spec, example: Example, calls: Calls) -> Result:
+        """Solve one problem as `spec` says, going on from its finished `calls`."""
+        solver = self._solvers[spec.key]
+        task = solver.task
+        result = await solve(
+            example.problem,
+            solver.strategy,
+            JournalledModel(backend, calls),
+            solver.verifier and journalled(solver.verifier, calls),
+            budget=solver.budget,
+            sampling=task.sampling,
+            extract=task.answer,
+            seed=spec.seed,
+            clock=calls.clock,
+        )
+        self.engine_use.add(result)
+        return result
+
+    async def aclose(self) -> None:
+        """Release what verifiers hold."""
+        await release(*(solver.verifier for solver in self._solvers.values()))
+
+    def _build(self, spec: Spec) -> Solver:
+        task = self.tasks[spec.task]
+        budget: dict[str, Any] = spec.budget or {}
+        return Solver(task, sized(spec.strategy, spec.n), self._verifier(spec), Budget(**budget))
+
+    def _verifier(self, spec: Spec) -> Verifier | None:
+        if spec.verifier is None:
+            return None
+        if spec.verifier != "oracle":
+            made: Verifier = verifiers.make(spec.verifier)
+            return made
+
+        def check(problem: Problem, solution: str) -> bool:
+            reference = self._references[spec.task, problem.id]
+            return self.tasks[spec.task].check(reference, solution)
+
+        oracle: Verifier = verifiers.make("oracle", check)
+        return oracle
+
+
+def sized(name: str, n: int | None) -> Strategy:
+    """The strategy called `name`, with size `n` if it has one."""
+    has_size = "n" in signature(strategies.load(name)).parameters
+    strategy: Strategy = strategies.make(name, **({"n": n} if has_size and n else {}))
+    return strategy

@@ -1,0 +1,246 @@
+"""Draw solutions, ask a verifier about every prefix of them, and keep both.
+
+What is drawn is kept apart from what is judged: another verifier judges the same solutions, and not
+a token is generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Backend, Task, Verifier, bound, reads, release
+from reasoner.benchmarks.runner.bench import CONCURRENCY, Job, graded, record_of
+from reasoner.benchmarks.runner.progress_bar import Meter
+from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
+from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
+from reasoner.benchmarks.runner.step_sampling import (
+    Stepwise,
+    drawn,
+    prefix_scores,
+    prefixes,
+    told_scores,
+)
+from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.judgements import TUNING, Drawn, Judged, Labelled, Plan
+from reasoner.benchmarks.store.owner import EVAL, refuse_others
+from reasoner.benchmarks.store.records import Header, Record, Spec
+from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import Kept
+from reasoner.errors import BackendError, ConfigError
+from reasoner.naming import called
+from reasoner.registry import tasks, verifiers
+from reasoner.solving import solve
+from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
+
+
+async def run(
+    plan: Plan,
+    out: Path,
+    backend: Backend,
+    *,
+    verifier: Verifier | None = None,
+    named: Mapping[str, Task] | None = None,
+    concurrency: int = CONCURRENCY,
+    environment: Mapping[str, Any] = {},
+    meter: Meter | None = None,
+) -> Tally:
+    """Draw and judge whatever `out` does not hold yet.
+
+    The verifier and the tasks are made from their names unless given; a verifier that was made is
+    released in the end. Where a task labels no steps, the pool of an earlier `reasoner bench` in
+    `out` is taken as it is.
+
+    Raises:
+        ConfigError: the verifier reads the reference.
+        StoreError: a results file is corrupt or in use.
+        BackendError: every problem fails.
+    """
+    refuse_others(out, EVAL)
+    made = verifier or _made(plan)
+    known = named or {name: tasks.make(name) for name in plan.grid.tasks}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, None if verifier else made)
+        database = stack.enter_context(Database(out))
+        opened = [
+            _opened(plan, database, name, task, split, problems, made, environment)
+            for name, task in known.items()
+            for split, problems in _problems(plan, task).items()
+        ]
+        for pool in opened:
+            if not isinstance(pool.task, Labelled) and (earlier := plan.grid.pool(pool.spec.task)):
+                pool.adopt(read(out, earlier))
+        pools = {pool.spec.key: pool for pool in opened}
+        jobs = [job for pool in opened for job in pool.missing()]
+        meter = stack.enter_context(meter or Meter())
+        meter.start(len(jobs), sum(job.spec.n for job in jobs))
+        scheduler = Scheduler(backend, concurrency, meter.tell)
+
+        async def one(job: Job) -> str | None:
+            pool = pools[job.spec.key]
+            row = await scheduler.persist(
+                partial(pool.attempt, job, scheduler.engine),
+                partial(_failed, job),
+                pool.judged.append,
+            )
+            meter.advance(job.spec, row.record)
+            return row.error
+
+        return await scheduler.run(jobs, one)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The solutions of one task's problems, and a verifier's judgements of them, open for more."""
+
+    spec: Spec
+    task: Task
+    problems: int
+    verifier: Verifier
+    sampling: Sampling
+    whole: bool
+    drawn: Kept[Drawn]
+    judged: Kept[Judged]
+
+    def missing(self) -> Iterator[Job]:
+        """The problems that are not judged yet."""
+        for index, example in enumerate(self.task.examples(self.spec.split, self.problems)):
+            if self.judged.get(example.problem.id) is None:
+                yield Job(self.spec, self.task, index, example)
+
+    def adopt(self, records: Sequence[Record]) -> None:
+        """Take what `reasoner bench` drew and scored as judged."""
+        for record in records:
+            if record.samples and self.judged.get(record.problem) is None:
+                self.judged.append(judged(record))
+
+    async def attempt(self, job: Job, backend: Backend) -> Outcome[Judged]:
+        """Draw what is not drawn yet, and judge it; going on from what earlier tries were answered."""
+        found = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
+        return Outcome(await self._judge(job, found, backend))
+
+    async def _draw(self, job: Job, backend: Backend) -> Drawn:
+        strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
+        calls = Calls(self.drawn.database, self.drawn.spec, job.example.problem.id)
+        result = await solve(
+            job.example.problem, strategy, JournalledModel(backend, calls), self.verifier,
+            sampling=self.sampling, extract=self.task.answer, seed=self.spec.seed,
+            clock=calls.clock,
+        )  # fmt: skip
+        if result.error:
+            raise BackendError(result.error)
+        record = record_of(job, result, pooled=False, backend=backend)
+        solutions = tuple(drawn(result.trace))
+        row = Drawn(problem=record.problem, index=job.index, record=record, solutions=solutions)
+        self.drawn.append(row)
+        return row
+
+    async def _judge(self, job: Job, found: Drawn, backend: Backend) -> Judged:
+        problem, solutions = job.example.problem, found.solutions
+        calls = Calls(self.judged.database, self.spec, problem.id)
+        judge = bound(journalled(self.verifier, calls), JournalledModel(backend, calls))
+        judgement = await judge.score(problem, [c for c in solutions if c.complete])
+        steps, labels = await self._steps(judge, problem, solutions, judgement.scores)
+        return judged(
+            _graded(job, found, judgement),
+            steps=steps,
+            labels=labels,
+            comparative=bool(getattr(judge, "comparative", False)),
+            malformed=judgement.malformed,
+        )
+
+    async def _steps(
+        self,
+        judge: Verifier,
+        problem: Problem,
+        solutions: Sequence[Candidate],
+        scores: Sequence[Score],
+    ) -> tuple[list[list[float]], list[list[bool]]]:
+        """Step scores and labels of each solution; `scores` are those of the finished ones."""
+        if not isinstance(self.task, Labelled):
+            return [], []
+        if self.whole:
+            steps = told_scores(solutions, scores)
+        else:
+            steps = await prefix_scores(judge, problem, solutions, scores)
+        # Where a solution has no step scores, its labels are of no use.
+        labels = [
+            _labels(self.task, problem, c) if row else []
+            for c, row in zip(solutions, steps, strict=True)
+        ]
+        return steps, labels
+
+
+def _failed(job: Job, error: str) -> Judged:
+    problem = job.example.problem.id
+    return judged(Record(problem=problem, index=job.index, correct=False, error=error))
+
+
+def judged(record: Record, **found: Any) -> Judged:
+    """The judgements of the samples in `record`."""
+    row = {"problem": record.problem, "index": record.index, "error": record.error}
+    return Judged.model_validate({**row, "record": record, **found})
+
+
+def _opened(
+    plan: Plan,
+    database: Database,
+    name: str,
+    task: Task,
+    split: str,
+    problems: int,
+    verifier: Verifier,
+    environment: Mapping[str, Any],
+) -> Pool:
+    spec = plan.judged(name, split)
+    sampling = replace(task.sampling, **reads(verifier))
+    source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
+    solutions = Kept(database, Drawn, _header(source, environment))
+    judgements = Kept(database, Judged, _header(spec, environment))
+    whole = plan.steps == "whole"
+    return Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
+
+
+def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:
+    return Header(spec=spec, environment=dict(environment))
+
+
+def _problems(plan: Plan, task: Task) -> dict[str, int]:
+    """Return how many problems of each split to judge; those that thresholds need come too."""
+    problems = {plan.grid.split: plan.measured.stop}
+    return problems | {TUNING: plan.tuned.stop} if isinstance(task, Labelled) else problems
+
+
+def _made(plan: Plan) -> Verifier:
+    name = plan.grid.verifier
+    if name is None or called(name)[0] == "oracle":
+        raise ConfigError(
+            f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
+        )
+    made: Verifier = verifiers.make(name)
+    return made
+
+
+def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
+    """The record of a best-of-N pool: every solution graded, the finished ones with their scores."""
+    given, used = iter(judgement.scores), judgement.usage
+    samples = tuple(
+        graded(job, c, next(given).value if c.complete else None) for c in found.solutions
+    )
+    spend = found.record.spend.model_copy(
+        update={
+            "verifier_tokens": used.fresh_tokens + used.completion_tokens,
+            "verifier_flops": used.flops,
+        }
+    )
+    return found.record.model_copy(update={"samples": samples, "spend": spend})
+
+
+def _labels(task: Labelled, problem: Problem, solution: Candidate) -> list[bool]:
+    """Whether each prefix is right: whether every step of it is."""
+    return [all(task.step_labels(problem, part.text)) for part in prefixes(solution)]

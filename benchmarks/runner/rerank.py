@@ -1,0 +1,156 @@
+"""Another verifier's choice among solutions that there are: not a token of them is sampled again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Backend, Verifier, bound, reads, release
+from reasoner.benchmarks.runner.bench import CONCURRENCY
+from reasoner.benchmarks.runner.progress_bar import Meter
+from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
+from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler
+from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.owner import GRID, RERANK, refuse_others
+from reasoner.benchmarks.store.pools import best_of, pool_of
+from reasoner.benchmarks.store.records import Record, Sample, Spec
+from reasoner.benchmarks.store.results import Store
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, shown
+from reasoner.naming import called
+from reasoner.registry import verifiers
+from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
+
+Job = tuple[Store, Record]
+"""A problem whose solutions are to be scored, and where the record goes."""
+
+
+async def rerank(
+    source: Path,
+    verifier: str,
+    out: Path,
+    backend: Backend,
+    *,
+    concurrency: int = CONCURRENCY,
+    environment: Mapping[str, Any] = {},
+) -> Grid:
+    """Score the pools of the run `source` with `verifier` into the run `out`; return its grid.
+
+    The verifier sees the text of the solutions and nothing else. They cost what they did, and scoring
+    them what the verifier says. `backend` is lent to a verifier that asks a model and has none.
+
+    Raises:
+        ConfigError: the verifier reads the reference, or more than text.
+        StoreError: there is no pool, or `out` cannot be written or is in use.
+        BackendError: every problem fails.
+    """
+    had = Grid.load(source)
+    changed = {"strategies": (MAJORITY, BEST, WEIGHTED), "verifier": verifier, "budgets": ()}
+    grid = had.model_copy(update={**changed, "command": RERANK})
+    refuse_others(out, RERANK)
+    _refuse_another(grid, out)
+    pools = {task: pool_of(had, source, task) for task in grid.tasks}
+    made = _made(verifier)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, made)
+        database = stack.enter_context(Database(out))
+        scheduler, jobs = Scheduler(backend, concurrency, Meter().tell), list[Job]()
+        for task, pool in pools.items():
+            jobs += _missing(Store(database, _spec(grid, task), environment), pool)
+        grid.save(out)
+
+        async def one(job: Job) -> str | None:
+            store, record = job
+            row = await scheduler.persist(
+                partial(_attempt, made, scheduler.engine, store, record),
+                partial(_failed, record),
+                store.append,
+            )
+            return row.error
+
+        await scheduler.run(jobs, one)
+    return grid
+
+
+def _refuse_another(grid: Grid, out: Path) -> None:
+    """Raise where `out` holds what another verifier chose, or of other solutions."""
+    if (out / GRID).exists():
+        had = Grid.load(out)
+        for name in ("verifier", "tasks", "split", "model", "weights", "backend", "seed"):
+            if (there := getattr(had, name)) != (asked := getattr(grid, name)):
+                raise StoreError(
+                    f"{shown(out)} holds a choice with {name} {clipped(repr(there), 40)}, not"
+                    f" {clipped(repr(asked), 40)}; choose another --out"
+                )
+
+
+def _made(name: str) -> Verifier:
+    if called(name)[0] == "oracle":
+        raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
+    made: Verifier = verifiers.make(name)
+    if any(reads(made).values()):
+        raise ConfigError(
+            f"verifier {name!r} reads log-probabilities, which recorded solutions do not have;"
+            " rerank by one that reads text"
+        )
+    return made
+
+
+def _spec(grid: Grid, task: str) -> Spec:
+    spec = grid.pool(task)
+    assert spec is not None, "the grid's strategies are those of a pool"
+    return spec
+
+
+def _missing(store: Store, pool: Sequence[Record]) -> Iterator[Job]:
+    """What is not scored yet; problems that failed have nothing to score, and stay failed."""
+    done, seen = store.done(), {record.problem for record in store}
+    for record in pool:
+        if record.samples and record.problem not in done:
+            yield store, record
+        elif record.problem not in seen:
+            store.append(record)
+
+
+async def _attempt(
+    verifier: Verifier, engine: Backend, store: Store, record: Record
+) -> Outcome[Record]:
+    """Try once, going on from what earlier tries were answered."""
+    calls = Calls(store.database, store.spec, record.problem)
+    judge = bound(journalled(verifier, calls), JournalledModel(engine, calls))
+    candidates = [_candidate(sample) for sample in record.samples if sample.complete]
+    judgement = await judge.score(Problem(record.problem, record.question), candidates)
+    return Outcome(_scored(record, judgement))
+
+
+def _failed(record: Record, error: str) -> Record:
+    return record.model_copy(update={"error": error, "samples": (), "correct": False})
+
+
+def _scored(record: Record, judgement: Judgement) -> Record:
+    given, used = iter(judgement.scores), judgement.usage
+    samples = tuple(_rescored(s, next(given) if s.complete else None) for s in record.samples)
+    best = best_of(samples)
+    assert best is not None, "a problem without solutions is not scored"
+    spend = record.spend.model_copy(
+        update={
+            "verifier_tokens": used.fresh_tokens + used.completion_tokens,
+            "verifier_flops": used.flops,
+        }
+    )
+    chosen = {"correct": best.correct, "answer": best.answer, "score": best.score}
+    return record.model_copy(update={"samples": samples, "spend": spend, **chosen})
+
+
+def _rescored(sample: Sample, score: Score | None) -> Sample:
+    value, steps = (score.value, score.steps) if score else (None, ())
+    return sample.model_copy(update={"score": value, "steps": steps})
+
+
+def _candidate(sample: Sample) -> Candidate:
+    return Candidate((Completion(sample.text, (), Finish.EOS),), complete=True)

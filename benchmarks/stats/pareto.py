@@ -1,0 +1,37 @@
+"""The Pareto front: what no other point beats on both cost and accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reasoner.benchmarks.stats.arrays import Bools, Floats, Indices
+from reasoner.benchmarks.stats.bootstrap import resampled
+
+
+def front(costs: Floats, accuracies: Floats) -> Indices:
+    """The places of the points that are not dominated, from the cheapest.
+
+    A point is dominated by one that costs no more and is no worse, if it is better in one of the two;
+    of equal points all stay.
+    """
+    order = np.lexsort((-accuracies, costs))
+    on_front = _undominated(costs[None], accuracies[None])[0]
+    return np.asarray(order[on_front[order]], np.intp)
+
+
+def front_shares(costs: Floats, values: Floats) -> Floats:
+    """How often each point is on the front when problems are drawn again, of shape (points,).
+
+    Both arrays are of shape (problems, points). A point on the front by luck is so in few resamples.
+    """
+    on_front = _undominated(resampled(costs), resampled(values))
+    return np.asarray(on_front.mean(0), float)
+
+
+def _undominated(costs: Floats, accuracies: Floats) -> Bools:
+    """Whether each point is on the front of its row."""
+    own_cost, own_value = costs[:, :, None], accuracies[:, :, None]
+    cost, value = costs[:, None, :], accuracies[:, None, :]
+    no_worse = (cost <= own_cost) & (value >= own_value)
+    better = (cost < own_cost) | (value > own_value)
+    return np.asarray(~(no_worse & better).any(2), bool)

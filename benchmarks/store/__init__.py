@@ -1,0 +1,1 @@
+"""Results on disk: records, grids, trees, pools, and where they come from."""

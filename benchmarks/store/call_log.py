@@ -1,0 +1,193 @@
+"""The finished model calls of a problem under way, from which a killed run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.records import Spec
+from reasoner.clock import Clock
+from reasoner.errors import BackendError
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds without a sign of the search after which it is not held to its earlier course any more."""
+
+UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
+"""Raised by writing and reading back what is no answer."""
+
+SETTLED = 32
+"""Turns of the event loop after which a search has done all that it does with an answer."""
+
+KEEP = """
+INSERT OR REPLACE INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+FIND = """
+SELECT call, asked, turn, seconds, answer FROM calls WHERE key = ? AND problem = ? ORDER BY number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finished call and its answer.
+
+    By its end so many calls had been `asked` and so many `seconds` had passed; answers of one `turn`
+    came in one turn of the event loop.
+    """
+
+    asked: int
+    turn: int
+    seconds: float
+    answer: str
+
+
+class Calls:
+    """The calls of one attempt at a problem. What is finished is kept before the search sees it.
+
+    A call that an earlier attempt finished is answered from there. Such answers come as they first
+    came: in that order, each once the search has asked as many calls as it had then, and done all it
+    does with those before. So a search whose course depends on which call ends first takes the same
+    course again. New answers follow them. The `clock` is the attempt's; an earlier answer puts it
+    forward to when it came.
+
+    Raises:
+        StoreError: a call cannot be kept.
+    """
+
+    def __init__(self, database: Database, spec: Spec, problem: str) -> None:
+        self.clock = Clock()
+        self._database, self._place = database, (spec.key, problem)
+        self._found = {call: Found(*rest) for call, *rest in database.execute(FIND, *self._place)}
+        self._due = deque(self._found)
+        self._waiting = dict[str, asyncio.Future[None]]()
+        self._equal = Counter[str]()
+        self._asked = self._turn = self._unsettled = 0
+        self._turning = False
+
+    async def answer(
+        self, kind: TypeAdapter[T], asked: object, ask: Callable[[], Awaitable[T]]
+    ) -> T:
+        """The answer of `kind` to what is `asked`: an earlier one, or else what `ask` gives.
+
+        Raises:
+            BackendError: the answer could not be read back, were it kept.
+        """
+        call = self._named(asked)
+        self._asked += 1
+        if earlier := self._earlier(kind, call):
+            found, answer = earlier
+            await self._wait(call)
+            self.clock.forward(found.seconds)
+            return answer
+        if self._due:
+            self._release()
+        given = await ask()
+        if self._due or self._unsettled:
+            await self._wait(call)
+        blob, answer = _readable(kind, given)
+        self._keep(call, blob)
+        return answer
+
+    def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[Found, T] | None:
+        """An earlier answer; one that cannot be read is forgotten, so that it is asked for again."""
+        if (found := self._found.get(call)) is None:
+            return None
+        try:
+            return found, kind.validate_json(found.answer)
+        except UNREADABLE:
+            del self._found[call]
+            if call in self._due:
+                self._due.remove(call)
+            return None
+
+    def _named(self, asked: object) -> str:
+        """A name for a call that another attempt finds again; equal calls are numbered."""
+        digest = blake2b(repr(asked).encode(), digest_size=12).hexdigest()
+        self._equal[digest] += 1
+        return f"{digest}-{self._equal[digest]}"
+
+    def _keep(self, call: str, answer: str) -> None:
+        if not self._turning:
+            self._turn, self._turning = self._turn + 1, True
+            asyncio.get_running_loop().call_soon(self._turned)
+        when = self._asked, self._turn, self.clock.elapsed
+        self._database.execute(KEEP, *self._place, call, *when, answer)
+
+    def _turned(self) -> None:
+        self._turning = False
+
+    async def _wait(self, call: str) -> None:
+        """Wait for the call's turn."""
+        loop = asyncio.get_running_loop()
+        turn = self._waiting[call] = loop.create_future()
+        loop.call_soon(self._release)  # Not at once: whoever asked before goes on before.
+        while not turn.done():
+            before = self._asked, len(self._due), self._unsettled
+            await asyncio.wait([turn], timeout=PATIENCE)
+            if before == (self._asked, len(self._due), self._unsettled):
+                # The search took another course: its code has changed, or it depends on more than calls.
+                self._due.clear()
+                self._release()
+
+    def _release(self) -> None:
+        """Let go on whose turn it is."""
+        while self._due and self._due[0] in self._waiting:
+            found = self._found[self._due[0]]
+            if self._asked < found.asked or (self._unsettled and found.turn != self._turn):
+                return
+            self._turn = found.turn
+            _wake(self._waiting.pop(self._due.popleft()))
+            self._unsettle()
+        if not (self._due or self._unsettled):
+            while self._waiting:
+                _wake(self._waiting.pop(next(iter(self._waiting))))
+
+    def _unsettle(self) -> None:
+        if not self._unsettled:
+            asyncio.get_running_loop().call_soon(self._settle)
+        self._unsettled = SETTLED
+
+    def _settle(self) -> None:
+        self._unsettled -= 1
+        if self._unsettled:
+            asyncio.get_running_loop().call_soon(self._settle)
+        else:
+            self._release()
+
+
+def _readable(kind: TypeAdapter[T], given: T) -> tuple[str, T]:
+    """An answer as it is kept, and as it is read back: a resumed search must see what this one sees."""
+    try:
+        blob = ENCODER.encode(given)
+        return blob, kind.validate_json(blob)
+    except UNREADABLE as e:
+        error = (
+            e.errors(include_url=False, include_input=False)[0]
+            if isinstance(e, ValidationError)
+            else None
+        )
+        raise BackendError(
+            f"an answer of the model cannot be kept: {error['msg'] if error else e}"
+        ) from e
+
+
+def _wake(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
+def _parts(told: Any) -> dict[str, Any]:
+    return {name: getattr(told, name) for name in told.__dataclass_fields__}
+
+
+ENCODER = json.JSONEncoder(default=_parts, check_circular=False)
+"""Dataclasses as objects, and infinite numbers as such, which pydantic's JSON has not."""

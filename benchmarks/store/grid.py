@@ -1,0 +1,137 @@
+"""The grid of a benchmark: which experiments answer which questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from reasoner.benchmarks.store.owner import BENCH, GRID, refuse_others
+from reasoner.benchmarks.store.records import MOST, Spec
+from reasoner.documents import Malformed, parse_model
+from reasoner.errors import StoreError
+from reasoner.files import read_bytes, save_text, shown
+from reasoner.printable import Text
+from reasoner.registry import strategies
+from reasoner.run import verified
+from reasoner.schema import Frozen
+from reasoner.secret_settings import hidden
+from reasoner.types import Sampling
+
+GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
+COVERAGE = "pass@k"
+POOLED = (MAJORITY, BEST, WEIGHTED)
+
+Size = Annotated[int, Field(ge=1, le=MOST)]
+Name = Annotated[Text, AfterValidator(hidden)]
+"""A component with its settings, none of them a secret."""
+
+
+class Grid(Frozen):
+    """Tasks × strategies × sizes and budgets, on the first problems of one split."""
+
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)] = ("countdown", "dagmath")
+    strategies: tuple[Name, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
+    ns: Annotated[tuple[Size, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
+    search_ns: tuple[Size, ...] = (4, 8, 16)
+    """Sizes of the searches that run anew for each; empty for those of the pool."""
+    own_ns: dict[str, tuple[Size, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
+    """Sizes of single searches, where they differ."""
+    budgets: tuple[dict[str, float], ...] = ()
+    problems: Size = 64
+    search_problems: Size | None = None
+    """The first so many problems are all that the searches attempt; None for every problem."""
+    split: str = "test"
+    model: Name = "embedded"
+    weights: str = ""
+    sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
+    """How each task has solutions drawn."""
+    backend: Name = "vllm"
+    verifier: Name | None = "verdict"
+    seed: int = 0
+    command: str = BENCH
+    """Of `reasoner`, whose results these are."""
+
+    def specs(self) -> Iterator[Spec]:
+        """Every experiment to run, the cheapest first within a task."""
+        for task in self.tasks:
+            if GREEDY in self.strategies:
+                yield self.spec(task, GREEDY, 1)
+            if pool := self.pool(task):
+                yield pool
+            yield from (self.spec(task, s, n) for s in self.searches for n in self.sizes(s))
+            for budget in self.budgets:
+                names = (s for s in self.strategies if s != GREEDY)
+                yield from (self.spec(task, s, max(self.ns), budget) for s in names)
+
+    def sizes(self, strategy: str) -> tuple[int, ...]:
+        """The sizes that a strategy runs in, one that no pool decides."""
+        return (1,) if strategy == GREEDY else self.own_ns.get(strategy, self.search_ns or self.ns)
+
+    def attempted(self, strategy: str) -> int:
+        """How many problems a strategy attempts, the first ones."""
+        fewer = self.search_problems if strategy in self.searches else None
+        return min(self.problems, fewer or self.problems)
+
+    @property
+    def searches(self) -> list[str]:
+        """Strategies that must run anew for every size."""
+        return [s for s in self.strategies if s not in (GREEDY, *POOLED)]
+
+    @property
+    def pooled(self) -> list[str]:
+        """Strategies that one pool of independent samples decides."""
+        return [s for s in POOLED if s in self.strategies]
+
+    def pool(self, task: str) -> Spec | None:
+        """The experiment whose samples answer for every pooled strategy and size."""
+        if not self.pooled:
+            return None
+        needs_scores = self.pooled != [MAJORITY]
+        return self.spec(task, BEST if needs_scores else MAJORITY, max(self.ns))
+
+    def spec(
+        self, task: str, strategy: str, n: int, budget: dict[str, float] | None = None
+    ) -> Spec:
+        """One experiment of this grid."""
+        return Spec(
+            task=task,
+            split=self.split,
+            model=self.model,
+            weights=self.weights,
+            sampling=self.sampling.get(task),
+            backend=self.backend,
+            strategy=strategy,
+            n=n,
+            verifier=self.verifier if self._verified(strategy) else None,
+            budget=budget,
+            seed=self.seed,
+        )
+
+    def _verified(self, strategy: str) -> bool:
+        return strategy == COVERAGE or verified(strategies.load(strategy))
+
+    def save(self, out: Path) -> None:
+        """Write the grid beside its results, so that they can be read again.
+
+        Raises:
+            StoreError: it cannot be written, or `out` holds the results of another command.
+        """
+        refuse_others(out, self.command)
+        save_text(self.model_dump_json(indent=1) + "\n", out / GRID)
+
+    @classmethod
+    def load(cls, out: Path) -> Grid:
+        """Read the grid of an earlier benchmark.
+
+        Raises:
+            StoreError: there is none, or it is corrupt.
+        """
+        path = out / GRID
+        blob = read_bytes(path, hint="give the folder that `reasoner bench --out` wrote")
+        try:
+            return parse_model(cls, blob)
+        except Malformed as e:
+            raise StoreError(f"{shown(path)} is corrupt ({e}); run `reasoner bench` again") from e

@@ -1,0 +1,212 @@
+"""Pools of solutions that were made elsewhere, and runs as such pools.
+
+An imported pool is a run like any other: everything that needs no generation works on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from reasoner.base import Example, Task
+from reasoner.benchmarks.store.database import Database
+from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.owner import IMPORT, refuse_others
+from reasoner.benchmarks.store.pool_file import Recorded, Written, read_pool
+from reasoner.benchmarks.store.records import Record, Sample, Spend
+from reasoner.benchmarks.store.results import Store, read
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, shown
+from reasoner.registry import tasks
+from reasoner.types import Finish, Problem
+from reasoner.verifiers.verdict import AGGREGATES
+
+RECORDED = "recorded"
+"""Model, backend and verifier of solutions that were made elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """How a pool is read: the task that grades, what scores of steps come to, names of fields."""
+
+    task: str
+    aggregate: str = "last"
+    fields: Mapping[str, str] | None = None
+
+
+def import_pool(
+    path: Path, importing: Importing, out: Path, environment: Mapping[str, Any] = {}
+) -> Grid:
+    """Grade the pool in `path` into the run `out`, and return what can be asked of it.
+
+    Raises:
+        ConfigError: a line is no problem, or two are the same.
+        StoreError: the file cannot be read, or `out` cannot be written or holds another pool.
+    """
+    task: Task = tasks.make(importing.task)
+    pool = read_pool(path, importing.fields)
+    refuse_others(out, IMPORT)
+    grid = grid_of(pool, importing)
+    spec = grid.pool(importing.task)
+    assert spec is not None, "a pool decides the strategies of the grid"
+    with Database(out) as database:
+        store = Store(database, spec, environment)
+        _same(store, pool, out)
+        grid.save(out)
+        done = store.done()
+        for index, problem in enumerate(pool):
+            if problem.id not in done:
+                store.append(graded(task, problem, index, importing.aggregate))
+    return grid
+
+
+def export_pool(out: Path, task: str = "") -> Iterator[Recorded]:
+    """The pool of a run's task, as recorded.
+
+    Raises:
+        ConfigError: the run has several tasks and none is named, or no such one.
+        StoreError: the run has no solutions.
+    """
+    grid = Grid.load(out)
+    pool = pool_of(grid, out, _chosen(grid, task))
+    return (recorded(record) for record in pool if record.question)
+
+
+def pool_of(grid: Grid, out: Path, task: str) -> list[Record]:
+    """The records of a run's pool, with the text of every solution; failed ones have none.
+
+    Raises:
+        StoreError: the run has no pool, or it has no texts.
+    """
+    spec = grid.pool(task)
+    records = read(out, spec) if spec else []
+    samples = [sample for record in records for sample in record.samples]
+    if not samples:
+        raise StoreError(f"{out} has no pool of {task}; run best-of-n, majority or weighted there")
+    if not any(sample.text for sample in samples):
+        raise StoreError(
+            f"{out} tells no solutions of {task}, only answers: it is of an older version;"
+            " run it again"
+        )
+    return records
+
+
+def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
+    """What a pool can answer: sizes up to what every problem has that has any."""
+    scores = [score(c, importing.aggregate) for problem in pool for c in problem.completions]
+    known = [s for s in scores if s is not None]
+    votes = (WEIGHTED,) if min(known, default=0) >= 0 else ()  # A vote has no negative weight.
+    most = min(len(problem.completions) for problem in pool if problem.completions)
+    named = "" if importing.aggregate == "last" else f"(aggregate={importing.aggregate!r})"
+    return Grid(
+        tasks=(importing.task,),
+        strategies=(MAJORITY, BEST, *votes) if known else (MAJORITY,),
+        ns=tuple(sizes(most)),
+        search_ns=(),
+        problems=len(pool),
+        model=RECORDED,
+        backend=RECORDED,
+        verifier=RECORDED + named if known else None,
+        command=IMPORT,
+    )
+
+
+def sizes(most: int) -> list[int]:
+    """Every size up to eight, then powers of two, and `most`."""
+    powers = [2**i for i in range(4, most.bit_length())]
+    return sorted({*range(1, min(most, 8) + 1), *powers, most})
+
+
+def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
+    """The record of a problem's pool.
+
+    Raises:
+        ConfigError: it is no problem of the task.
+    """
+    example = Example(Problem(problem.id, problem.question), problem.answer)
+    try:
+        samples = tuple(_sample(task, example, c, aggregate) for c in problem.completions)
+    except (ValueError, LookupError, TypeError, ArithmeticError) as e:  # A problem of another task.
+        raise ConfigError(
+            f"the task cannot grade problem {clipped(problem.id, 40)!r} ({clipped(e)}); name the --task"
+            " whose problems these are"
+        ) from e
+    best = best_of(samples)
+    return Record(
+        problem=problem.id,
+        index=index,
+        correct=best is not None and best.correct,
+        answer=best and best.answer,
+        score=best and best.score,
+        spend=Spend(generated_tokens=sum(sample.tokens for sample in samples)),
+        samples=samples,
+        question=problem.question,
+        reference=problem.answer,
+    )
+
+
+def recorded(record: Record) -> Recorded:
+    """A record's pool as it is exported."""
+    return Recorded(
+        id=record.problem,
+        question=record.question,
+        answer=record.reference,
+        completions=tuple(
+            Written(
+                text=s.text,
+                score=s.score,
+                step_scores=s.steps,
+                tokens=s.tokens or None,
+                finish_reason=None if s.complete else Finish.LENGTH,
+            )
+            for s in record.samples
+        ),
+    )
+
+
+def _sample(task: Task, example: Example, written: Written, aggregate: str) -> Sample:
+    complete = written.finish_reason != Finish.LENGTH
+    return Sample(
+        answer=task.answer(written.text) if complete else None,
+        correct=complete and task.check(example, written.text),
+        score=score(written, aggregate),
+        tokens=written.tokens or 0,
+        text=written.text,
+        steps=written.step_scores,
+        complete=complete,
+    )
+
+
+def score(written: Written, aggregate: str) -> float | None:
+    """A solution's own score, or else what those of its steps come to."""
+    if written.score is None and written.step_scores:
+        return AGGREGATES[aggregate](written.step_scores)
+    return written.score
+
+
+def best_of(samples: Sequence[Sample]) -> Sample | None:
+    """The best-scored of `samples`, the first of equals; what was not scored comes last."""
+    return max(samples, key=lambda s: -inf if s.score is None else s.score, default=None)
+
+
+def _chosen(grid: Grid, task: str) -> str:
+    if not task and len(grid.tasks) == 1:
+        return grid.tasks[0]
+    if task not in grid.tasks:
+        asked = f"no task {task!r}" if task else "several tasks"
+        raise ConfigError(f"the run has {asked}; choose one with --task: {', '.join(grid.tasks)}")
+    return task
+
+
+def _same(store: Store, pool: Sequence[Recorded], out: Path) -> None:
+    """Refuse another pool in the place of one: what was graded is not graded again."""
+    texts = {problem.id: [c.text for c in problem.completions] for problem in pool}
+    for record in store:
+        if texts.get(record.problem) != [sample.text for sample in record.samples]:
+            raise StoreError(
+                f"{shown(out)} holds another pool (problem {clipped(record.problem, 40)!r} differs);"
+                " choose another --out"
+            )

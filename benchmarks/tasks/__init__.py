@@ -1,0 +1,1 @@
+"""Tasks: problems, prompts, references and graders, one a file."""

@@ -1,0 +1,188 @@
+'''`humaneval`: complete a function of Python; unit tests decide (Chen et al., 2021, arXiv 2107.03374).
+
+    prompt       def truncate_number(number: float) -> float:
+                     """ Given a positive floating point number, it can be decomposed into
+                     and integer part (largest integer smaller than given number) and decimals
+                     (leftover part always smaller than 1).
+
+                     Return the decimal part of the number.
+                     >>> truncate_number(3.5)
+                     0.5
+                     """
+    entry_point  truncate_number
+    test         def check(candidate):
+                     assert candidate(3.5) == 0.5
+                     assert abs(candidate(1.33) - 0.33) < 1e-6
+                     assert abs(candidate(123.456) - 0.456) < 1e-6
+
+A program is run in the sandbox of the verifier `code`, against tests that no solver sees; what that
+verifier may see is the examples in the docstring.
+'''
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import doctest
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from textwrap import dedent, indent
+from typing import Any, ClassVar, Literal
+
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from reasoner.base import Example
+from reasoner.benchmarks.tasks.loading import drawn, rows, text
+from reasoner.errors import ConfigError
+from reasoner.types import Candidate, Completion, Finish, Problem, Sampling
+from reasoner.verifiers.code import Code, program
+from reasoner.verifiers.sandbox import Limits
+
+INSTRUCTION = "Complete this Python function. Answer with its code and nothing else."
+BLANK = (" ", "\t")
+FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class HumanEval:
+    """Functions by their docstrings; temperature .8, nucleus .95 (Chen et al., 2021).
+
+    The tests of a function have `seconds`, by the clock; see the verifier `code` for the other limits.
+    Any data with fields `prompt`, `test` (which defines `check(candidate)`) and `entry_point` will do.
+    """
+
+    data: str = "openai/openai_humaneval"
+    sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    seconds: PositiveFloat = 3.0
+    step: str = "\n"
+    max_tokens: PositiveInt = 1024
+
+    name: ClassVar[str] = "humaneval"
+
+    @property
+    def sampling(self) -> Sampling:
+        """How a program is drawn: a line a step."""
+        return Sampling(temperature=0.8, top_p=0.95, max_tokens=self.max_tokens, stop=(self.step,))
+
+    def prompt(self, text: str) -> str:
+        """A function's head and docstring as the model reads them: they come last, to be gone on with."""
+        return f"{INSTRUCTION}\n\n{text.strip()}\n"
+
+    def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
+        """The first `count` functions of a split, in an order of its own for each `seed` but 0.
+
+        Raises:
+            ConfigError: the data cannot be read, has no such split, or lacks a field.
+        """
+        for row in drawn(rows(self.data, split), count, seed):
+            prompt, tests, entry = (text(row, f) for f in ("prompt", "test", "entry_point"))
+            known: dict[str, Any] = {"entry_point": entry}
+            if told := shown(prompt):
+                known["tests"] = told
+            yield Example(Problem(text(row, "task_id"), self.prompt(prompt), known), tests)
+
+    def answer(self, solution: str) -> str | None:
+        """The code, without comments and however it is laid out; as it stands where it has errors."""
+        code = written(solution)
+        tree = _parsed(
+            code if FUNCTION.search(code) else f"def _():\n{indent(dedent(code), '    ')}"
+        )
+        return ast.unparse(tree) if tree else code.strip() or None
+
+    def check(self, example: Example, solution: str) -> bool:
+        """Whether the function passes the tests; waits for the sandbox, in a thread of its own.
+
+        Raises:
+            ConfigError: there can be no sandbox, or the prompt defines no function.
+        """
+        head = example.problem.prompt.removeprefix(INSTRUCTION).lstrip("\n")
+        entry = str(example.problem.meta.get("entry_point") or defined(head)[-1])
+        # Helpers that the prompt defines are the tests' own, whatever the solution makes of them.
+        test = f"{_helpers(head, entry)}\n{example.answer}"
+        problem = Problem(example.problem.id, head, {"tests": [test], "entry_point": entry})
+        source = completed(head, entry, solution)
+        limits = Limits(seconds=self.seconds + 10)
+        code = Code(limits=limits, seconds=self.seconds, sandbox=self.sandbox)
+        judging = code.score(problem, [_finished(source)])
+        # Whoever calls may be in an event loop already.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, judging).result().scores[0].value == 1
+
+
+def defined(head: str) -> list[str]:
+    """The functions that a prompt defines.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if not (found := FUNCTION.findall(head)):
+        raise ConfigError(
+            f"no function to complete in {head[:80]!r}; it lacks a line 'def name(…):'"
+        )
+    return found
+
+
+def shown(prompt: str) -> list[str]:
+    """The examples of a docstring as tests that a solver may see."""
+    tree = _parsed(prompt)
+    function = tree.body[-1] if tree and tree.body else None
+    told = ast.get_docstring(function) if isinstance(function, ast.FunctionDef) else None
+    try:
+        examples = doctest.DocTestParser().get_examples(told or "")
+    except ValueError:
+        return []
+    return [test for test in map(_as_test, examples) if test]
+
+
+def _as_test(example: doctest.Example) -> str:
+    """A comparison; nothing for an example that makes none."""
+    source, want = example.source.strip(), example.want.strip()
+    test = f"assert ({source}) == ({want})" if want else f"assert {source}"
+    tree = _parsed(test)
+    compares = (
+        tree and isinstance(tree.body[0], ast.Assert) and isinstance(tree.body[0].test, ast.Compare)
+    )
+    return test if compares else ""
+
+
+def completed(head: str, entry: str, solution: str) -> str:
+    """The whole program: the solution behind what the prompt imports and defines, or behind its head."""
+    code = written(solution)
+    if entry in FUNCTION.findall(code):
+        return f"{_helpers(head, entry)}\n{code}"
+    body = code if code.startswith(BLANK) else indent(code, "    ")
+    return f"{head.rstrip()}\n{body}"
+
+
+def _helpers(head: str, entry: str) -> str:
+    """Return what a prompt imports and defines before the function to complete."""
+    return head.rpartition(f"def {entry}(")[0]
+
+
+def written(solution: str) -> str:
+    """The code that a solution writes: its last block of Python, else the body it begins with, or all."""
+    code = program(_finished(solution)) or ""
+    if "```" in solution or not code.lstrip("\n").startswith(BLANK):
+        return code
+    return "\n".join(_body(code))
+
+
+def _finished(text: str) -> Candidate:
+    return Candidate((Completion(text, (), Finish.EOS),), complete=True)
+
+
+def _parsed(code: str) -> ast.Module | None:
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _body(code: str) -> Iterator[str]:
+    """The lines up to the first that is not indented: what follows is no longer the function."""
+    for line in code.strip("\n").splitlines():
+        if line.strip() and not line.startswith(BLANK):
+            return
+        yield line

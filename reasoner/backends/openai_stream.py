@@ -1,0 +1,63 @@
+"""A streamed reply of an OpenAI-compatible server, put together as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reasoner.backends.replies import Event, Sample, Spent, logprobs
+from reasoner.backends.token_confidence import confidences
+
+
+class Events:
+    """The data of server-sent events, cut out of chunks of bytes."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._rest = list[bytes]()
+
+    def add(self, chunk: bytes) -> Iterator[str]:
+        """The events that a chunk completes."""
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            field, _, data = b"".join([*self._rest, line]).strip().partition(b":")
+            self._rest.clear()
+            self.done |= field == b"data" and data.strip() == b"[DONE]"
+            if field == b"data" and not self.done:
+                yield data.decode("utf-8", "replace")
+        self._rest.append(rest)
+
+
+class Streamed:
+    """Events, joined into the reply that the server would have given at once."""
+
+    def __init__(self) -> None:
+        self.sample = Sample()
+        self.pieces = 0
+        """Events that brought tokens: at most as many as there are tokens."""
+        self._usage = Spent()
+        self.prompt_ids: list[int] | None = None
+
+    def add(self, event: Event) -> tuple[float, ...] | None:
+        """Take in an event; return the confidences of its tokens, None if it has no token."""
+        self._usage = self._usage.joined(event.usage or Spent())
+        self.prompt_ids = self.prompt_ids or event.prompt_token_ids
+        if not event.choices:
+            return None
+        [piece] = event.choices
+        self.prompt_ids = self.prompt_ids or piece.prompt_token_ids
+        self.sample.add(piece)
+        if not piece.written and not piece.token_ids:
+            return None
+        self.pieces += 1
+        return confidences(logprobs(piece.likeliest))
+
+    @property
+    def unfinished(self) -> bool:
+        """True until the server gives the reason of the sample's end."""
+        return self.sample.last.finish_reason is None
+
+    @property
+    def usage(self) -> Spent:
+        """The usage so far; of an unfinished sample, tokens count as they came."""
+        arrived = Spent(completion_tokens=self.pieces if self.unfinished else None)
+        return self._usage.joined(arrived)

@@ -1,0 +1,131 @@
+"""What may stand after an option, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from math import nan
+
+from reasoner.naming import LARGEST, near, shown
+from reasoner.registry import MOST
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+
+
+def text(given: str) -> str:
+    """Text that is not blank."""
+    if not given.strip():
+        raise ArgumentTypeError("it is empty")
+    return given
+
+
+def whole(low: int, high: int, called: str) -> Callable[[str], int]:
+    """Reads whole numbers from `low` to `high`."""
+
+    def read(given: str) -> int:
+        digits = given.isascii() and given.isdecimal() and len(given) <= len(str(LARGEST))
+        if not digits or not low <= int(given) <= high:
+            raise ArgumentTypeError(f"{shown(given)} is not {called} from {low} to {high}")
+        return int(given)
+
+    return read
+
+
+positive = whole(1, MOST, "a positive whole number")
+seed = whole(0, LARGEST, "a seed, a whole number")
+
+
+def share(given: str) -> float:
+    """A number from 0 to 1."""
+    if not 0 <= (part := _number(given)) <= 1:
+        raise ArgumentTypeError(f"{shown(given)} is not a share from 0 to 1")
+    return part
+
+
+def rate(given: str) -> float:
+    """A learning rate."""
+    if not 0 < (step := _number(given)) < 1:
+        raise ArgumentTypeError(f"{shown(given)} is not a learning rate such as 1e-5")
+    return step
+
+
+def sizes(given: str) -> list[int]:
+    """Whole numbers above zero."""
+    return [positive(part) for part in given.split(",")]
+
+
+def named_sizes(given: str) -> tuple[str, list[int]]:
+    """Sizes, after a name and = if they are one strategy's."""
+    name, _, numbers = given.rpartition("=")
+    return name, sizes(numbers)
+
+
+def names(given: str) -> list[str]:
+    """Names, each with its settings in brackets."""
+    from reasoner.naming import listed
+
+    if not (parts := listed(text(given))):
+        raise ArgumentTypeError(f"{shown(given)} names nothing")
+    return parts
+
+
+def budget(given: str) -> dict[str, float]:
+    """What `Budget` takes, such as tokens=2000,seconds=5."""
+    from reasoner.budget import Budget
+
+    ceilings = _pairs(given, "budget", [f.name for f in fields(Budget)])
+    return {name: _ceiling(name, value) for name, value in ceilings}
+
+
+def price(given: str) -> dict[str, float]:
+    """What `Price` takes, such as prompt=0.15,generated=0.6."""
+    from reasoner.benchmarks.analysis.cost_axes import Price
+
+    prices = _pairs(given, "price", [f.name for f in fields(Price)])
+    return {name: _price(name, value) for name, value in prices}
+
+
+def formats(given: str) -> list[str]:
+    """Endings of picture files."""
+    endings = given.split(",")
+    if wrong := [e for e in endings if e not in ("png", "svg", "pdf")]:
+        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {shown(wrong[0])}")
+    return endings
+
+
+def _pairs(given: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]:
+    """Names, each one once, with what stands after their equals signs."""
+    pairs = [(name, value) for name, _, value in (p.partition("=") for p in given.split(","))]
+    named = [name for name, _ in pairs]
+    for name in named:
+        if name not in known:
+            raise ArgumentTypeError(f"no {kind} named {shown(name)}; {near(name, known)}")
+        if named.count(name) > 1:
+            raise ArgumentTypeError(f"{kind} {name} is given twice")
+    return pairs
+
+
+def _ceiling(name: str, value: str) -> float:
+    counted = name in ("tokens", "requests")
+    number = _number(value)
+    if not 0 < number < float("inf"):
+        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: a budget is a positive number")
+    if counted and (number != int(number) or number > LARGEST):
+        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: {name} are a whole number of them")
+    return int(number) if counted else number
+
+
+def _price(name: str, value: str) -> float:
+    number = _number(value)
+    if not 0 <= number < float("inf"):
+        raise ArgumentTypeError(
+            f"{shown(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
+        )
+    return number
+
+
+def _number(given: str) -> float:
+    """The number in plain decimal notation, or else nan."""
+    return float(given) if NUMBER.fullmatch(given) else nan

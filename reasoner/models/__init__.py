@@ -1,0 +1,1 @@
+"""Models on disk and vLLM engines: paths, sizes, arguments, start."""

@@ -1,0 +1,98 @@
+"""A model on disk, or under a name: what can be read of it before anything computes with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from reasoner.base import ModelInfo
+from reasoner.errors import ConfigError
+from reasoner.files import clipped
+from reasoner.models.folder import check_model_folder
+from reasoner.models.sizes import active_parameters, attention
+
+VALUE = ("<|value:good|>", "<|value:bad|>")
+"""The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
+
+
+NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
+"""A model on the Hugging Face hub."""
+
+
+class ModelFiles:
+    """A model folder, or a Hugging Face name; `limit` shortens its context.
+
+    Code that comes with weights is never run.
+
+    Raises:
+        ConfigError: the folder is missing or holds no model.
+    """
+
+    kind: ClassVar[str] = "model"
+    """What errors call it."""
+    sized_by: ClassVar[str] = "AutoModelForCausalLM"
+    """The Transformers class whose parameters are counted."""
+
+    def __init__(self, path: str, limit: int | None = None) -> None:
+        self.path, self._limit = path, limit
+        folder = Path(os.path.expanduser(path))
+        if os.path.isdir(folder):
+            if not os.path.lexists(folder / "config.json"):
+                raise ConfigError(f"no {self.kind} in {clipped(path)!r}: it has no config.json")
+            check_model_folder(folder)
+            self.path = str(folder)
+        elif not NAME.fullmatch(path):
+            raise ConfigError(
+                f"no {self.kind} folder {clipped(path)!r}; give a folder or a Hugging Face name"
+            )
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's Hugging Face tokenizer."""
+        from transformers import AutoTokenizer
+
+        return self._load(AutoTokenizer)
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's Hugging Face configuration."""
+        from transformers import AutoConfig
+
+        return self._load(AutoConfig)
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """Name and sizes of the part that reads and writes text; the limit given shortens the context.
+
+        Raises:
+            ConfigError: the architecture is none that Transformers can build.
+        """
+        try:
+            return self._measured(self.config.get_text_config())
+        except Exception as e:  # A configuration may say what cannot be built.
+            reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
+            raise ConfigError(f"cannot build {self.kind} {clipped(self.path)!r}: {reason}") from e
+
+    def _measured(self, config: Any) -> ModelInfo:
+        longest = config.max_position_embeddings
+        context = min(longest, self._limit or longest)
+        parameters = active_parameters(self._shapes(config), config)
+        return ModelInfo(Path(self.path).name, context, parameters, attention(config))
+
+    def _shapes(self, config: Any) -> Any:
+        """The model without its weights: tensors of the right shapes and no data."""
+        import torch
+        import transformers
+
+        with torch.device("meta"):
+            return getattr(transformers, self.sized_by).from_config(config)
+
+    def _load(self, auto: Any) -> Any:
+        try:
+            return auto.from_pretrained(self.path, trust_remote_code=False)
+        except Exception as e:  # Libraries raise anything on files of others.
+            reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
+            raise ConfigError(f"cannot load {self.kind} {clipped(self.path)!r}: {reason}") from e

@@ -1,0 +1,1 @@
+"""Training of the embedded GPT and its verdicts."""

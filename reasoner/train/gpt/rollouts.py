@@ -1,0 +1,78 @@
+"""Sample the policy's own solutions and label every prefix with how often it ended well.
+
+One JSON line a problem: {"prompt", "task", "rollouts": [{"ids": [...], "correct": bool}]}.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+from zlib import crc32
+
+from pydantic import BaseModel, Field
+
+from reasoner.base import Backend, Example, Task
+from reasoner.train.gpt.vocabulary import EXPORTED
+from reasoner.train.progress import Report
+from reasoner.train.resumable import Entry, Row, keep
+from reasoner.types import Prompt
+
+
+class Rollout(BaseModel):
+    """A solution: its tokens, of the embedded GPT's, and whether it is right."""
+
+    ids: list[Annotated[int, Field(ge=0, lt=EXPORTED)]]
+    correct: bool
+
+
+class Rollouts(Entry):
+    """A row of the journal."""
+
+    rollouts: list[Rollout]
+
+
+async def sample(
+    backend: Backend,
+    task: Task,
+    path: Path,
+    problems: int,
+    each: int,
+    seed: int,
+    report: Report = print,
+) -> None:
+    """Append `each` rollouts of `problems` training problems to `path`, skipping those it has."""
+
+    async def work(example: Example) -> Row:
+        sampling = replace(
+            task.sampling,
+            n=each,
+            seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
+            stop=(),
+            top_p=1.0,  # Rare errors teach the verdict, too.
+        )
+        generation = await backend.generate(Prompt(example.problem), sampling)
+        rollouts = [
+            {"ids": list(c.token_ids), "correct": task.check(example, c.text)}
+            for c in generation.completions
+        ]
+        return {"task": task.name, "rollouts": rollouts}
+
+    examples = list(task.examples("train", problems, seed))
+    await keep(path, examples, work, report, live=max(128, 512 // each), kind=Rollouts)
+
+
+def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:
+    """For each rollout, the Monte-Carlo value of what stood before each of its tokens.
+
+    The value of a prefix is the share of this problem's rollouts through it whose outcome was right
+    (Math-Shepherd's soft estimate, with the rollouts themselves as completions).
+    """
+    outcomes = defaultdict[tuple[int, ...], list[bool]](list)
+    for r in rollouts:
+        for i in range(len(r["ids"])):
+            outcomes[tuple(r["ids"][:i])].append(r["correct"])
+    return [[fmean(outcomes[tuple(r["ids"][:i])]) for i in range(len(r["ids"]))] for r in rollouts]

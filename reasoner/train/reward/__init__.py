@@ -1,0 +1,1 @@
+"""Labels for steps, and the reward models and value heads that learn from them."""

@@ -1,0 +1,25 @@
+"""`reasoner train orm`: an outcome reward model, to be used as verifier `orm`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reasoner.train.progress import Report
+from reasoner.train.reward.recipe import Kind, Recipe
+from reasoner.train.reward.recipe import train as train_classifier
+
+KIND = Kind(
+    spelled=lambda model, _: f"orm(model={json.dumps(model)})",
+    auto="AutoModelForSequenceClassification",
+    labels=1,
+    targets=lambda solution: [float(solution.correct)],
+    right=lambda solution: [solution.correct],
+    settings={},
+)
+
+
+def train(recipe: Recipe, environment: Mapping[str, Any], report: Report = print) -> dict[str, Any]:
+    """Train one label on whether the solution is right. Raises what `classifier.train` raises."""
+    return train_classifier(KIND, recipe, environment, report)

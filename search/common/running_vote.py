@@ -1,0 +1,96 @@
+"""Votes as they come in, for strategies that decide after each whether to go on sampling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from operator import attrgetter
+from typing import Any
+
+from reasoner.errors import BudgetExhausted
+from reasoner.run import Run, best
+from reasoner.search.common.voting import Weight, one
+from reasoner.trace import Node
+
+Draw = Callable[[], Coroutine[Any, Any, list[Node]]]
+
+
+class Poll:
+    """`vote`, kept up to date: adding a solution takes the same time always."""
+
+    def __init__(self, run: Run, weight: Weight = one) -> None:
+        self.run, self.weight = run, weight
+        self.size = 0
+        self.total = 0.0
+        self.votes = defaultdict[str | None, float](float)
+        self.leaders = list[str]()
+        """The answer ahead and the runner-up; fewer where there are fewer answers."""
+        self._rank = dict[str | None, int]()
+        self._chosen = dict[str | None, Node]()
+
+    def add(self, node: Node) -> str | None:
+        """Count the vote of `node`; tells the answer it is for."""
+        answer = self.run.answer(node)
+        self.size += 1
+        self._rank.setdefault(answer, self.size)
+        self._chosen[answer] = best([self._chosen.get(answer, node), node])
+        if answer is not None:
+            weight = self.weight(node)
+            self.votes[answer] += weight
+            self.total += weight
+            self.leaders = sorted({*self.leaders, answer}, key=self._lead)[:2]
+        return answer
+
+    def chosen(self) -> Node:
+        """The solution that `vote` would choose.
+
+        Raises:
+            BudgetExhausted: there was budget for none.
+        """
+        if not self.size:
+            raise BudgetExhausted("no budget is left for a sample")
+        return self._chosen[self.leaders[0] if self.leaders else None]
+
+    @property
+    def lead(self) -> tuple[float, float]:
+        """The votes of the answer ahead and of the runner-up."""
+        first, second, *_ = *(self.votes[answer] for answer in self.leaders), 0.0, 0.0
+        return first, second
+
+    def _lead(self, answer: str) -> tuple[float, int]:
+        return -self.votes[answer], self._rank[answer]
+
+
+async def samples(
+    draw: Draw, more: Callable[[int], bool], parallel: int
+) -> AsyncGenerator[Node, None]:
+    """Samples as they arrive, up to `parallel` at once, until the budget is spent.
+
+    `more` tells whether to start another beside so many that still run. Closing the generator
+    cancels those, which aborts them in the engine.
+    """
+    running = list[asyncio.Task[list[Node]]]()
+    spent = False
+    try:
+        while True:
+            while not spent and len(running) < parallel and more(len(running)):
+                running.append(asyncio.create_task(draw()))
+            if not running:
+                return
+            await asyncio.wait(running, return_when="FIRST_COMPLETED")
+            ended = [task for task in running if task.done()]
+            running = [task for task in running if not task.done()]
+            spent = spent or any(map(exhausted, ended))
+            arrived = [node for task in ended if not exhausted(task) for node in task.result()]
+            for node in sorted(arrived, key=attrgetter("id")):
+                yield node
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def exhausted(task: asyncio.Task[list[Node]]) -> bool:
+    """Whether there was no budget for what `task` was to draw."""
+    return isinstance(task.exception(), BudgetExhausted)

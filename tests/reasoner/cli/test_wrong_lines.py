@@ -1,0 +1,101 @@
+"""A wrong command line ends in one short line and exit code 2, at once, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from reasoner.cli import main
+from tests.reasoner.cli.wrong import LABELS, WRONG, Line, lines, places, typed
+
+Captured = pytest.CaptureFixture[str]
+LINES = dict(lines())
+EVERY = 60
+"""Of so many lines, one is also typed to a process of its own."""
+SECONDS, MEGABYTES = 5, 500
+RUN = ["bench", "--model=scripted", "--task=countdown", "--n=1,2", "--problems=3", "--search-n=2"]
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    root = tmp_path_factory.mktemp("wrong")
+    named = places(root)
+    before = Path.cwd()
+    os.chdir(root)
+    assert main([*RUN, "--strategy=greedy,best-of-n,beam", "--out", named["run"], "--json"]) == 0
+    yield named
+    os.chdir(before)
+
+
+def there(root: Path) -> set[str]:
+    return {str(path) for path in root.rglob("*")}
+
+
+def test_every_command_is_among_them(capsys: Captured) -> None:
+    assert main(["--help"]) == 0
+    commands = set(re.findall(r"^    ([a-z-]+) ", capsys.readouterr().out, re.MULTILINE))
+    assert main(["train", "--help"]) == 0
+    kinds = set(re.findall(r"^    ([a-z-]+) ", capsys.readouterr().out, re.MULTILINE))
+    assert len(LINES) >= 200 and {"solve", "train"} <= commands and "gpt" in kinds
+    assert commands | {f"train {kind}" for kind in kinds} <= WRONG.keys()
+
+
+@pytest.mark.timeout(30, func_only=True)
+@pytest.mark.parametrize("name", LINES)
+def test_wrong_line(name: str, where: dict[str, str], capsys: Captured) -> None:
+    if name.startswith("solve by vLLM") and not find_spec("vllm"):
+        pytest.skip("what vLLM's engine takes is not known here")
+    argv, hint = LINES[name]
+    root = Path(where["out"]).parent
+    before = there(root)
+    assert main(typed(argv, where)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    refused(captured.err, (argv, hint))
+    assert there(root) == before
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(120, func_only=True)
+@pytest.mark.parametrize("name", [n for i, n in enumerate(LINES) if i % EVERY == 0])
+def test_wrong_line_in_a_process(name: str, where: dict[str, str], tmp_path: Path) -> None:
+    argv, hint = LINES[name]
+    words = typed(argv, where)
+    if any("\0" in word or len(word) > 100_000 for word in words):
+        pytest.skip("no process can be started with such an argument")
+    with (tmp_path / "stderr").open("wb+") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reasoner", *words], stderr=stderr, stdin=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        refused(stderr.read().decode(), (argv, hint))
+    assert process.returncode == 2
+    # Seconds of work, not of waiting: others may compute beside.
+    assert used.ru_utime + used.ru_stime < SECONDS and used.ru_maxrss < MEGABYTES * 1024
+
+
+def refused(error: str, line: Line) -> None:
+    """What stands on standard error is one short, printable line with the hint; a warning may come first."""
+    *warnings, message, end = error.split("\n")
+    assert message.startswith("reasoner: ") and end == ""
+    assert all(each.startswith("reasoner: warning: ") for each in warnings)
+    assert message.isprintable() and len(message) <= 300
+    assert line[1] in message
+    assert "bug" not in message
+
+
+def test_labels_that_the_task_does_not_tell(tmp_path: Path, capsys: Captured) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"question": "1+1?", "answer": "2"}\n')
+    line = [*LABELS, f"--task=jsonl(data={str(data)!r})", "--method=exact"]
+    assert main(typed(line, {"out": str(tmp_path / "out")})) == 2
+    refused(capsys.readouterr().err, (line, ""))

@@ -1,0 +1,51 @@
+"""Outcome reward models: one score per solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from reasoner.types import Score
+from reasoner.verifiers.reward.encoding import Encoded
+from reasoner.verifiers.reward.logits import sigmoid, softmax
+from reasoner.verifiers.reward.reward_model import RewardModel
+
+
+@dataclass(frozen=True)
+class ORM(RewardModel):
+    """Any sequence classifier as outcome reward model, read at the last token (vLLM).
+
+    A chat model's template makes a conversation of problem and solution (`chat=None` asks the
+    tokenizer whether there is one); else one follows the other. One label is a reward, and its
+    sigmoid the score; of several, the score is the probability of `label`, by default the last.
+    """
+
+    chat: bool | None = None
+    system: str = ""
+    label: int = -1
+
+    def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:
+        """The whole text, read at its last token."""
+        if not (bool(tokenizer.chat_template) if self.chat is None else self.chat):
+            ids = tokenizer.encode(problem + solution)
+        else:
+            ids = tokenizer.encode(
+                tokenizer.apply_chat_template(self._messages(problem, solution), tokenize=False),
+                add_special_tokens=False,
+            )
+        return Encoded(tuple(ids), (len(ids) - 1,))
+
+    def value(self, logits: Sequence[float]) -> float:
+        """The probability of `label`."""
+        return sigmoid(logits[0]) if len(logits) == 1 else softmax(logits, self.label)
+
+    def judge(self, values: tuple[float, ...]) -> Score:
+        """The one value; 0 for a solution that does not fit the context."""
+        return Score(values[0] if values else 0.0)
+
+    def _messages(self, problem: str, solution: str) -> list[dict[str, str]]:
+        turns = [("system", self.system)] if self.system else []
+        turns += [("user", problem), ("assistant", solution)]
+        return [{"role": role, "content": content} for role, content in turns]

@@ -1,0 +1,68 @@
+"""Reward models in Transformers: whatever vLLM does not serve, and machines without vLLM."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from reasoner.errors import BackendError, ReasonerError
+from reasoner.types import Usage
+from reasoner.verifiers.reward.encoding import Encoded, Reading
+from reasoner.verifiers.reward.weights import Weights
+
+BATCH = 16
+"""Sequences computed at once, of about the same length."""
+
+
+class Plain:
+    """Batches padded on the right, in a thread of its own; every token is computed on every call.
+
+    A batch that is under way when its caller is cancelled goes on to its end.
+    """
+
+    def __init__(self, weights: Weights, labels: Sequence[str] = ()) -> None:
+        self._weights, self._labels = weights, tuple(labels)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reward")
+        self._model: Any = None
+
+    def worst(self, asked: Encoded) -> Usage:
+        """One pass over all tokens."""
+        size = len(asked.ids)
+        return Usage(1, size, 0, 0, self._weights.info.flops(0, size))
+
+    async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
+        """The raw outputs at all reads, in order.
+
+        Raises:
+            BackendError: the model failed.
+            ConfigError: Transformers has no such architecture.
+        """
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._thread, self._compute, asked)
+        return [Reading(r, self.worst(a)) for r, a in zip(rows, asked, strict=True)]
+
+    async def start(self) -> None:
+        """Load the weights, which the first call does else."""
+        await self.read((), "")
+
+    async def aclose(self) -> None:
+        """Let the weights go."""
+        self._model = None
+
+    def _compute(self, asked: Sequence[Encoded]) -> list[tuple[tuple[float, ...], ...]]:
+        from reasoner.verifiers.reward.torch_heads import load
+
+        try:
+            self._model = self._model or load(self._weights, self._labels)
+            rows = dict[int, tuple[tuple[float, ...], ...]]()
+            order = sorted(range(len(asked)), key=lambda i: len(asked[i].ids))
+            for start in range(0, len(order), BATCH):
+                batch = order[start : start + BATCH]
+                rows |= zip(batch, self._model.rows([asked[i] for i in batch]), strict=True)
+        except ReasonerError:
+            raise
+        except Exception as e:
+            raise BackendError(f"the reward model failed: {type(e).__name__}: {e}") from e
+        return [rows[i] for i in range(len(asked))]
