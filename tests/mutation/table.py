@@ -65,7 +65,8 @@ MUTANTS = (
     ),
     Mutant(
         "a leaf under way may be taken again", "search/common/simulation.py",
-        "self.taken.add(path[-1].id)", "pass", golden("mcts-parallel"),
+        "self.taken.add(path[-1].id)", "pass",
+        ("tests/search/test_mcts.py::test_a_leaf_under_way_is_not_taken_again",),
     ),
     Mutant(
         "a visit under way is no loss", "search/common/simulation.py",

@@ -69,6 +69,18 @@ def step(run: Run, parent: Node, text: str, score: float | None = None) -> Node:
     return node
 
 
+async def test_a_leaf_under_way_is_not_taken_again() -> None:
+    async def twice(run: Run) -> Node:
+        tree, root = Tree(run), run.trace.root
+        assert tree.select() == [root]
+        assert tree.select() is None
+        tree.release(root)
+        assert tree.select() == [root]
+        return (await run.expand([root]))[0]
+
+    await probe(twice)
+
+
 async def test_virtual_loss_spreads_simulations() -> None:
     async def spread(run: Run) -> Node:
         tree, root = Tree(run), run.trace.root
