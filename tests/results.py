@@ -107,7 +107,7 @@ def sentences() -> list[str]:
         f" and {fewer[1][0]:.1f} and {fewer[1][1]:.1f} times fewer FLOPs",
         f"with 16 simulations it is {-100 * mcts[0]['gain']:.1f} ± {half(mcts[0]):.1f} points behind best-of-N at"
         f" the same tokens, and {-100 * mcts[1]['gain']:.1f} ± {half(mcts[1]):.1f} at the same FLOPs",
-        f"pays {low:.1f} to {high:.1f} times the FLOPs a token",
+        f"pays {low:.1f} to {high:.1f} times the FLOPs per token",
         f"has {rejected[0]['accuracy']:.3f} and {rejected[1]['accuracy']:.3f} where best-of-64 has"
         f" {whole[0]['accuracy']:.3f} and {whole[1]['accuracy']:.3f}, with 1/{shares[0][0]} and 1/{shares[0][1]}"
         f" of its tokens and 1/{shares[1][0]} and 1/{shares[1][1]} of its FLOPs",
