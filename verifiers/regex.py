@@ -15,7 +15,7 @@ from reasoner.verifiers.common.rules import Rule
 
 @dataclass(frozen=True)
 class Regex(Rule):
-    """1 for a finished solution that `pattern` matches.
+    """Score 1 for a finished solution that `pattern` matches.
 
     The pattern is the setting or, without it, `problem.meta["pattern"]`. It must match the `whole`
     text or a `part` of it; an unfinished solution that cannot be the start of a match scores 0. A

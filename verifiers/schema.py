@@ -16,7 +16,7 @@ BLOCK = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Schema(Rule):
-    """1 for a finished solution whose JSON is valid under a JSON schema.
+    """Score 1 for a finished solution whose JSON is valid under a JSON schema.
 
     The schema is the setting or, without it, `problem.meta["schema"]`; its `$schema` names the draft,
     by default 2020-12. The JSON is the last fenced block of the solution or, without one, the whole

@@ -74,18 +74,18 @@ class Process:
     async def end(self) -> None:
         """Kill it and all its children; return when they are gone, even if cancelled."""
         os.killpg(self.group, signal.SIGKILL)
-        await _to_the_end(self._gone())
+        await _await_fully(self._wait_until_gone())
 
-    async def _gone(self) -> None:
+    async def _wait_until_gone(self) -> None:
         await _readable(self.handle)
         if self.status is not None:
             await _pour(self.status, self.report)
         if child := re.search(rb'"child-pid": *(\d+)', self.report):
             # The first process of the sandbox is the last one in it to end.
-            await _ended(int(child[1]))
+            await _wait_for_exit(int(child[1]))
 
 
-def started(
+def start_process(
     files: ExitStack,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -148,7 +148,7 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-async def _ended(pid: int) -> None:
+async def _wait_for_exit(pid: int) -> None:
     with suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
         try:
@@ -157,7 +157,7 @@ async def _ended(pid: int) -> None:
             os.close(handle)
 
 
-async def _to_the_end(call: Awaitable[T]) -> T:
+async def _await_fully(call: Awaitable[T]) -> T:
     """Await `call` to its end; raise a cancellation only afterwards."""
     task = asyncio.ensure_future(call)
     try:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from reasoner.errors import ConfigError
 from reasoner.verifiers.sandbox import seccomp as filters
 from reasoner.verifiers.sandbox.limits import BARE, PREFIX, Limits, bubblewrap, plain, python
-from reasoner.verifiers.sandbox.process import Flood, Process, memory, started
+from reasoner.verifiers.sandbox.process import Flood, Process, memory, start_process
 
 Kind = Literal["bubblewrap", "none"]
 SOURCE = "/program.py"
@@ -118,7 +118,7 @@ def start(
     if sandbox == "none":
         words = _command(program, Path(sys.base_prefix), f"/dev/fd/{source}")
         bare = plain([*words, *arguments], limits)
-        return started(files, bare, BARE, stdin=input_file, passed=[source, *passed])
+        return start_process(files, bare, BARE, stdin=input_file, passed=[source, *passed])
     seccomp = memory(files, filters.program())
     status, report = os.pipe()
     files.callback(os.close, status)
@@ -126,7 +126,7 @@ def start(
         words = [*_command(program, PREFIX, SOURCE), *arguments]
         inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=report)
         # BARE, since the libraries of LD_PRELOAD (vLLM sets it) do not exist inside.
-        return started(
+        return start_process(
             files,
             inside,
             BARE,
