@@ -1,4 +1,4 @@
-"""Ways to spend compute on one problem, a file each."""
+"""Search strategies: ways to spend compute on one problem, one file each."""
 
 from reasoner.search.ab_mcts import ABMCTS
 from reasoner.search.adaptive_best_of_n import AdaptiveBestOfN

@@ -1,4 +1,4 @@
-"""AB-MCTS: Thompson sampling decides between going wider and going deeper."""
+"""AB-MCTS: choose between a wider and a deeper tree by Thompson sampling."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass as plain
@@ -19,18 +19,18 @@ from reasoner.trace import Node
 from reasoner.types import NodeId
 
 WIDEST = 32
-"""Children that are drawn for at a node; of more, those with the lowest means drop out."""
+"""The most children a node samples among; beyond that, the child with the lowest mean is dropped."""
 
 
 @dataclass(frozen=True)
 class ABMCTS:
     """Adaptive branching MCTS with node aggregation (AB-MCTS-A; Inoue et al., 2025, 2503.04412).
 
-    At every node one draw from each of two posteriors decides between a new child (GEN) and an old
-    one (CONT), and a draw from each child's posterior which one. A child is one more step of the
-    solution; with `rollout` it is followed to the end, and the score of that solution is observed
-    all along the path, else the score of the step. `prior` is Jeffreys' Beta or the paper's
-    normal-inverse-gamma. Up to `parallel` of the `n` simulations run at once; one under way counts
+    At every node, one draw from each of two posteriors chooses between a new child (GEN) and an
+    existing one (CONT); a draw from each child's posterior then chooses the child. A child is one
+    more step of the solution. With `rollout` the solution is completed and its score is observed
+    along the whole path; without, the score of the step is. `prior` is Jeffreys' Beta or the paper's
+    normal-inverse-gamma. Up to `parallel` of the `n` simulations run at once; a running one counts
     as a score of 0.
     """
 
@@ -40,7 +40,7 @@ class ABMCTS:
     rollout: bool = True
 
     async def search(self, run: Run) -> Node:
-        """Simulate until `n` or the budget is spent."""
+        """Run `n` simulations, or as many as the budget allows."""
         forest = Forest(run, DRAWS[self.prior])
         await simulations(self.n, self.parallel, forest.select, partial(self.simulate, forest))
         if not run.incumbent:
@@ -48,7 +48,7 @@ class ABMCTS:
         return run.incumbent
 
     async def simulate(self, forest: "Forest", path: Sequence[Node]) -> None:
-        """Sample a child of the node that ends `path` and observe what it comes to."""
+        """Sample a child of the last node of `path` and observe its score."""
         run, leaf = forest.run, path[-1]
         [sampled] = await run.expand([leaf], step=True)
         child = reached = forest.known(leaf, sampled)
@@ -61,8 +61,8 @@ class ABMCTS:
 
 
 @plain(slots=True)
-class Arm:
-    """Scores observed of one choice; a visit counts when it starts, its score when it ends."""
+class ArmStatistics:
+    """Observed scores of one choice. A visit is counted at its start, its score at its end."""
 
     visits: int = 0
     total: float = 0.0
@@ -77,22 +77,22 @@ class Arm:
         self.squares += score * score
 
 
-Draw = Callable[[Arm, Random], float]
+Draw = Callable[[ArmStatistics, Random], float]
 
 
-def beta(arm: Arm, rng: Random) -> float:
-    """A draw from the posterior of the mean under Jeffreys' prior, Beta(1/2, 1/2)."""
+def beta(arm: ArmStatistics, rng: Random) -> float:
+    """Sample from the posterior of the mean under Jeffreys' prior, Beta(1/2, 1/2)."""
     return rng.betavariate(0.5 + arm.total, 0.5 + arm.visits - arm.total)
 
 
-def gaussian(arm: Arm, rng: Random) -> float:
-    """A draw from the posterior of the mean under a normal-inverse-gamma prior.
+def gaussian(arm: ArmStatistics, rng: Random) -> float:
+    """Sample from the posterior of the mean under a normal-inverse-gamma prior.
 
     The prior is the paper's: mean 0 and variance 0.1, worth one observation each.
     """
     n, mean = arm.visits, arm.mean
-    about_prior = n / (1 + n) * mean * mean
-    scale = 0.1 + max(0.0, arm.squares - n * mean * mean) + about_prior
+    prior_term = n / (1 + n) * mean * mean
+    scale = 0.1 + max(0.0, arm.squares - n * mean * mean) + prior_term
     variance = scale / 2 / max(rng.gammavariate((1 + n) / 2, 1.0), 1e-300)
     return rng.gauss(arm.total / (1 + n), sqrt(variance / (1 + n)))
 
@@ -102,13 +102,13 @@ DRAWS: dict[str, Draw] = {"beta": beta, "gaussian": gaussian}
 
 @plain(slots=True)
 class Fork:
-    """What is known at one node: of new children, of old ones together, and of each open one."""
+    """Statistics of one node: new children, existing children together, and each open child."""
 
-    new: Arm = state(default_factory=Arm)
-    old: Arm = state(default_factory=Arm)
+    new: ArmStatistics = state(default_factory=ArmStatistics)
+    old: ArmStatistics = state(default_factory=ArmStatistics)
     children: dict[str, Node] = state(default_factory=dict[str, Node])
-    """Every child, by its text."""
-    open: dict[NodeId, Arm] = state(default_factory=dict[NodeId, Arm])
+    """All children, by their text."""
+    open: dict[NodeId, ArmStatistics] = state(default_factory=dict[NodeId, ArmStatistics])
 
 
 @plain(slots=True)
@@ -120,7 +120,7 @@ class Forest:
     forks: dict[NodeId, Fork] = state(default_factory=dict[NodeId, Fork])
 
     def select(self) -> list[Node]:
-        """Walk down, a draw at a time, to the node that gets a child; what is passed is visited."""
+        """Return the path to the node to expand, and count a visit for every choice on it."""
         path = [self.run.trace.root]
         while child := self.choose(fork := self.fork(path[-1])):
             fork.old.visits += 1
@@ -130,7 +130,7 @@ class Forest:
         return path
 
     def choose(self, fork: Fork) -> Node | None:
-        """An open child, or None for a new one."""
+        """Return an open child, or None to sample a new one."""
         rng = self.run.rng
         if not fork.open or self.draw(fork.new, rng) >= self.draw(fork.old, rng):
             return None
@@ -141,12 +141,12 @@ class Forest:
         return self.forks.setdefault(node.id, Fork())
 
     def known(self, parent: Node, child: Node) -> Node:
-        """The child of `parent` that `child` is a copy of: itself, if it is the first."""
+        """Return the first child of `parent` with the text of `child`, which may be `child` itself."""
         text = child.completion.text if child.completion else ""
         return self.fork(parent).children.setdefault(text, child)
 
     def observe(self, path: Sequence[Node], child: Node, score: float) -> None:
-        """Tell every choice along `path`, and the new `child`, what they came to."""
+        """Record `score` for every choice along `path` and for the new `child`."""
         for node, passed in pairwise(path):
             fork = self.fork(node)
             fork.old.observe(score)
@@ -161,8 +161,8 @@ class Forest:
             self.welcome(fork, child, score)
 
     def welcome(self, fork: Fork, child: Node, score: float) -> None:
-        """Open `child` with its first score, or add one to those it has."""
-        arm = fork.open.setdefault(child.id, Arm())
+        """Open `child` with its first score, or add one more score to it."""
+        arm = fork.open.setdefault(child.id, ArmStatistics())
         arm.visits += 1
         arm.observe(score)
         if len(fork.open) > WIDEST:

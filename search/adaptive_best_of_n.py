@@ -1,4 +1,4 @@
-"""Best of N that ends as soon as no further sample can be better."""
+"""Best-of-N that stops as soon as no further sample can be better."""
 
 from typing import Annotated, ClassVar
 
@@ -11,12 +11,12 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class AdaptiveBestOfN:
-    """Sample up to `n` solutions, `batch` at a time, until one has the highest score there is.
+    """Sample up to `n` solutions, `batch` at a time, until one has the highest possible score.
 
-    A sample can only be replaced by one that scores higher, so what follows a highest score is in vain
-    and the answer is as good as best-of-N's. Optimal stopping with a known ceiling (Weitzman, 1979;
-    for language models Kalayci et al., 2025, arXiv 2510.01394). The ceiling is what the verifier says of
-    itself, 1 if nothing; `enough` is a lower score to be content with.
+    Only a higher score replaces the best sample, so samples after the highest possible score change
+    nothing and the answer is as good as best-of-N's. Optimal stopping with a known ceiling (Weitzman,
+    1979; for language models Kalayci et al., 2025, arXiv 2510.01394). The ceiling is the verifier's
+    own, 1 by default; `enough` sets a lower score to stop at.
     """
 
     n: PositiveInt = 64
@@ -25,12 +25,12 @@ class AdaptiveBestOfN:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Sample and score until one is good enough."""
+        """Sample and score batches until a score is high enough."""
         enough = run.ceiling if self.enough is None else self.enough
-        chosen, drawn = run.trace.root, 0
-        while drawn < self.n and not (chosen.finished and (chosen.score or 0.0) >= enough):
-            nodes = await run.expand([run.trace.root], n=min(self.batch, self.n - drawn))
+        chosen, sampled = run.trace.root, 0
+        while sampled < self.n and not (chosen.finished and (chosen.score or 0.0) >= enough):
+            nodes = await run.expand([run.trace.root], n=min(self.batch, self.n - sampled))
             await run.score(nodes)
             chosen = run.improve(nodes)
-            drawn += len(nodes)
+            sampled += len(nodes)
         return chosen

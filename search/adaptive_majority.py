@@ -1,4 +1,4 @@
-"""Adaptive-Consistency: a majority vote that ends as soon as its outcome is clear."""
+"""Adaptive-Consistency: a majority vote that stops as soon as its outcome is clear."""
 
 from collections.abc import Coroutine
 from contextlib import aclosing
@@ -20,11 +20,11 @@ class AdaptiveMajority:
     """Sample until the leading answer beats the runner-up with probability above `threshold`.
 
     Adaptive-Consistency (Aggarwal et al., 2023, arXiv 2305.11860), with their Beta criterion, up to
-    `n` samples; it also ends when the runner-up can no longer catch up. With `ahead`, it ends instead
-    when the leader is that many votes ahead: Wald's sequential test (1945) of two answers, in voting
-    first-to-ahead-by-k (Meyerson et al., 2025, arXiv 2511.09030). Up to `parallel` samples run at
-    once, but never more than it takes to end if all of them vote for the leader: so exactly those are
-    drawn that would be drawn one at a time, and none is in vain.
+    `n` samples; it also stops when the runner-up can no longer catch up. With `ahead`, it stops
+    instead when the leader is that many votes ahead: Wald's sequential test (1945) of two answers, in
+    voting first-to-ahead-by-k (Meyerson et al., 2025, arXiv 2511.09030). Up to `parallel` samples run
+    at once, but never more than would settle the vote if all of them chose the leader. So the samples
+    are exactly those of sampling one at a time, and none is wasted.
     """
 
     n: PositiveInt = 40
@@ -35,7 +35,7 @@ class AdaptiveMajority:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Sample and count until the vote is settled."""
+        """Sample and count votes until the vote is settled."""
         run.decide = partial(vote, run)
         poll = Poll(run)
 
@@ -54,7 +54,7 @@ class AdaptiveMajority:
         return poll.chosen()
 
     def settled(self, first: int, second: int, left: int) -> bool:
-        """Whether the `left` samples are not worth drawing."""
+        """Return True if the `left` samples are not worth drawing."""
         if first - second > left:
             return True
         if self.ahead is not None:
@@ -63,10 +63,10 @@ class AdaptiveMajority:
 
 
 def lead_probability(first: int, second: int) -> float:
-    """The probability that an answer with `first` votes is the likelier of two.
+    """Return the probability that the answer with `first` votes is the more likely of two.
 
-    The mass of Beta(first + 1, second + 1) above one half, which is the chance of more than
-    `second` heads in `first + second + 1` tosses of a coin.
+    It is the mass of Beta(first + 1, second + 1) above one half, which equals the probability of more
+    than `second` heads in `first + second + 1` tosses of a fair coin.
     """
     tosses = first + second + 1
     ways = lgamma(tosses + 1) - lgamma(second + 1) - lgamma(first + 2)

@@ -1,4 +1,4 @@
-"""Compute-optimal allocation: a cheap probe tells how hard a problem is, and so what it gets."""
+"""Compute-optimal allocation: a cheap probe estimates difficulty, and a table picks the search."""
 
 import os
 from bisect import bisect_right
@@ -26,14 +26,14 @@ Feature = Literal["best", "mean", "agreement"]
 
 STOP = "stop"
 SAMPLING = "best-of-n"
-"""The strategy that draws as the probe does: the probe's samples count in its `n`."""
+"""The strategy that samples as the probe does: the probe's samples count towards its `n`."""
 
 Sampled = Sequence[tuple[str | None, float]]
-"""The answer and the score of each probe sample; nothing and zero where it did not finish."""
+"""The answer and score of each probe sample; None and zero for an unfinished one."""
 
 
 def agreement(samples: Sampled) -> float:
-    """The share of samples that answer what the best one does."""
+    """Return the share of samples with the same answer as the best-scored one."""
     answer, _ = max(samples, key=lambda s: s[1])
     return fmean(a is not None and a == answer for a, _ in samples)
 
@@ -43,17 +43,17 @@ FEATURES: dict[Feature, Callable[[Sampled], float]] = {
     "mean": lambda samples: fmean(s for _, s in samples),
     "agreement": agreement,
 }
-"""What tells an easy problem from a hard one; each is low for a hard one."""
+"""Difficulty features of a probe; each is low for a hard problem."""
 
 
 class Arm(Frozen):
-    """What a problem gets after the probe: a strategy and its size, or `stop`."""
+    """The search after the probe: a strategy and its size, or `stop`."""
 
     strategy: str
     n: PositiveInt = 1
 
     @model_validator(mode="after")
-    def _nothing_endless(self) -> Self:
+    def _no_recursion(self) -> Self:
         if self.strategy == "auto":
             raise ValueError("an arm of 'auto' cannot be 'auto' itself")
         return self
@@ -63,7 +63,7 @@ class Arm(Frozen):
 
 
 class Fitted(Frozen):
-    """How a table was learned."""
+    """Provenance of a fitted table."""
 
     tasks: tuple[str, ...]
     split: str
@@ -77,7 +77,7 @@ class Fitted(Frozen):
 
 
 class Table(Frozen):
-    """Which arm is for which difficulty: `arms[i]` for a `feature` from `edges[i - 1]` to `edges[i]`."""
+    """The arm of each difficulty bin: `arms[i]` for a `feature` from `edges[i - 1]` to `edges[i]`."""
 
     probe: PositiveInt = 4
     feature: Feature = "mean"
@@ -88,13 +88,13 @@ class Table(Frozen):
     @model_validator(mode="after")
     def _one_arm_per_bin(self) -> Self:
         if len(self.arms) != len(self.edges) + 1:
-            raise ValueError("there must be one arm more than edges")
+            raise ValueError("there must be exactly one arm more than edges")
         if any(a >= b for a, b in pairwise(self.edges)):
-            raise ValueError("edges must rise")
+            raise ValueError("edges must increase")
         return self
 
     def arm(self, samples: Sampled) -> Arm:
-        """What a problem with these probe samples gets."""
+        """Return the arm for a problem with these probe samples."""
         return self.arms[bisect_right(self.edges, FEATURES[self.feature](samples))]
 
 
@@ -102,17 +102,17 @@ BUILTIN = Table(
     edges=(0.25, 0.5),
     arms=(Arm(strategy=SAMPLING, n=64), Arm(strategy=SAMPLING, n=16), Arm(strategy=STOP)),
 )
-"""Where nothing was fitted: more samples for what the verifier thinks less of."""
+"""The default without a fitted table: the lower the scores, the more samples."""
 
 
 @dataclass(frozen=True)
 class Auto:
-    """Give each problem the search that its difficulty calls for (Snell et al., 2024, section 3).
+    """Give each problem the search that fits its difficulty (Snell et al., 2024, section 3).
 
-    A few whole solutions are sampled first and scored. A table, learned by `reasoner fit-auto` for
-    one model and verifier, maps what they look like to an arm: a strategy and its size, at most
-    `n`, or an end. The answer is the best of the probe's and the arm's. `table` is the file that
-    `fit-auto` wrote; the one that ships with the embedded GPT is the default.
+    A probe samples and scores a few whole solutions. A table, fitted by `reasoner fit-auto` for one
+    model and verifier, maps a feature of them to an arm: a strategy and its size, at most `n`, or
+    `stop`. The answer is the best of the probe's and the arm's solutions. `table` is a file written
+    by `fit-auto`; the default is the one shipped with the embedded GPT.
     """
 
     n: PositiveInt = 64
@@ -120,13 +120,13 @@ class Auto:
     stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse a wrong table before anything is spent."""
+        """Reject an invalid table before any compute is spent."""
         for arm in load(self.table).arms:
             if arm.strategy != STOP:
                 make(arm.strategy, arm.n)
 
     async def search(self, run: Run) -> Node:
-        """Probe, look up, search."""
+        """Probe, look up the arm, search."""
         table = load(self.table)
         probed = await run.expand([run.trace.root], n=min(table.probe, self.n))
         run.offer(best(probed))
@@ -140,13 +140,13 @@ class Auto:
 
 
 def sample(run: Run, node: Node) -> tuple[str | None, float]:
-    """The answer and the score of one probe sample."""
+    """Return the answer and score of one probe sample."""
     return (run.answer(node), node.score or 0.0) if node.finished else (None, 0.0)
 
 
 @cache
 def load(path: str | None = None) -> Table:
-    """The table in a file; without one, that of the embedded GPT, or a plain one.
+    """Load the table in a file; without a path, the embedded GPT's table or `BUILTIN`.
 
     Raises:
         ConfigError: the file cannot be read or is not a table.

@@ -16,13 +16,13 @@ from reasoner.trace import Node
 class Beam:
     """Sample `n` steps per depth, keep the best `n / branch`, sample `branch` from each.
 
-    Verifier-guided beam search (Snell et al., 2024). With `lookahead`, each step is first followed
-    by that many more at temperature zero, and has the score of where they lead; these rollouts are
-    paid for, but are no beams. Copies of a step stay beams of their own, so a step that scores well
-    and is sampled often gets most of the next samples; merged, it would share them with whatever
-    differs from it, however bad. Finished beams are kept aside; the search ends when `n` of them
-    are there or no unfinished beam is left. Where the budget does not hold `n` whole solutions,
-    beams as wide as it holds follow one another: a beam that stops half-way has no answer.
+    Verifier-guided beam search (Snell et al., 2024). With `lookahead`, each step is followed by that
+    many more at temperature zero and takes the score of the node they reach; these rollouts are
+    charged to the budget but never join the beam. Copies of a step stay separate beams, so a step
+    that scores well and is sampled often gets most of the next samples; merged, it would share them
+    with different steps, however bad. Finished beams are set aside; the search ends when there are
+    `n` of them or no unfinished beam is left. Where the budget does not cover `n` whole solutions,
+    narrower beams run one after another: a beam that stops half-way has no answer.
     """
 
     n: PositiveInt = 16
@@ -35,7 +35,7 @@ class Beam:
         return await rounds(run, self.n, grow, each=1 + self.lookahead)
 
     async def grow(self, siblings: Siblings, size: int) -> Node:
-        """One beam of `size`, a step at a time; returns the best node of the run so far."""
+        """Grow one beam of `size` step by step; return the best node of the run so far."""
         run = siblings.run
         branch = min(self.branch, size)
         chosen, frontier, wanted = run.trace.root, [run.trace.root], size
@@ -50,7 +50,7 @@ class Beam:
         return chosen
 
     async def judge(self, siblings: Siblings, children: Sequence[Node]) -> None:
-        """Score `children`, or where their rollouts lead; copies share one rollout."""
+        """Score `children`, or the ends of their rollouts; copies share one rollout."""
         run = siblings.run
         if not self.lookahead:
             await score(run, children)
@@ -63,7 +63,7 @@ class Beam:
                 node.score = end.score
 
     async def roll(self, run: Run, nodes: Sequence[Node]) -> list[Node]:
-        """Where each of `nodes` is after `lookahead` likeliest steps, or at its end before."""
+        """Follow each of `nodes` for `lookahead` greedy steps; return the nodes reached."""
         ends = list(nodes)
         for _ in range(self.lookahead):
             if not (unfinished := [n for n in ends if not n.terminal]):

@@ -1,4 +1,4 @@
-"""Best-first search: always continue the best step found so far, wherever it is."""
+"""Best-first search: always continue the best-scored step in the whole tree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass as plain
@@ -24,10 +24,10 @@ class BestFirst:
     """Expand the best-scored open node into `branch` steps, `n` times (Koh et al., 2024).
 
     The search of arXiv 2407.01476, with a verifier's score as the value. `n` expansions sample
-    `n * branch` steps: as many as `n` solutions have where a solution has `branch` steps. Equal
-    scores are explored deepest first. Up to `parallel` expansions run at once, each blind to what
-    the others find. Should nothing have finished when the expansions are spent, or the budget but
-    for one solution, the best open node is continued to the end.
+    `n * branch` steps: the steps of `n` solutions of `branch` steps each. Equal scores are explored
+    deepest first. Up to `parallel` expansions run at once, without the results of one another. If no
+    solution has finished when the expansions are spent, or when the budget covers only one more
+    solution, the best open node is continued to its end.
     """
 
     n: PositiveInt = 64
@@ -35,7 +35,7 @@ class BestFirst:
     parallel: PositiveInt = 1
 
     async def search(self, run: Run) -> Node:
-        """Expand until `n` or the budget is spent."""
+        """Expand `n` nodes, or as many as the budget allows."""
         frontier = Frontier(run, Siblings(run), self.branch)
         frontier.open([run.trace.root])
         while True:
@@ -51,7 +51,7 @@ class BestFirst:
 
 @plain(slots=True)
 class Frontier:
-    """The open nodes, best first, and those already expanded."""
+    """The open nodes, best first, and the expanded ones."""
 
     run: Run
     siblings: Siblings
@@ -62,10 +62,10 @@ class Frontier:
     taken: int = 0
     running: int = 0
     ended: bool = False
-    """Whether a solution has ended, or one was sampled to the end, whatever came of it."""
+    """True once a solution has finished, or a node was continued to its end."""
 
     def take(self) -> tuple[Node, int] | None:
-        """The best open node and how many steps to sample there; None if it must wait."""
+        """Take the best open node and the number of steps to sample; None if it must wait."""
         branch = self.affordable()
         if not branch or not (self.heap or not self.running):
             return None
@@ -74,14 +74,14 @@ class Frontier:
         return self.pop(), branch
 
     def affordable(self) -> int:
-        """Steps to sample at once: until a solution has ended, the budget for one is kept."""
+        """Return the steps to sample at once; budget for a first solution is held back."""
         if self.ended:
             return self.branch
-        kept = 1 + self.running * self.branch
-        return max(0, self.run.affordable(kept + self.branch) - kept)
+        reserved = 1 + self.running * self.branch
+        return max(0, self.run.affordable(reserved + self.branch) - reserved)
 
     async def expand(self, taken: tuple[Node, int]) -> None:
-        """Sample and score the next steps of a node, and open those that are new."""
+        """Sample and score the next steps of a node, and open the new ones."""
         node, branch = taken
         try:
             await self.add(await self.run.expand([node], n=branch, step=True))
@@ -89,7 +89,7 @@ class Frontier:
             self.running -= 1
 
     async def end(self) -> None:
-        """Continue the best open node to the end."""
+        """Continue the best open node to its end."""
         self.ended = True
         await self.add(await self.run.expand([self.pop()]))
 
@@ -105,7 +105,7 @@ class Frontier:
             heappush(self.heap, (-by_score(node), -node.depth, next(self.order), node))
 
     def pop(self) -> Node:
-        """The best open node; where none is left, all may be expanded once more."""
+        """Pop the best open node; with none left, all nodes become open again."""
         if not self.heap:
             self.heap, self.expanded = self.expanded, []
             heapify(self.heap)

@@ -1,4 +1,4 @@
-"""Best of N: sample whole solutions, keep the one the verifier likes most."""
+"""Best-of-N: sample whole solutions, keep the one with the highest score."""
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -9,12 +9,12 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class BestOfN:
-    """`n` independent samples ranked by the verifier (Cobbe et al., 2021)."""
+    """Rank `n` independent samples by the verifier (Cobbe et al., 2021)."""
 
     n: PositiveInt = 16
 
     async def search(self, run: Run) -> Node:
-        """Sample `n` solutions, score them, choose."""
+        """Sample and score `n` solutions; return the best."""
         nodes = await run.expand([run.trace.root], n=self.n)
         await run.score(nodes)
         return best(nodes)

@@ -1,4 +1,4 @@
-"""Budget forcing: one chain of thought, made longer or cut short by hand."""
+"""Budget forcing: one chain of thought, extended or cut to a length."""
 
 from math import inf
 from typing import ClassVar
@@ -12,12 +12,12 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class BudgetForcing:
-    """Make a model think on where it would end, or answer where it would think on (s1).
+    """Extend a model's reasoning past its end, or cut it and force an answer (s1).
 
-    Budget forcing (Muennighoff et al., 2025, arXiv 2501.19393). Up to `n` times, the model's end is
-    replaced by `wait`; with a `minimum`, only while the chain is shorter than that many tokens.
-    At `maximum` tokens thinking is cut, and `final` makes it answer. A reasoning model's answer,
-    from the mark `end` (such as `</think>`) on, goes with its end. Temperature zero is the paper's.
+    Budget forcing (Muennighoff et al., 2025, arXiv 2501.19393). Up to `n` times, `wait` replaces the
+    model's end; with a `minimum`, only while the chain is shorter than that many tokens. At `maximum`
+    tokens the reasoning is cut and `final` prompts for the answer. A reasoning model's answer, from
+    the mark `end` (such as `</think>`) on, is removed with its end. The paper uses temperature zero.
     """
 
     n: PositiveInt = 2
@@ -31,7 +31,7 @@ class BudgetForcing:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Think, be told to wait, think on; the latest answer counts."""
+        """Reason, append `wait`, reason on; return the latest answer."""
         node = await self.think(run, run.trace.root)
         for _ in range(self.n):
             if not node.finished or node.length >= min(self.minimum or inf, self.maximum or inf):
@@ -43,7 +43,7 @@ class BudgetForcing:
         return run.incumbent or node
 
     async def think(self, run: Run, node: Node) -> Node:
-        """Go on from `node` until the model ends or is made to answer."""
+        """Continue `node` until the model ends, or is cut and made to answer."""
         left = None if self.maximum is None else max(0, self.maximum - node.length)
         if left != 0:
             [node] = await run.expand([node], tokens=left, temperature=self.temperature)
@@ -54,7 +54,7 @@ class BudgetForcing:
         return run.offer(node) if node.finished or not run.incumbent else node
 
     def extend(self, run: Run, node: Node) -> Node:
-        """The chain with `wait` in place of its end, and of its answer where that is marked."""
+        """Replace the chain's end, and its answer where `end` marks one, by `wait`."""
         text, parent = node.completion.text if node.completion else "", run.trace.parent(node)
         if parent and self.end and self.end in text:
             return run.write(parent, text.partition(self.end)[0] + self.wait)
@@ -62,5 +62,5 @@ class BudgetForcing:
 
 
 def full(run: Run, node: Node) -> bool:
-    """Whether the task's longest solution is reached."""
+    """Return True if the chain has the task's maximum length."""
     return node.length >= run.sampling.max_tokens

@@ -1,4 +1,4 @@
-"""DeepConf: samples the model is unsure of are given up half-way, and the sure ones vote."""
+"""DeepConf: abort samples of low confidence half-way; the confident ones vote."""
 
 from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
@@ -21,13 +21,13 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class DeepConf:
-    """Sample up to `n` solutions, giving up those whose confidence falls below a bar.
+    """Sample up to `n` solutions and abort those whose confidence falls below a threshold.
 
     Online DeepConf (Fu et al., 2025, arXiv 2508.15260). The confidence of a group is the mean over
-    `window` tokens. The first `warmup` solutions are drawn whole; the bar is set so that the lowest
-    group of the top `keep` of them passes (0.1 is the paper's "low", which saves most, 0.9 its
-    "high"). Those that pass vote with their lowest group confidence. It ends when the whole ones
-    give one answer `consensus` of their votes; up to `parallel` are sampled at once.
+    `window` tokens. The first `warmup` solutions are sampled whole; the threshold is set so that the
+    lowest group of the top `keep` of them passes (0.1 is the paper's "low", which saves most, 0.9 its
+    "high"). Solutions that pass vote with their lowest group confidence. Sampling stops when one
+    answer has `consensus` of the votes of all whole solutions; up to `parallel` are sampled at once.
     """
 
     n: PositiveInt = 64
@@ -40,7 +40,7 @@ class DeepConf:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Warm up, set the bar, go on under watch."""
+        """Warm up, set the threshold, sample the rest under watch."""
         ask_confidences(run)
         gate = Gate(run, self.window)
         run.decide = partial(vote, run, weight=gate.vote)
@@ -70,16 +70,16 @@ class DeepConf:
 
 
 class Gate:
-    """What a sample must keep to, to be sampled to its end and to vote."""
+    """The confidence threshold that a sample must stay above to be completed and to vote."""
 
     def __init__(self, run: Run, window: int) -> None:
         self.run, self.window = run, window
         self.bar = -inf
         self.closed = False
-        """Nothing more is wanted. What still runs ends at its next token, so that it is counted."""
+        """No more samples are wanted. Running ones end at their next token, so that they are counted."""
 
     def watch(self) -> Halt:
-        """A judge for one sample, told its confidences as they come."""
+        """Return a halting function for one sample, fed with its confidences as they arrive."""
         group = Group(self.window)
 
         def halt(confidences: Sequence[float]) -> bool:
@@ -88,26 +88,26 @@ class Gate:
         return halt
 
     def lowest(self, node: Node) -> float:
-        """The lowest group confidence of a solution; the mean of one shorter than a group."""
+        """Return the lowest group confidence of a solution, or its mean if shorter than a group."""
         confidences = self.run.trace.candidate(node).confidences or (0.0,)
         lowest = min(map(Group(self.window).add, confidences))
         return lowest if lowest < inf else fmean(confidences)
 
     def vote(self, node: Node) -> float:
-        """The votes of a solution: none below the bar."""
+        """Return the vote weight of a solution: zero below the threshold."""
         lowest = self.lowest(node)
         return lowest if lowest >= self.bar else 0.0
 
 
 class Group:
-    """The latest `size` tokens, their sum kept up."""
+    """A moving window over the latest `size` tokens, with their running sum."""
 
     def __init__(self, size: int) -> None:
         self.size, self.sum = size, 0.0
         self.tokens = deque[float]()
 
     def add(self, confidence: float) -> float:
-        """The mean, with one token more; infinite before the group is full."""
+        """Add a token and return the mean; infinite before the group is full."""
         self.tokens.append(confidence)
         self.sum += confidence
         if len(self.tokens) > self.size:
@@ -116,7 +116,7 @@ class Group:
 
 
 def quantile(values: Iterable[float], share: float) -> float:
-    """The value that `share` of `values` lie below, between two of them in proportion."""
+    """Return the `share` quantile of `values`, by linear interpolation."""
     ordered = sorted(values)
     place = share * (len(ordered) - 1)
     low, high = ordered[floor(place)], ordered[ceil(place)]

@@ -17,12 +17,12 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class DVTS:
-    """Grow `n / branch` trees apart, each by the best of `branch` steps (Beeching et al., 2024).
+    """Grow `n / branch` separate trees, each by the best of `branch` steps (Beeching et al., 2024).
 
     The trees of "Scaling test-time compute with open models" never compete, so one step that the
     verifier overrates cannot take all the samples. `choose` takes the best-scored solution or the
-    verifier-weighted vote. Where the budget does not hold `n` whole solutions, fewer trees follow
-    one another.
+    verifier-weighted vote. Where the budget does not cover `n` whole solutions, groups of fewer trees
+    run one after another.
     """
 
     n: PositiveInt = 16
@@ -35,10 +35,10 @@ class DVTS:
         return await rounds(run, self.n, partial(self.grow, Siblings(run), list[Node]()))
 
     async def grow(self, siblings: Siblings, solutions: list[Node], size: int) -> Node:
-        """Grow trees of `size` first steps together; adds to `solutions`, returns the choice."""
+        """Grow trees from `size` first steps, extend `solutions`, and return the choice."""
         run = siblings.run
-        # One request draws the first steps of all trees: their ranks, on which the seeds below
-        # them depend, must not depend on timing.
+        # One request samples the first steps of all trees: seeds depend on their ranks, which must
+        # not depend on timing.
         firsts = await run.expand([run.trace.root], n=size, step=True)
         await siblings.merge(firsts)
         trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
@@ -47,7 +47,7 @@ class DVTS:
         return run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
 
     async def descend(self, siblings: Siblings, children: list[Node]) -> list[Node]:
-        """Follow the best child to an end, from `children` down; every node of the tree."""
+        """Follow the best child from `children` to an end; return all nodes of the tree."""
         run, tree, branch = siblings.run, list(children), len(children)
         try:
             while node := follow(children):
@@ -57,16 +57,16 @@ class DVTS:
                 children = await run.expand([node], n=branch, step=True)
                 tree += children
                 await siblings.merge(children)
-        except BudgetExhausted:  # The other trees may still be under way.
+        except BudgetExhausted:  # The other trees may still be running.
             pass
         return tree
 
     def offer(self, run: Run, children: Sequence[Node]) -> None:
-        """Tell a better answer; a vote waits for all trees."""
+        """Offer a better answer at once; a vote waits for all trees."""
         if self.choose == "best":
             run.improve(children)
 
 
 def follow(children: Sequence[Node]) -> Node | None:
-    """The best-scored child that is, or may yet become, a solution."""
+    """Return the best-scored child that is, or may become, a solution."""
     return max((c for c in children if c.finished or not c.terminal), key=by_score, default=None)

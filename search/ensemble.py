@@ -1,4 +1,4 @@
-"""Several strategies at once, one pool of answers."""
+"""Ensemble: several strategies at once, with one pool of answers."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -15,11 +15,11 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Run several strategies at once and choose among all that they finish.
+    """Run several strategies at once and choose among all their finished solutions.
 
     After Archon (Saad-Falcon et al., 2024, arXiv 2409.15254), which combines models and methods.
     The `members` share `n` and the budget equally, so that an ensemble of `n` costs what one
-    strategy of `n` does; with fewer than one of `n` for each, the first `n` run. One verifier
+    strategy of `n` does; with `n` below the number of members, only the first `n` run. One verifier
     scores every finished solution; `choose` takes the best one or the vote weighted by scores.
     """
 
@@ -28,7 +28,7 @@ class Ensemble:
     choose: Literal["best", "vote"] = "best"
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name before anything is spent."""
+        """Reject an unknown name before any compute is spent."""
         for name in self.members:
             make(name, self.n)
 
@@ -48,7 +48,7 @@ class Ensemble:
         return run.decide(run.trace.finished)
 
     def sizes(self) -> list[tuple[str, int]]:
-        """The members that run, and the size of each."""
+        """Return the members that run, each with its size."""
         names = self.members[: self.n]
         each, more = divmod(self.n, len(names))
         return [(name, each + (i < more)) for i, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""Early-stopping self-consistency: samples in windows, until a window agrees."""
+"""Early-stopping self-consistency: sample in windows until all answers of one agree."""
 
 from functools import partial
 from typing import Annotated, ClassVar
@@ -17,8 +17,8 @@ class ESC:
     """Sample windows of `window` solutions until all of one agree, then take the majority.
 
     Early-stopping self-consistency (Li et al., 2024, arXiv 2401.10480): agreement within a window
-    means that the answers have hardly any entropy. The vote is over all that was drawn, `n` at most.
-    A solution without an answer agrees with none.
+    means that the answers have hardly any entropy. The vote is over all samples, at most `n`.
+    A solution without an answer agrees with no other.
     """
 
     n: PositiveInt = 40
@@ -27,7 +27,7 @@ class ESC:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Draw one window after another."""
+        """Sample one window after another."""
         run.decide = partial(vote, run)
         poll = Poll(run)
         agreed = False

@@ -1,4 +1,4 @@
-"""A cheap search first, another where its answer is missing or in doubt."""
+"""Fallback: a second search where the answer of the first is missing or in doubt."""
 
 from typing import Annotated, ClassVar
 
@@ -16,8 +16,8 @@ class Fallback:
 
     A cascade of two (FrugalGPT, Chen et al., 2023, arXiv 2305.05176, cascades models).
     `first` has `share` of the budget. If it ends without a finished answer, or with one that the
-    verifier scores below `threshold`, `second` has all that is left, and the better answer of the
-    two is taken. Both are made with `n`.
+    verifier scores below `threshold`, `second` has the rest, and the better answer of the two is
+    chosen. Both have size `n`.
     """
 
     n: PositiveInt = 16
@@ -28,17 +28,17 @@ class Fallback:
     stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name before anything is spent."""
+        """Reject an unknown name before any compute is spent."""
         for name in (self.first, self.second):
             make(name, self.n)
 
     async def search(self, run: Run) -> Node:
-        """Search once, and again if need be."""
-        found = await attempt(run, run.within(self.share), make(self.first, self.n))
-        if found is None or self.doubts(found):
+        """Search once, and a second time if the first answer is in doubt."""
+        answer = await attempt(run, run.within(self.share), make(self.first, self.n))
+        if answer is None or self.doubts(answer):
             await attempt(run, run.within(1.0), make(self.second, self.n))
         return answered(run)
 
-    def doubts(self, found: Node) -> bool:
-        """Whether `found` is not good enough; what no verifier scored is."""
-        return not found.finished or (found.score is not None and found.score < self.threshold)
+    def doubts(self, answer: Node) -> bool:
+        """Return True if `answer` is unfinished or scored too low; an unscored one passes."""
+        return not answer.finished or (answer.score is not None and answer.score < self.threshold)

@@ -13,7 +13,7 @@ from reasoner.trace import Node
 class Greedy:
     """One chain of thought at temperature zero (Wei et al., 2022).
 
-    `n` is there so that every strategy has one; it changes nothing.
+    `n` changes nothing; it exists because every strategy has one.
     """
 
     n: PositiveInt = 1

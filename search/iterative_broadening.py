@@ -1,4 +1,4 @@
-"""Iterative broadening: a search again and again, each time wider, until it is sure."""
+"""Iterative broadening: repeat a search, wider each time, until the score is highest."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
@@ -13,11 +13,11 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class IterativeBroadening:
-    """Search `first` wide, then twice as wide, until a solution has the highest score there is.
+    """Search with width `first`, then double it until a solution has the highest possible score.
 
-    Iterative broadening (Ginsberg and Harvey, 1992) around any strategy: what an easy problem saves
-    is there for hard ones. The widths come to `n` together. The highest score is what the verifier
-    says of itself, 1 if nothing; `enough` is a lower one to be content with.
+    Iterative broadening (Ginsberg and Harvey, 1992) around any strategy: easy problems stop early,
+    which leaves compute for hard ones. The widths add up to `n`. The highest score is the verifier's
+    own ceiling, 1 by default; `enough` sets a lower score to stop at.
     """
 
     n: PositiveInt = 64
@@ -27,11 +27,11 @@ class IterativeBroadening:
     stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name before anything is spent."""
+        """Reject an unknown name before any compute is spent."""
         make(self.strategy, self.n)
 
     async def search(self, run: Run) -> Node:
-        """Search round after round; the best answer of all is taken."""
+        """Search round after round; return the best answer of all."""
         for width in self.widths():
             await attempt(run, run.within(1.0), make(self.strategy, width))
             if run.clipped or self.sure(run):
@@ -39,12 +39,12 @@ class IterativeBroadening:
         return answered(run)
 
     def sure(self, run: Run) -> bool:
-        """Whether no further search can find a better-scored answer."""
+        """Return True if the answer's score is high enough to stop."""
         chosen, enough = run.incumbent, run.ceiling if self.enough is None else self.enough
         return bool(chosen and chosen.finished and (chosen.score or 0.0) >= enough)
 
     def widths(self) -> Iterator[int]:
-        """`first` and its doubles; the last one has what would not make a double of its own."""
+        """Yield `first` and its doubles; the last width takes a remainder too small to double again."""
         left, width = self.n, self.first
         while left > 0:
             size = width if left - width >= 2 * width else left

@@ -1,4 +1,4 @@
-"""Self-consistency: sample whole solutions, answer what most of them answer."""
+"""Self-consistency: sample whole solutions and take the most frequent answer."""
 
 from functools import partial
 from typing import ClassVar

@@ -10,12 +10,12 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best
-from reasoner.search.common.simulation import Tree, backup, mean, simulations
+from reasoner.search.common.simulation import SimulationTree, backup, mean, simulations
 from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
 
 Judge = Callable[[Sequence[Node]], Awaitable[None]]
-"""Scores nodes that have no score yet."""
+"""A function that scores nodes without a score."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class MCTS:
     """UCT (Kocsis & Szepesvári, 2006) with the verifier's score as the value of a leaf.
 
     With `select="puct"` a child is explored in proportion to its prior (Silver et al., 2017): its
-    share of the samples drawn at its parent, copies merged. A node visited v times is sampled up to
-    v ** `widening` times (progressive widening, Coulom, 2007), once if that is 0. Up to
+    share of its parent's samples, copies merged. A node visited v times is sampled up to
+    v ** `widening` times (progressive widening, Coulom, 2007), once if `widening` is 0. Up to
     `parallel` of the `n` simulations run at once, kept apart by virtual loss (Chaslot et al.,
-    2008): a visit counts when it starts, its value when it ends. With `rollout`, the best new step
-    is followed to the end, and the score of that solution is what goes up the tree. `choose` takes
-    the best-scored solution, the verifier-weighted vote, or the vote weighted by the values backed
-    up on the way (after Hao et al., 2023, RAP).
+    2008): a visit counts at its start, its value at its end. With `rollout`, the best new step is
+    continued to its end, and the score of that solution is backed up. `choose` takes the best-scored
+    solution, the verifier-weighted vote, or the vote weighted by the backed-up values along the path
+    (after Hao et al., 2023, RAP).
     """
 
     n: PositiveInt = 64
@@ -42,27 +42,27 @@ class MCTS:
     widening: NonNegativeFloat = 0.5
 
     async def search(self, run: Run) -> Node:
-        """Simulate until `n` or the budget is spent."""
+        """Run `n` simulations, or as many as the budget allows."""
         if self.choose != "best":
-            weight = by_score if self.choose == "vote" else partial(on_the_way, run)
+            weight = by_score if self.choose == "vote" else partial(path_value, run)
             run.decide = partial(vote, run, weight=weight)
         await self.explore(self.tree(run), run.score)
-        found = run.trace.finished or [n for n in [run.incumbent] if n]
-        if not found:
+        candidates = run.trace.finished or [n for n in [run.incumbent] if n]
+        if not candidates:
             raise BudgetExhausted("no step could be sampled")
-        return run.decide(found)
+        return run.decide(candidates)
 
-    def tree(self, run: Run) -> Tree:
-        """An empty tree with this search's settings."""
-        return Tree(run, self.exploration, self.widening, self.select == "puct")
+    def tree(self, run: Run) -> SimulationTree:
+        """Return an empty tree with this search's settings."""
+        return SimulationTree(run, self.exploration, self.widening, self.select == "puct")
 
-    async def explore(self, tree: Tree, judge: Judge) -> bool:
-        """Simulate `n` times in `tree`; tell whether the budget held all of them."""
+    async def explore(self, tree: SimulationTree, judge: Judge) -> bool:
+        """Simulate `n` times in `tree`; return True if the budget covered them all."""
         simulate = partial(self.simulate, tree, judge)
         return await simulations(self.n, self.parallel, tree.select, simulate)
 
-    async def simulate(self, tree: Tree, judge: Judge, path: list[Node]) -> None:
-        """Expand the leaf that ends `path` and pass the best score found up."""
+    async def simulate(self, tree: SimulationTree, judge: Judge, path: list[Node]) -> None:
+        """Expand the leaf that ends `path` and back up the best score."""
         run, leaf = tree.run, path[-1]
         try:
             sampled = await run.expand([leaf], n=self.affordable(run), step=True)
@@ -70,7 +70,7 @@ class MCTS:
             await judge(children)
             self.offer(run, children)
             tree.grow(leaf, children)
-            # Without a verifier open children are alike; the last one is new, if any is.
+            # Without a verifier, open children are equal; the last one is new if any is.
             reached = best(children) if run.verified else children[-1]
             if self.rollout and not reached.terminal:
                 path = [*path, reached]
@@ -83,18 +83,18 @@ class MCTS:
         backup(path, reached.score or 0.0)
 
     def affordable(self, run: Run) -> int:
-        """Steps to sample at once: fewer where the budget might end before a first solution."""
+        """Return the steps to sample at once: fewer if the budget might end before a first solution."""
         return self.branch if run.trace.finished else max(1, run.affordable(self.branch))
 
     def offer(self, run: Run, nodes: Sequence[Node]) -> None:
-        """Offer the best node so far; while votes decide, none that would forestall them."""
-        found = best([*nodes, *filter(None, [run.incumbent])])
-        if self.choose == "best" or not found.finished:
-            run.offer(found)
+        """Offer the best node so far; when votes decide, unfinished nodes only."""
+        leader = best([*nodes, *filter(None, [run.incumbent])])
+        if self.choose == "best" or not leader.finished:
+            run.offer(leader)
 
 
-def on_the_way(run: Run, node: Node) -> float:
-    """The mean value of the steps up to `node`; a copy, which was never scored, weighs nothing."""
+def path_value(run: Run, node: Node) -> float:
+    """Return the mean value of the steps up to `node`; zero for a copy, which has no score."""
     if node.score is None:
         return 0.0
     steps = run.trace.path(node)[1:]

@@ -18,7 +18,7 @@ from reasoner.trace import Node
 
 Weighted = tuple[list[Node], list[float]]
 SURE = 1e-7
-"""How near to 0 and 1 a score may count: its log-odds must be finite."""
+"""The distance of clipped scores from 0 and 1, which keeps their log-odds finite."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Particle:
     """Step `n` particles together and resample them by score (Puri et al., 2025; 2502.01618).
 
     Each step multiplies a particle's weight by the odds of its score to the power 1 / `temperature`,
-    until resampling makes all weights equal again. That is systematic (Carpenter et al., 1999), and
-    waits until the effective sample size is below `ess` times the population; 1 resamples at every
-    step. `choose` takes the vote by the particles' weights or the best-scored solution. Where the
-    budget does not hold `n` whole solutions, smaller populations follow one another.
+    until resampling makes all weights equal again. Resampling is systematic (Carpenter et al., 1999)
+    and happens when the effective sample size falls below `ess` times the population; 1 resamples at
+    every step. `choose` takes the vote by particle weight or the best-scored solution. Where the
+    budget does not cover `n` whole solutions, smaller populations run one after another.
     """
 
     n: PositiveInt = 16
@@ -48,7 +48,7 @@ class Particle:
 
 
 class Swarm:
-    """The populations of one search, and what their solutions weigh together."""
+    """The populations of one search, with the total weight of each solution."""
 
     def __init__(
         self, run: Run, temperature: float, ess: float, choose: Literal["best", "vote"]
@@ -56,13 +56,13 @@ class Swarm:
         self.run, self.temperature, self.ess, self.choose = run, temperature, ess, choose
         self.siblings = Siblings(run)
         self.mass = defaultdict[Node, float](float)
-        decide_by(run, choose)  # Should the first population be cut short, no weight is final.
+        decide_by(run, choose)  # If the first population is cut short, no weight is final.
 
     async def sweep(self, size: int, reference: Sequence[Node] = ()) -> Weighted:
-        """Lead `size` particles from the root to their ends; the particles and their weights.
+        """Extend `size` particles from the root to their ends; return them and their weights.
 
-        `reference`, a path from below the root to its end, is one particle more: it is weighed and
-        resampled like the others, but stays in the population whatever it weighs.
+        `reference`, a path from below the root to its end, is one more particle: it is weighed and
+        resampled like the others, but stays in the population at any weight.
         """
         root = self.run.trace.root
         path = chain(reference, repeat(reference[-1])) if reference else repeat(root)
@@ -73,14 +73,14 @@ class Swarm:
             fixed = [next(path) for _ in fixed]
             logs = [w + self.weigh(p) for w, p in zip(logs, [*free, *fixed], strict=True)]
             weights = normalised(logs)
-            going_on = any(not p.terminal for p in [*free, *fixed])
-            if going_on and effective(weights) < self.ess * len(weights):
+            unfinished = any(not p.terminal for p in [*free, *fixed])
+            if unfinished and effective(weights) < self.ess * len(weights):
                 free = self.resample(free, fixed, weights)
                 logs = [0.0] * len(logs)
         return [*free, *fixed], normalised(logs)
 
     async def extend(self, particles: list[Node], logs: list[float]) -> Weighted:
-        """Take each unfinished particle a step on; one that the budget has no step for is lost."""
+        """Extend each unfinished particle by a step; drop those the budget has no step for."""
         wanted = Counter(p for p in particles if not p.terminal)
         if not wanted:
             return particles, logs
@@ -89,30 +89,30 @@ class Swarm:
             self.run.improve([*chain.from_iterable(steps.values())])
         queues = {p: iter(children) for p, children in steps.items()}
         grown = [next(queues[p], None) if p in queues else p for p in particles]
-        kept = [(p, w) for p, w in zip(grown, logs, strict=False) if p]
-        return [p for p, _ in kept], [*(w for _, w in kept), *logs[len(particles) :]]
+        alive = [(p, w) for p, w in zip(grown, logs, strict=False) if p]
+        return [p for p, _ in alive], [*(w for _, w in alive), *logs[len(particles) :]]
 
     def weigh(self, particle: Node) -> float:
-        """The log of the factor by which its latest score changes the weight of a particle.
+        """Return the log-weight increment of a particle from its latest score.
 
-        A finished particle goes on counting its last score, or it would fall behind those that
-        score well on further steps. One that was cut off can never answer.
+        A finished particle repeats its last score, or it would fall behind those that score well on
+        further steps. A particle that was cut off counts as score 0: it can never answer.
         """
         score = by_score(particle) if particle.finished or not particle.terminal else 0.0
         score = min(max(score, SURE), 1 - SURE)
         return log(score / (1 - score)) / self.temperature
 
     def resample(self, free: list[Node], fixed: list[Node], weights: list[float]) -> list[Node]:
-        """As many particles as `free`, drawn by weight.
+        """Sample as many particles as `free`, by weight.
 
-        Around one that stays, only independent draws leave the target as it is.
+        With a fixed particle, only independent draws leave the target distribution invariant.
         """
         if fixed:
             return self.run.rng.choices([*free, *fixed], weights, k=len(free))
         return [free[i] for i in systematic(weights, len(free), self.run.rng)]
 
     def elect(self, particles: list[Node], weights: list[float]) -> Node:
-        """Offer the answer of all populations, this one among them."""
+        """Offer the answer of all populations so far, including this one."""
         for particle, weight in zip(particles, weights, strict=True):
             if particle.finished:
                 self.mass[particle] += weight * len(particles)
@@ -124,7 +124,7 @@ class Swarm:
 
 
 def normalised(logs: Sequence[float]) -> list[float]:
-    """The weights with these logarithms, scaled to the sum of one."""
+    """Return the weights with these logarithms, scaled to a sum of one."""
     top = max(logs)
     weights = [exp(w - top) for w in logs]
     total = sum(weights)
@@ -132,14 +132,14 @@ def normalised(logs: Sequence[float]) -> list[float]:
 
 
 def effective(weights: Sequence[float]) -> float:
-    """The effective sample size: how many equal weights would vary as little (Kong et al., 1994)."""
+    """Return the effective sample size of normalised `weights` (Kong et al., 1994)."""
     return 1 / sum(w * w for w in weights)
 
 
 def systematic(weights: Sequence[float], n: int, rng: Random) -> list[int]:
-    """`n` indices in proportion to `weights`, from one uniform number.
+    """Sample `n` indices in proportion to `weights`, from one uniform number.
 
-    Each index comes as often as its share of `n`, rounded down or up, and so on average exactly.
+    Each index occurs its share of `n` times, rounded down or up, and exactly so on average.
     """
     sums = list(accumulate(weights))
     pace = sums[-1] / n

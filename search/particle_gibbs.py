@@ -1,4 +1,4 @@
-"""Particle Gibbs: particle filtering again and again, each time around a solution kept from before."""
+"""Particle Gibbs: repeated particle filtering, each time around a retained solution."""
 
 from typing import Annotated, Literal
 
@@ -13,11 +13,11 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class ParticleGibbs:
-    """Filter `iterations` times, around a solution drawn from the filter before (Puri et al., 2025).
+    """Filter `iterations` times, around a solution sampled from the last filter (Puri et al., 2025).
 
     The iterated conditional SMC of Andrieu et al. (2010). `n` counts the particles of all
-    iterations; the retained solution is one more and costs nothing. Two iterations are the fewest
-    that retain one; every further one makes the populations smaller and the search longer. The
+    iterations; the retained solution is one more and costs nothing. At least two iterations are
+    needed to retain one; each further one makes the populations smaller and the search longer. The
     other settings are those of `particle`.
     """
 
@@ -37,14 +37,14 @@ class ParticleGibbs:
             for width in parts(size, self.iterations):
                 particles, weights = await swarm.sweep(width, retained)
                 chosen = swarm.elect(particles, weights)
-                [drawn] = run.rng.choices(particles, weights)
-                retained = run.trace.path(drawn)[1:]
+                [sampled] = run.rng.choices(particles, weights)
+                retained = run.trace.path(sampled)[1:]
             return chosen
 
         return await rounds(run, self.n, iterate)
 
 
 def parts(n: int, count: int) -> list[int]:
-    """`n` in at most `count` parts as equal as can be, none of them zero."""
+    """Split `n` into at most `count` parts of nearly equal size, none of them zero."""
     count = min(n, count)
     return [n // count + (i < n % count) for i in range(count)]

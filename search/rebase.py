@@ -1,4 +1,4 @@
-"""REBASE: every step gets its share of the samples, by its score."""
+"""REBASE: split the samples among steps by score."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from reasoner.trace import Node
 class Rebase:
     """Split the samples of each depth by softmax of the scores (Wu et al., 2024; 2408.00724).
 
-    Reward-balanced search: `n` samples at the root, below it as many as have not ended yet, in
-    proportion to exp(score / `temperature`): low is close to greedy, high is close to sampling.
-    Copies of a step are one node that has the sum of their shares. `choose` takes the best-scored
-    solution or the verifier-weighted vote. Where the budget does not hold `n` whole solutions,
-    trees as wide as it holds follow one another.
+    Reward-balanced search: `n` samples at the root; at each further depth, `n` less those that have
+    ended, in proportion to exp(score / `temperature`). A low temperature is close to greedy, a high
+    one close to sampling. Copies of a step are one node with the sum of their shares. `choose` takes
+    the best-scored solution or the verifier-weighted vote. Where the budget does not cover `n` whole
+    solutions, narrower trees run one after another.
     """
 
     n: PositiveInt = 16
@@ -37,7 +37,7 @@ class Rebase:
         return await rounds(run, self.n, partial(self.grow, Siblings(run), list[Node]()))
 
     async def grow(self, siblings: Siblings, solutions: list[Node], width: int) -> Node:
-        """One tree, a step at a time; adds to `solutions` and returns the choice so far."""
+        """Grow one tree step by step, extend `solutions`, and return the choice so far."""
         run = siblings.run
         chosen, shares = run.trace.root, {run.trace.root: width}
         while shares:
@@ -49,7 +49,7 @@ class Rebase:
         return chosen
 
     def share(self, copies: Mapping[Node, int], width: int) -> dict[Node, int]:
-        """How many of `width` samples continue each node."""
+        """Return the number of `width` samples that continue each node."""
         top = max(map(by_score, copies), default=0.0)
         weights = {c: n * exp((by_score(c) - top) / self.temperature) for c, n in copies.items()}
         counts = split(width, list(weights.values()))
@@ -57,13 +57,13 @@ class Rebase:
 
 
 def split(width: int, weights: Sequence[float]) -> list[int]:
-    """`width` in proportion to `weights`, rounded by the largest remainders.
+    """Split `width` in proportion to `weights`, rounded by largest remainder.
 
-    So the total is exact, and a larger weight never gets less.
+    The total is exact, and a larger weight never gets less.
     """
     total = sum(weights)
     quotas = [width * w / total for w in weights]
-    counts = [int(q + 1e-9) for q in quotas]  # What rounding errors took away is not a remainder.
+    counts = [int(q + 1e-9) for q in quotas]  # A rounding error is not a remainder.
     lacking = sorted(range(len(quotas)), key=lambda i: counts[i] - quotas[i])
     for i in lacking[: width - sum(counts)]:
         counts[i] += 1

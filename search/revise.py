@@ -1,4 +1,4 @@
-"""Revisions: improve on earlier attempts, several chains at a time."""
+"""Revision: improve on earlier attempts, in several chains at a time."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -22,7 +22,7 @@ PROMPT = """{problem}
 These attempts may be wrong. Find the mistakes, then solve the problem again, from start to end."""
 
 Chain = tuple[int, Random]
-"""How many solutions it has, and its own source of randomness."""
+"""The number of solutions of a chain, and its own random generator."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Revise:
     """Revise solutions in chains, and choose among all of them (Snell et al., 2024, section 6).
 
     The `n` solutions form chains of `length`; the paper's ratio of sequential to parallel compute
-    is `length` to the number of chains. To `resample` (any model) is to cut the chain's best
-    solution before its weakest step and sample on from there; without step scores the step is
-    drawn. To `ask` (a chat model) is to show it the latest `context` attempts and have it solve the
-    problem again. A revision is often worse than what it revises, so the verifier chooses among
-    all attempts, or a vote does: weighted by scores (`choose`), plain without a verifier.
+    is `length` to the number of chains. With `how="resample"` (any model), the chain's best solution
+    is cut before its weakest step and continued from there; without step scores, the step is random.
+    With "ask" (a chat model), the model sees the latest `context` attempts and solves the problem
+    again. A revision is often worse than the original, so the final choice is among all attempts: by
+    the verifier, or by a vote weighted by scores (`choose`); without a verifier, by a plain vote.
     """
 
     n: PositiveInt = 16
@@ -44,7 +44,7 @@ class Revise:
     choose: Literal["best", "vote"] = "best"
 
     async def search(self, run: Run) -> Node:
-        """Follow every chain to its end, as many at once as the budget holds."""
+        """Follow every chain to its end, as many at once as the budget allows."""
         if self.choose == "vote" and run.verified:
             run.decide = partial(vote, run, weight=by_score)
         elif not run.verified:
@@ -54,19 +54,19 @@ class Revise:
         at_once = max(1, run.affordable(len(lengths)))
         siblings = Siblings(run)
         await gather(self.follow(siblings, chains) for _ in range(at_once))
-        found = run.trace.finished or [*filter(None, [run.incumbent])]
-        if not found:
+        candidates = run.trace.finished or [*filter(None, [run.incumbent])]
+        if not candidates:
             raise BudgetExhausted("no solution could be sampled")
-        return run.decide(found)
+        return run.decide(candidates)
 
     def lengths(self) -> list[int]:
-        """How many solutions each chain has."""
+        """Return the number of solutions of each chain."""
         count = min(self.n, max(1, round(self.n / self.length)))
         each, more = divmod(self.n, count)
         return [each + (i < more) for i in range(count)]
 
     async def follow(self, siblings: Siblings, chains: Iterator[Chain]) -> None:
-        """Take one chain after another until none is left, or no budget."""
+        """Process one chain after another until no chain or no budget is left."""
         try:
             for length, rng in chains:
                 await self.revise(siblings, length, rng)
@@ -74,28 +74,28 @@ class Revise:
             return
 
     async def revise(self, siblings: Siblings, length: int, rng: Random) -> None:
-        """Solve, then revise `length - 1` times."""
+        """Solve once, then revise `length - 1` times."""
         run = siblings.run
-        attempts = [await offered(siblings, await self.first(run))]
+        attempts = [await _scored(siblings, await self.first(run))]
         reached = attempts[0]
         while len(attempts) < length:
             if self.how == "ask":
-                node = await self.asked(run, attempts[-self.context :])
+                node = await self.solve_again(run, attempts[-self.context :])
             else:
                 node = await finish(run, before_weakest(run, reached, rng))
-            attempts.append(await offered(siblings, node))
-            # Of equals the later one goes on, so that a chain does not stay where it is.
+            attempts.append(await _scored(siblings, node))
+            # Between equals the later one continues, so that a chain does not stand still.
             reached = best([node, reached])
 
     async def first(self, run: Run) -> Node:
-        """A chain's first solution; a step at a time if it will be cut between steps."""
+        """Sample a chain's first solution, step by step if it will be cut between steps."""
         if self.how == "resample":
             return await finish(run, run.trace.root)
         [node] = await run.expand([run.trace.root])
         return node
 
-    async def asked(self, run: Run, attempts: list[Node]) -> Node:
-        """What a chat model makes of earlier attempts."""
+    async def solve_again(self, run: Run, attempts: list[Node]) -> Node:
+        """Ask a chat model to solve the problem again, given earlier attempts."""
         shown = "\n\n".join(
             f"Attempt {i}:\n{run.trace.candidate(node).text}" for i, node in enumerate(attempts, 1)
         )
@@ -104,8 +104,8 @@ class Revise:
         return run.adopt(run.trace.root, completion)
 
 
-async def offered(siblings: Siblings, node: Node) -> Node:
-    """`node`, scored, and offered if it is the best; votes are counted at the end."""
+async def _scored(siblings: Siblings, node: Node) -> Node:
+    """Score `node` and return it; offer it if it is the best and no vote decides."""
     run = siblings.run
     if run.verified:
         await siblings.merge([node])
@@ -115,14 +115,14 @@ async def offered(siblings: Siblings, node: Node) -> Node:
 
 
 async def finish(run: Run, node: Node) -> Node:
-    """A solution that goes on from `node`, step by step: later it can be cut at any of them."""
+    """Complete `node` step by step, so that it can later be cut at any step."""
     while not node.terminal:
         [node] = await run.expand([node], step=True)
     return node
 
 
 def before_weakest(run: Run, node: Node, rng: Random) -> Node:
-    """The node after which the step with the lowest score follows."""
+    """Return the node just before the step with the lowest score."""
     path = run.trace.path(node)
     scores = node.step_scores[: len(path) - 1]
     weakest = scores.index(min(scores)) if scores else rng.randrange(len(path) - 1)

@@ -1,4 +1,4 @@
-"""rStar: candidates from tree search, kept if another completion of their beginning agrees."""
+"""rStar: candidates from tree search, chosen by agreement with completions of their beginnings."""
 
 import re
 from collections import Counter
@@ -20,13 +20,13 @@ from reasoner.types import NodeId
 
 @dataclass(frozen=True)
 class RStar:
-    """Grow solutions by MCTS, complete their first parts anew, choose by agreement (rStar).
+    """Grow solutions by MCTS, complete their beginnings again, choose by agreement (rStar).
 
-    Mutual consistency of Qi et al. (2024, arXiv 2408.06195): of every solution found in `n`
-    simulations, between 20 % and 80 % of the steps are shown to the second model (the same one
-    where the run has no second) `checks` times; how often it reaches the same answer, times the
-    solution's score, decides. Without a verifier the score is the answer's share of the votes, as
-    in the paper. A search under a budget uses half of it, the checks the rest.
+    Mutual consistency of Qi et al. (2024, arXiv 2408.06195): a second model (the same one if the run
+    has no second) completes the first 20 % to 80 % of the steps of every solution of `n` simulations,
+    `checks` times. The rate at which it reaches the same answer, times the solution's score, decides.
+    Without a verifier the score is the answer's share of the votes, as in the paper. Under a budget,
+    the search uses half of it and the checks the rest.
     """
 
     n: PositiveInt = 32
@@ -37,9 +37,9 @@ class RStar:
     verified: ClassVar[bool] = False
 
     async def search(self, run: Run) -> Node:
-        """Search and check in turns, until `n` simulations are done or the budget is spent."""
+        """Alternate search and checks until `n` simulations are done or the budget is spent."""
         mcts = MCTS(self.n, self.branch, self.exploration, self.parallel)
-        trial, tree, done = Trial(run), mcts.tree(run), False
+        trial, tree, done = ConsistencyTrial(run), mcts.tree(run), False
         run.decide = trial.decide
         while not done:
             tree.run = run.within(0.5)
@@ -47,11 +47,11 @@ class RStar:
             await self.check(run, trial)
         return run.offer(run.decide(run.trace.finished))
 
-    async def check(self, run: Run, trial: "Trial") -> None:
-        """Complete the beginnings of all candidates not yet checked, the best ones first."""
+    async def check(self, run: Run, trial: "ConsistencyTrial") -> None:
+        """Complete the beginnings of all unchecked candidates, the best ones first."""
         candidates = trial.pending()
         if not candidates:
-            # The search's share held no solution: finish what it found before it goes on.
+            # The search's share gave no solution: complete a node before the search continues.
             await trial.judge(await run.expand([open_end(run)]))
             return
         beginnings = [[beginning(run, c) for _ in range(self.checks)] for c in candidates]
@@ -60,8 +60,8 @@ class RStar:
 
 
 @plain(slots=True)
-class Trial:
-    """What is known of the candidates of one run: their answers, their votes, their consistency."""
+class ConsistencyTrial:
+    """The candidates of one run: their answers, votes and consistency."""
 
     run: Run
     answers: dict[NodeId, str] = state(default_factory=dict[NodeId, str])
@@ -69,7 +69,7 @@ class Trial:
     consistency: dict[NodeId, float] = state(default_factory=dict[NodeId, float])
 
     async def judge(self, nodes: Sequence[Node]) -> None:
-        """Score nodes by the verifier, or finished ones by the share that agrees so far."""
+        """Score nodes by the verifier; without one, finished nodes by their answer's share of votes."""
         for node in nodes:
             if node.id not in self.answers and (answer := self.run.answer(node)):
                 self.answers[node.id] = answer
@@ -83,12 +83,12 @@ class Trial:
         return self.votes[self.answers[node.id]] / len(self.answers)
 
     def pending(self) -> list[Node]:
-        """Candidates that were never checked."""
+        """Return the unchecked candidates, best first."""
         unchecked = (self.run.trace[i] for i in self.answers if i not in self.consistency)
         return top(unchecked, len(self.answers))
 
     async def check(self, candidate: Node, beginnings: Sequence[Node]) -> bool:
-        """Note how often a completion of its beginnings reaches the candidate's answer, if any."""
+        """Record the rate at which completions reach the candidate's answer; False without budget."""
         try:
             ends = await self.run.expand(beginnings, second=True)
         except BudgetExhausted:
@@ -98,7 +98,7 @@ class Trial:
         return True
 
     def decide(self, nodes: Sequence[Node]) -> Node:
-        """The candidate with the highest consistency x score; where all have none, x alone."""
+        """Return the candidate with the highest consistency times score, ties broken by score."""
         candidates = [n for n in nodes if n.id in self.answers]
         return max(candidates, key=self.merit) if candidates else best(nodes)
 
@@ -108,10 +108,10 @@ class Trial:
 
 
 def beginning(run: Run, candidate: Node) -> Node:
-    """The node after a random 20 to 80 % of the steps of `candidate`, written if there is none."""
+    """Return the node after a random 20 to 80 % of the steps of `candidate`, written if missing."""
     steps = split("".join(c.text for c in run.trace.completions(candidate)), run.sampling.stop)
-    kept = min(round(run.rng.uniform(0.2, 0.8) * len(steps)), len(steps) - 1)
-    shown = "".join(steps[:kept])
+    count = min(round(run.rng.uniform(0.2, 0.8) * len(steps)), len(steps) - 1)
+    shown = "".join(steps[:count])
     node = run.trace.root
     for step in run.trace.path(candidate)[1:]:
         text = step.completion.text if step.completion else ""
@@ -122,11 +122,11 @@ def beginning(run: Run, candidate: Node) -> Node:
 
 
 def split(solution: str, stops: Sequence[str]) -> list[str]:
-    """The steps of a solution, each with the mark that ends it."""
+    """Split a solution into steps, each with the stop string that ends it."""
     ends = "|".join(map(re.escape, stops))
     return re.findall(f".*?(?:{ends})|.+", solution, re.DOTALL) if ends else [solution]
 
 
 def open_end(run: Run) -> Node:
-    """The longest unfinished node, or the root."""
+    """Return the longest unfinished node, or the root."""
     return max((n for n in run.trace if not n.terminal), key=lambda n: n.length)

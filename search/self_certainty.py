@@ -1,4 +1,4 @@
-"""Self-certainty: samples vote by how sure the model was of its tokens."""
+"""Self-certainty: a vote weighted by the model's confidence in its tokens."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from reasoner.search.common.voting import vote
 from reasoner.trace import Node
 
 LIKELIEST = 20
-"""Tokens that a confidence is told against: as in DeepConf, and as many as most servers tell."""
+"""The number of likeliest tokens in a confidence: as in DeepConf, and the most that servers return."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class SelfCertainty:
     """Rank `n` samples by the mean confidence of their tokens and hold a Borda vote.
 
     Kang et al. (2025, arXiv 2502.18581): the sample of rank r has (n - r + 1) ** `power` votes for
-    its answer. Power 0 is the majority vote, a large one takes the surest sample; the more samples,
-    the larger a power pays.
+    its answer. Power 0 is the majority vote, a large power takes the most confident sample; the more
+    samples, the larger the best power.
     """
 
     n: PositiveInt = 16
@@ -40,27 +40,27 @@ class SelfCertainty:
         return run.decide([n for n in nodes if n.finished] or nodes)
 
     def borda(self, run: Run, nodes: Sequence[Node]) -> Node:
-        """The answer with the most votes; of its solutions the surest."""
+        """Return the most confident solution of the answer with the most votes."""
         ranked = sorted(nodes, key=partial(certainty, run), reverse=True)
         votes = {node.id: (len(ranked) - i) ** self.power for i, node in enumerate(ranked)}
         return vote(run, ranked, weight=lambda node: votes[node.id])
 
 
 def certainty(run: Run, node: Node) -> float:
-    """The mean confidence of the tokens of the solution that ends at `node`."""
+    """Return the mean token confidence of the solution that ends at `node`."""
     return fmean(run.trace.candidate(node).confidences or [0.0])
 
 
 def ask_confidences(run: Run) -> None:
-    """Have the model tell how sure it is of each token from now on."""
+    """Request token confidences with every sample from now on."""
     run.sampling = replace(run.sampling, confidences=LIKELIEST)
 
 
 def require_confidences(run: Run, nodes: Sequence[Node]) -> None:
-    """See to it that the model told them.
+    """Require that the backend returned token confidences.
 
     Raises:
-        ConfigError: it told none.
+        ConfigError: it returned none.
     """
     if not any(run.trace.candidate(node).confidences for node in nodes):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Speculative rejection: best-of-N that stops sampling what looks bad half-way."""
+"""Speculative rejection: best-of-N that stops low-scoring solutions half-way."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,12 +14,12 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class SpeculativeRejection:
-    """Grow `n` solutions, and every `tokens` tokens reject the share `alpha` that scores lowest.
+    """Grow `n` solutions; every `tokens` tokens, reject the share `alpha` with the lowest scores.
 
-    Sun et al. (2024, arXiv 2410.20290), who reject whenever the GPU's memory is full. What the model
-    ended is kept aside and the best of it is chosen. Before its first step has ended, a solution
-    is not judged and cannot be rejected. Where the budget does not hold `n` whole solutions, narrower
-    rounds follow one another.
+    Sun et al. (2024, arXiv 2410.20290), who reject whenever the GPU's memory is full. Finished
+    solutions are set aside and the best of them is chosen. Before its first step has ended, a solution
+    is not scored and cannot be rejected. Where the budget does not cover `n` whole solutions, narrower
+    rounds run one after another.
     """
 
     n: PositiveInt = 32
@@ -27,11 +27,11 @@ class SpeculativeRejection:
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
     async def search(self, run: Run) -> Node:
-        """One round of full width, or narrower ones until the budget is spent."""
+        """Run one round of full width, or narrower ones until the budget is spent."""
         return await rounds(run, self.n, partial(self.grow, run))
 
     async def grow(self, run: Run, size: int) -> Node:
-        """Grow `size` solutions to the end or to their rejection; returns the run's best so far."""
+        """Grow `size` solutions until each ends or is rejected; return the run's best so far."""
         chosen, growing, wanted = run.trace.root, [run.trace.root], size
         while growing:
             pieces = await run.expand(growing, n=wanted, tokens=self.tokens)
@@ -41,14 +41,14 @@ class SpeculativeRejection:
         return chosen
 
     def keep(self, pieces: Sequence[Node]) -> list[Node]:
-        """The pieces to go on with: all without a score, and the better of the others."""
+        """Return the pieces to continue: all without a score, and the best of the others."""
         judged = [p for p in pieces if p.score is not None]
-        kept = top(judged, len(judged) - int(self.alpha * len(judged)))
-        return [*(p for p in pieces if p.score is None), *kept]
+        best_judged = top(judged, len(judged) - int(self.alpha * len(judged)))
+        return [*(p for p in pieces if p.score is None), *best_judged]
 
 
 def stepped(run: Run, piece: Node) -> bool:
-    """Whether a solution that goes on has ended a step, so that a verifier has what to judge."""
+    """Return True if an unfinished solution has a whole step for a verifier to judge."""
     text = run.trace.candidate(piece).text
     ends = run.sampling.stop
     return not piece.terminal and (not ends or any(end in text for end in ends))

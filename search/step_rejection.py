@@ -1,4 +1,4 @@
-"""Rejection sampling a step at a time: draw until a step is good enough, then go on from it."""
+"""Stepwise rejection sampling: sample until a step is good enough, then continue from it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class StepRejection:
-    """Draw `batch` next steps until one is good enough, go on from it, and come back when in doubt.
+    """Sample `batch` next steps until one is good enough, continue from it, return when in doubt.
 
     Cascade reward sampling (CARDS; Li et al., 2024, arXiv 2406.16306) with a threshold that falls by
-    itself. A step is worth its score, the root the highest score that the verifier gives, and every
-    draw from them multiplies that by `threshold`; the next draw is where most is to be had. So a step
-    is accepted at once if it scores `threshold` of what there could be, after one more draw its
-    square, and so on; and one whose next steps are bad yields to the best of those rejected, or to
-    another draw above it. Once as many steps are drawn as `n` solutions have that are as deep as the
-    deepest, the best of the deepest is accepted. It ends when a solution is worth most, or is that.
-    Should the budget hold but one solution before any has finished, the best step is continued to
-    the end.
+    itself. A step is worth its score, the root the verifier's highest score, and every draw from a
+    node multiplies its worth by `threshold`; the next draw is from the node worth most. So a step is
+    accepted at once if it scores `threshold` times the highest score, after one more draw `threshold`
+    squared times, and so on. A step whose next steps are bad yields to the best rejected step, or to
+    another draw above it. After as many draws as `n` solutions of the greatest depth so far have
+    steps, the best of the deepest nodes is accepted. The search ends when the accepted node is a
+    solution. If the budget covers only one more solution before any has finished, the best step is
+    continued to its end.
     """
 
     n: PositiveInt = 64
@@ -36,8 +36,8 @@ class StepRejection:
     stops_early: ClassVar[bool] = True
 
     async def search(self, run: Run) -> Node:
-        """Draw from what is worth most, until that is a solution."""
-        steps = Steps(run, Siblings(run), [run.trace.root], self.threshold)
+        """Sample from the node worth most until that node is a solution."""
+        steps = SampledSteps(run, Siblings(run), [run.trace.root], self.threshold)
         while not (node := steps.next(self.n)).terminal:
             if size := steps.affordable(min(self.batch, self.n)):
                 await steps.draw(node, size)
@@ -49,36 +49,36 @@ class StepRejection:
 
 
 @plain(slots=True)
-class Steps:
-    """The distinct steps drawn so far, accepted or not."""
+class SampledSteps:
+    """The distinct steps sampled so far, accepted or not."""
 
     run: Run
     siblings: Siblings
     known: list[Node]
     threshold: float
-    drawn: int = 0
+    sampled: int = 0
     draws: Counter[Node] = state(default_factory=Counter[Node])
 
     @property
     def finished(self) -> bool:
-        """Whether one of them ends a solution."""
+        """True if one of the steps ends a solution."""
         return any(node.finished for node in self.known)
 
     def next(self, n: int) -> Node:
-        """What is worth most; once `n` solutions so deep are spent, the best of the deepest."""
+        """Return the node worth most, or the best of the deepest once the draws are spent."""
         deepest = max(self.known, key=lambda node: (node.depth, by_score(node)))
-        spent = self.drawn >= n * max(1, deepest.depth)
+        spent = self.sampled >= n * max(1, deepest.depth)
         return deepest if spent else max(self.known, key=self.worth)
 
     def worth(self, node: Node) -> tuple[float, int]:
-        """The score, less for every draw; of equals the deepest comes first."""
+        """Return the score, discounted for every draw, then the depth to break ties."""
         score = self.run.ceiling if node.score is None else node.score
         if node.terminal and not node.finished:
             score = 0.0
         return score * self.threshold ** self.draws[node], node.depth
 
     def affordable(self, size: int) -> int:
-        """Steps to draw at once: until a solution has finished, the budget for one is kept."""
+        """Return the steps to sample at once; budget for a first solution is held back."""
         return size if self.finished else max(0, self.run.affordable(1 + size) - 1)
 
     async def draw(self, node: Node, size: int) -> None:
@@ -87,13 +87,13 @@ class Steps:
         await self.add(await self.run.expand([node], n=size, step=True))
 
     async def end(self) -> None:
-        """Continue the best step, of equals the latest, to the end."""
+        """Continue the best step to its end; the latest wins a tie."""
         unended = [node for node in reversed(self.known) if not node.terminal]
         await self.add(await self.run.expand([best(unended)]))
 
-    async def add(self, drawn: Sequence[Node]) -> None:
-        """Score what was drawn; the first of every text is known from now on."""
-        self.drawn += len(drawn)
-        firsts = dict.fromkeys(await self.siblings.merge(drawn))
+    async def add(self, nodes: Sequence[Node]) -> None:
+        """Score new nodes and store the first copy of each text."""
+        self.sampled += len(nodes)
+        firsts = dict.fromkeys(await self.siblings.merge(nodes))
         self.known += [s for s in firsts if s not in self.known]
-        self.run.improve(drawn)
+        self.run.improve(nodes)

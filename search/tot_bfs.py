@@ -11,8 +11,8 @@ from reasoner.trace import Node
 class TotBFS(Thoughts):
     """Grow `branch` thoughts from each of the `n` best nodes of a depth (ToT-BFS; Yao et al., 2023).
 
-    Algorithm 1 of arXiv 2305.10601; `n` is its b. Copies of a thought are merged. Solutions that the
-    model ended are set aside; the search ends when `n` are there or nothing is left to grow. See
+    Algorithm 1 of arXiv 2305.10601; `n` is its b. Copies of a thought are merged. Finished solutions
+    are set aside; the search ends when there are `n` of them or no thought is left to grow. See
     `Thoughts` for the other settings.
     """
 
@@ -21,7 +21,7 @@ class TotBFS(Thoughts):
         return self.n * self.branch
 
     async def grow(self, run: Run, size: int) -> None:
-        """One search, a depth at a time."""
+        """Search once, depth by depth."""
         branch = min(self.branch, size)
         breadth, frontier, finished = size // branch, [run.trace.root], list[Node]()
         while frontier and len(finished) < breadth:

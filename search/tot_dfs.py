@@ -12,11 +12,11 @@ from reasoner.trace import Node
 
 @dataclass(frozen=True)
 class TotDFS(Thoughts):
-    """Follow the best thought first, prune and go back (ToT-DFS; Yao et al., 2023).
+    """Follow the best thought first, prune and backtrack (ToT-DFS; Yao et al., 2023).
 
-    Algorithm 2 of arXiv 2305.10601: thoughts not worth more than `threshold` are cut off. Ends at
-    `n` solutions, after `expansions` nodes, or when all is pruned; then the best thought is
-    followed to its end, so that there is an answer. See `Thoughts` for the other settings.
+    Algorithm 2 of arXiv 2305.10601: thoughts with a value of at most `threshold` are pruned. The
+    search ends at `n` solutions, after `expansions` nodes, or when all thoughts are pruned; then the
+    best thought is completed, so that there is an answer. See `Thoughts` for the other settings.
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -27,7 +27,7 @@ class TotDFS(Thoughts):
         return self.branch
 
     async def grow(self, run: Run, size: int) -> None:
-        """One search; the best of what is not yet followed lies on top of the stack."""
+        """Search once, with the best unexplored thought on top of the stack."""
         stack, finished = [run.trace.root], 0
         for _ in range(self.expansions):
             if not stack or finished >= self.n:
@@ -39,5 +39,5 @@ class TotDFS(Thoughts):
             stack += reversed(top(filter(self.promising, thoughts), size))
 
     def promising(self, thought: Node) -> bool:
-        """Whether a thought is worth following."""
+        """Return True if a thought is worth following."""
         return not thought.terminal and (thought.score or 0.0) > self.threshold

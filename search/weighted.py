@@ -1,4 +1,4 @@
-"""Verifier-weighted vote: solutions vote for their answers with their scores."""
+"""Verifier-weighted vote: each solution votes for its answer with its score."""
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass

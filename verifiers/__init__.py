@@ -1,1 +1,1 @@
-"""Judges of candidates."""
+"""Verifiers: score candidate solutions."""

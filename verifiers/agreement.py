@@ -14,49 +14,49 @@ from reasoner.verifiers.common.composite import Member, Nested
 
 @dataclass(frozen=True)
 class Agreement(Nested):
-    """The share of the batch's answers that are the candidate's own (Wang et al., 2022).
+    """The share of the batch's answers that equal the candidate's (Wang et al., 2022).
 
-    With `by`, another verifier, each answer counts as much as it scores (Li et al., 2022). Taking the
-    best-scored candidate is then the majority or the weighted vote. `extract` finds the answer in a
-    solution's text: a task's is its `answer`. A candidate that is unfinished or states no answer has
+    With `by`, another verifier, each answer counts by its score (Li et al., 2022). The best-scored
+    candidate is then that of the majority or the weighted vote. `extract` returns the answer in a
+    solution's text; a task's `answer` is one. A candidate that is unfinished or states no answer has
     no vote and scores 0.
 
-    Alone in its batch, every answer has all votes: score all that are to be compared at once.
+    A candidate alone in its batch has all votes, so score all candidates to be compared at once.
     """
 
     extract: Extract = last_line
     by: Member | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name before anything is spent."""
+        """Reject an unknown name before any compute is spent."""
         _ = self.inner
 
     @property
     def comparative(self) -> bool:
-        """Always: what a candidate scores depends on the others of the batch."""
+        """Always True: a candidate's score depends on the others of the batch."""
         return True
 
     def named(self) -> tuple[Member, ...]:
-        """The verifier that weighs, if there is one."""
+        """The weighting verifier, if there is one."""
         return () if self.by is None else (self.by,)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Hold the vote; each candidate has its answer's share of it."""
+        """Hold the vote and score each candidate with its answer's share."""
         answers = [self.extract(c.text) if c.complete else None for c in candidates]
-        weighed = await self._weighed(problem, candidates)
-        weights = [s.value for s in weighed.scores]
+        judgement = await self._weights(problem, candidates)
+        weights = [s.value for s in judgement.scores]
         if not any(w for a, w in zip(answers, weights, strict=True) if a is not None):
-            weights = [1.0] * len(answers)  # Nothing speaks for any of them.
-        return replace(weighed, scores=tuple(map(Score, shares(answers, weights))))
+            weights = [1.0] * len(answers)  # All weights are zero, so all answers count the same.
+        return replace(judgement, scores=tuple(map(Score, shares(answers, weights))))
 
-    async def _weighed(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
+    async def _weights(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         if not self.inner:
             return Judgement((Score(1.0),) * len(candidates))
         return await self.inner[0].score(problem, candidates)
 
 
 def shares(answers: Sequence[str | None], weights: Sequence[float]) -> list[float]:
-    """For each answer its share of all votes; None has none."""
+    """Return each answer's share of all votes; 0 for None."""
     votes = defaultdict[str, list[float]](list)
     for answer, weight in zip(answers, weights, strict=True):
         if answer is not None:

@@ -1,4 +1,4 @@
-"""A verifier whose scores are made chances of being right."""
+"""A verifier with its scores calibrated to probabilities of being correct."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,34 +14,34 @@ from reasoner.verifiers.common.composite import Member, Nested, ceiling
 
 @dataclass(frozen=True)
 class Calibrated(Nested):
-    """`verifier` with its scores put through `calibration`, or through the one saved at that path.
+    """`verifier` with its scores mapped by `calibration`, a curve or the path of a saved one.
 
-    Step scores stay as they are: a calibration is fitted to whole solutions.
+    Step scores stay unchanged: a calibration is fitted to whole solutions.
     """
 
     verifier: Member
     calibration: Calibration | Path
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name or file before anything is spent."""
+        """Reject an unknown name or bad file before any compute is spent."""
         _ = self.inner, self.curve
 
     def named(self) -> tuple[Member, ...]:
-        """The verifier, as it was given."""
+        """The wrapped verifier, by name or object."""
         return (self.verifier,)
 
     @cached_property
     def curve(self) -> Isotonic | Platt:
-        """The calibration."""
+        """The calibration curve, loaded if `calibration` is a path."""
         return load(self.calibration) if isinstance(self.calibration, Path) else self.calibration
 
     @property
     def ceiling(self) -> float:
-        """The highest score; a curve that falls has it at the other end."""
+        """The highest score: at one end of the curve, whether it rises or falls."""
         return max(self.curve(0.0), self.curve(ceiling(self.inner[0])))
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Ask the verifier and calibrate."""
+        """Score with the verifier and calibrate."""
         judgement = await self.inner[0].score(problem, candidates)
         scores = tuple(replace(s, value=self.curve(s.value)) for s in judgement.scores)
         return replace(judgement, scores=scores)

@@ -1,4 +1,4 @@
-"""Programs, judged by unit tests."""
+"""Code: programs scored by unit tests."""
 
 import re
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ BLOCK = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DO
 class Code:
     """The share of unit tests that a program passes, run in sandboxes (Chen et al., 2021, §2).
 
-    The program is the last Python block of the candidate's text, or all of it where there is none; a
-    candidate under way without a closed block has 0. The tests are `problem.meta["tests"]`, each a
-    piece of Python that raises where the program is wrong; `problem.meta["entry_point"]` may name
-    the function they call `candidate`. Each test meets the program freshly started, in sandboxes of
-    their own within `limits`, and has `seconds` by the clock.
+    The program is the last Python block of the candidate's text, or the whole text without a block;
+    an unfinished candidate without a closed block scores 0. The tests are `problem.meta["tests"]`,
+    each a piece of Python that raises if the program is wrong; `problem.meta["entry_point"]` may name
+    the function that the tests call `candidate`. For each test the program is started anew; test and
+    program have a sandbox each, within `limits` and `seconds` of wall-clock time.
     """
 
     limits: Limits = Limits()
@@ -35,24 +35,24 @@ class Code:
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Nothing: no model is asked."""
+        """Return no usage: no model is called."""
         return Usage()
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Run every different program once, as many at a time as there are processors.
+        """Run each distinct program once, as many at a time as there are processors.
 
         Raises:
-            ConfigError: the problem has no tests, or there can be no sandbox.
+            ConfigError: the problem has no tests, or no sandbox is available.
         """
         tests = _tests(problem)
         programs = [program(c) for c in candidates]
-        different = [p for p in dict.fromkeys(programs) if p is not None]
-        shares = await gather(self._share(problem, tests, p) for p in different)
-        found: dict[str | None, float] = {None: 0.0, **dict(zip(different, shares, strict=True))}
-        return Judgement(tuple(Score(found[p]) for p in programs))
+        distinct = [p for p in dict.fromkeys(programs) if p is not None]
+        shares = await gather(self._share(problem, tests, p) for p in distinct)
+        share_of: dict[str | None, float] = {None: 0.0, **dict(zip(distinct, shares, strict=True))}
+        return Judgement(tuple(Score(share_of[p]) for p in programs))
 
     async def _share(self, problem: Problem, tests: Sequence[str], source: str) -> float:
-        """The share of `tests` that a program passes."""
+        """Return the share of `tests` that a program passes."""
         entry_point = _entry_point(problem)
         passed = await gather(
             self._passes(
@@ -68,19 +68,19 @@ class Code:
         except Unusable as error:
             raise ConfigError(
                 f"verifier 'code' cannot use a test of problem {problem.id!r}: {error};"
-                " docs/verifiers/code.md tells what a test can do"
+                " docs/verifiers/code.md explains what a test can do"
             ) from None
 
 
 def program(candidate: Candidate) -> str | None:
-    """The program in a candidate's text; None where none is finished."""
-    # A block that is open at the end of a finished text is closed by it.
+    """Return the program in a candidate's text; None if there is no finished one."""
+    # The end of a finished text closes an open block.
     text = candidate.text + ("\n```" if candidate.complete else "")
     blocks = BLOCK.findall(text)
     python = [code for language, code in blocks if language.lower() in NAMES]
     nameless = [code for language, code in blocks if not language]
-    if found := python or nameless:
-        return dedent(found[-1])
+    if programs := python or nameless:
+        return dedent(programs[-1])
     return candidate.text if candidate.complete else None
 
 
@@ -96,13 +96,13 @@ def _tests(problem: Problem) -> list[str]:
 
 
 def _entry_point(problem: Problem) -> str | None:
-    """The name of the function that tests call, as Python itself reads it."""
+    """Return the name of the function that tests call, normalised as Python does."""
     name = problem.meta.get("entry_point")
     if name is None:
         return None
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigError(
             f"the entry point of problem {problem.id!r} is {str(name)[:40]!r}, which names no function of"
-            " Python: give the name of the function that its tests call, such as 'add'"
+            " Python; give the name of the function that its tests call, such as 'add'"
         )
     return normalize("NFKC", name)

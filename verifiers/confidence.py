@@ -1,4 +1,4 @@
-"""The model's own confidence: the mean log-probability of what it wrote."""
+"""Confidence: the mean log-probability of the model's own tokens."""
 
 from math import exp
 from typing import ClassVar
@@ -15,8 +15,8 @@ from reasoner.verifiers.common.rules import Free
 class Confidence(Free):
     """The geometric mean of the sampled tokens' probabilities (Wang et al., 2022, table 1).
 
-    That is the exponential of the mean log-probability, and one over the perplexity. With `tail`, only
-    the last so many tokens count.
+    It equals the exponential of the mean log-probability, and one over the perplexity. With `tail`,
+    only the last `tail` tokens count.
     """
 
     tail: PositiveInt | None = None
@@ -28,7 +28,7 @@ class Confidence(Free):
 
 
 def likelihood(candidate: Candidate) -> float:
-    """The mean probability of a token of `candidate`; what a strategy wrote itself does not count.
+    """Return the geometric mean probability of the sampled tokens; written text does not count.
 
     Raises:
         ConfigError: a piece was sampled without log-probabilities.
@@ -39,7 +39,7 @@ def likelihood(candidate: Candidate) -> float:
 
 
 def ending(candidate: Candidate, tokens: int) -> float:
-    """The mean probability of the last tokens sampled.
+    """Return the geometric mean probability of the last `tokens` sampled tokens.
 
     Raises:
         ConfigError: a piece was sampled without log-probabilities.
@@ -49,7 +49,11 @@ def ending(candidate: Candidate, tokens: int) -> float:
 
 
 def sampled(candidate: Candidate) -> list[Completion]:
-    """The pieces that a model wrote."""
+    """Return the pieces that a model sampled, without text that a strategy wrote.
+
+    Raises:
+        ConfigError: a piece was sampled without log-probabilities.
+    """
     pieces = [
         c for c in candidate.completions if c.finish is not Finish.WRITTEN or c.logprob is not None
     ]

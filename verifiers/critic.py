@@ -1,4 +1,4 @@
-"""A critic: a language model that judges a solution step by step."""
+"""Critic: a language model that judges a solution step by step."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ FIRST_ERROR = f"""{TASK}Say briefly what you found. Then end with a line "First 
 the number of the earliest step with an error, or "First error: none"."""
 
 ENDS = r"(?=\s*(?:[^\w\s-]|\n|\Z|because\b|since\b|as\b)|\s+[–-])"
-"""What follows a verdict that is one, and not the start of a sentence such as "Right triangles"."""
+"""The text after a real verdict, as opposed to a sentence such as "Right triangles"."""
 AT_ONCE = re.compile(rf"\s*(?:[:.–-]|is\b)*\s*({WORD}){ENDS}", re.IGNORECASE)
 AT_LAST = re.compile(rf"(?:\bis|\bare|[.:;,\n–-])\s*({WORD})\W*$", re.IGNORECASE)
 AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {"min": min, "prod": prod}
@@ -44,12 +44,12 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {"min": min, "prod":
 
 @dataclass(frozen=True)
 class Critic(Pointwise):
-    """The share of votes for each step of a solution, and of these the smallest or the product.
+    """The share of votes for each step of a solution, combined by minimum or product.
 
     It `asks` for a verdict on all "steps" (a generative process reward model, as ThinkPRM, Khalifa et
     al., 2025, arXiv 2504.16828), or for the number of the "first-error" (ProcessBench, Zheng et al.,
-    2024, arXiv 2412.06559): then what comes before it is right and the rest is not. A step ends at
-    `delimiter`.
+    2024, arXiv 2412.06559), in which case the steps before it are right and the rest are wrong. A step
+    ends at `delimiter`.
     """
 
     asks: Literal["steps", "first-error"] = "steps"
@@ -58,19 +58,19 @@ class Critic(Pointwise):
     prompt: Annotated[str, holding("problem", "solution")] | None = None
 
     def question(self, problem: Problem, candidate: Candidate) -> str:
-        """The prompt, filled in with numbered steps."""
+        """Return the prompt, filled in with numbered steps."""
         prompt = self.prompt or (STEPS if self.asks == "steps" else FIRST_ERROR)
         steps = enumerate(self.steps(candidate), start=1)
         numbered = "\n".join(f"Step {i}: {step}" for i, step in steps)
         return filled(prompt, problem=problem.prompt, solution=numbered)
 
     def steps(self, candidate: Candidate) -> list[str]:
-        """The steps of a solution; blank ones are none."""
+        """Return the steps of a solution, without blank ones."""
         parts = map(str.strip, candidate.text.split(self.delimiter))
         return [part for part in parts if part]
 
     def weigh(self, candidate: Candidate, replies: Sequence[Completion]) -> tuple[Score, int]:
-        """Average each step over the votes, then aggregate."""
+        """Average each step over the votes, then aggregate the steps."""
         count = len(self.steps(candidate))
         read = each if self.asks == "steps" else before_error
         votes = [v for r in replies if (v := read(said(r), count))]
@@ -81,16 +81,16 @@ class Critic(Pointwise):
 
 
 def each(text: str, count: int) -> list[float] | None:
-    """1 or 0 for each of `count` steps; None if a step before the first error has no verdict.
+    """Return 1 or 0 for each of `count` steps; None if one before the first error has no verdict.
 
-    A critic may stop at an error; what follows one rests on it.
+    A critic may stop at an error; later steps depend on it and count as wrong.
     """
     verdicts = dict[int, float]()
     for number, comment in re.findall(
         r"^[^\w\n]*step\s*(\d+)(.*?)(?=^[^\w\n]*step\s*\d|\Z)", text, re.I | re.M | re.S
     ):
-        if found := AT_ONCE.match(comment) or AT_LAST.search(comment):
-            verdicts[int(number)] = float(right(found[1]))
+        if verdict := AT_ONCE.match(comment) or AT_LAST.search(comment):
+            verdicts[int(number)] = float(right(verdict[1]))
     first = next((i for i in range(1, count + 1) if not verdicts.get(i)), None)
     if first and first not in verdicts:
         return None
@@ -98,7 +98,10 @@ def each(text: str, count: int) -> list[float] | None:
 
 
 def before_error(text: str, count: int) -> list[float] | None:
-    """1 for each of `count` steps before the error that a reply names, 0 for the rest."""
+    """Return 1 for each of `count` steps before the error that a reply names, 0 for the rest.
+
+    None if the reply names no step of the solution.
+    """
     place = stated(text, "(?:first|earliest) error", r"(?:step\s*)?-?\d+|none|no error")
     if place is None:
         return None

@@ -1,4 +1,4 @@
-"""Several verifiers, one score."""
+"""Ensemble: several verifiers combined into one score."""
 
 from collections.abc import Sequence
 from math import fsum, pow, prod
@@ -16,12 +16,12 @@ from reasoner.verifiers.common.composite import Member, Nested, ceiling
 
 @dataclass(frozen=True)
 class Ensemble(Nested):
-    """Score with all `members` at once and combine what they say.
+    """Score with all `members` at once and combine their scores.
 
-    `combine` takes the mean, the product or the lowest of a candidate's scores. `weights`, one a
-    member, make the mean a weighted one, and are the exponents of a product. Scores of different
-    verifiers mean different things: wrap the members in `Calibrated` to make them probabilities.
-    What members spend adds up.
+    `combine` takes the mean, the product or the lowest of a candidate's scores. `weights`, one per
+    member, weigh the mean, or are the exponents of the product. Scores of different verifiers have
+    different meanings: wrap the members in `Calibrated` to make them probabilities. The members'
+    usage adds up.
     """
 
     members: Annotated[tuple[Member, ...], Field(min_length=1)] = ("verdict", "confidence")
@@ -29,7 +29,7 @@ class Ensemble(Nested):
     weights: tuple[NonNegativeFloat, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a wrong name or weight before anything is spent."""
+        """Reject an unknown name or a bad weight before any compute is spent."""
         count = len(self.inner)
         if self.weights and (len(self.weights) != count or not any(self.weights)):
             raise ConfigError(
@@ -40,24 +40,24 @@ class Ensemble(Nested):
             raise ConfigError("the lowest score has no weights; use combine='mean' or 'product'")
 
     def named(self) -> tuple[Member, ...]:
-        """The members, as they were given."""
+        """The members, by name or object."""
         return self.members
 
     @property
     def ceiling(self) -> float:
-        """The highest score: where every member gives its highest."""
+        """The highest score: all members at their highest."""
         return self.combined([ceiling(v) for v in self.inner])
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Ask every member at once."""
+        """Score with all members at once."""
         judgements = await gather(v.score(problem, candidates) for v in self.inner)
         each = zip(*(j.scores for j in judgements), strict=True)
-        scores = tuple(Score(self.combined([s.value for s in told])) for told in each)
+        scores = tuple(Score(self.combined([s.value for s in values])) for values in each)
         usage = sum((j.usage for j in judgements), Usage())
         return Judgement(scores, usage, sum(j.malformed for j in judgements))
 
     def combined(self, values: Sequence[float]) -> float:
-        """One score from those of the members, in their order."""
+        """Combine the members' scores, in their order, into one."""
         weights = self.weights or (1.0,) * len(values)
         if self.combine == "min":
             return min(values)

@@ -1,4 +1,4 @@
-"""Entropy: how undecided the model was, token by token."""
+"""Entropy: the model's uncertainty, token by token."""
 
 from math import log
 from statistics import fmean
@@ -16,9 +16,9 @@ from reasoner.verifiers.self_certainty import LIKELIEST
 class Entropy(Free):
     """One minus the mean entropy of the model's choices, as a share of the highest.
 
-    The mean entropy of the softmax (Fomicheva et al., 2020, arXiv 2005.10608). Engines tell the 20
-    likeliest tokens, so here it is over these, their probabilities scaled to add up to 1: score 0 where
-    they are equally likely, 1 where the model had no choice.
+    The mean entropy of the softmax (Fomicheva et al., 2020, arXiv 2005.10608). Engines return the 20
+    likeliest tokens, so the entropy is over these, their probabilities scaled to add up to 1: the score
+    is 0 if they are equally likely, 1 if one has all the probability.
     """
 
     confidences: ClassVar[int] = LIKELIEST
@@ -30,7 +30,7 @@ class Entropy(Free):
 
 
 def token_entropies(candidate: Candidate) -> tuple[float, ...]:
-    """Those of every sampled token, in nats; what a strategy wrote itself has none.
+    """Return the entropy of each sampled token, in nats; text written by a strategy has none.
 
     Raises:
         ConfigError: a piece was sampled without entropies.

@@ -30,11 +30,11 @@ X is Yes or No."""
 
 @dataclass(frozen=True)
 class GenRM(Pointwise):
-    """The probability of "Yes" as a model says it (Zhang et al., 2024, arXiv 2408.15240).
+    """The probability that a model answers "Yes" (Zhang et al., 2024, arXiv 2408.15240).
 
-    Directly: that of the token that follows the question (equation 4). With a `chain_of_thought`:
-    averaged over `votes` rationales, each of which ends in Yes or No; what counts is the word that
-    was drawn, whose expectation is the probability.
+    Without `chain_of_thought`, the probability of the token that follows the question (equation 4).
+    With it, the average over `votes` rationales that each end in Yes or No; the sampled word counts,
+    and its expectation is the probability.
     """
 
     votes: PositiveInt = 4
@@ -43,36 +43,36 @@ class GenRM(Pointwise):
 
     @property
     def sampling(self) -> Sampling:
-        """Rationales as set; without them one token, from the model's own distribution."""
+        """Sampling of rationales as set, or of one token from the model's own distribution."""
         if self.chain_of_thought:
             return super().sampling
         return Sampling(n=self.votes, max_tokens=1, logprobs=True)
 
     def question(self, problem: Problem, candidate: Candidate) -> str:
-        """The prompt, filled in."""
+        """Return the filled-in prompt."""
         prompt = self.prompt or (THOUGHT if self.chain_of_thought else DIRECT)
         return filled(prompt, problem=problem.prompt, solution=candidate.text)
 
     def weigh(self, candidate: Candidate, replies: Sequence[Completion]) -> tuple[Score, int]:
-        """The share of Yes among the verdicts, or its probability where the backend tells it."""
+        """Score by the share of Yes verdicts, or by its probability if the backend returns it."""
         read = concluded if self.chain_of_thought else token
         words = [read(r) for r in replies]
         verdicts = [w for w in words if w is not None]
         if not verdicts:
             return Score(self.default), 0
-        told = not self.chain_of_thought and all(r.logprob is not None for r in replies)
-        return Score(probability(replies) if told else fmean(verdicts)), len(verdicts)
+        has_probability = not self.chain_of_thought and all(r.logprob is not None for r in replies)
+        return Score(probability(replies) if has_probability else fmean(verdicts)), len(verdicts)
 
 
 def concluded(reply: Completion) -> bool | None:
-    """Whether a rationale ends in Yes; None if it ends in neither."""
+    """Return True if a rationale ends in Yes, False if in No, None if in neither."""
     marks = r"(?:answer|solution) correct(?:\s*\(?yes/no\)?)?|verification|verdict|answer(?=:)"
     word = stated(said(reply), marks, "yes|no")
     return None if word is None else word.lower() == "yes"
 
 
 def token(reply: Completion) -> bool | None:
-    """Whether a token is Yes, or the start of it in a small vocabulary; None for any other."""
+    """Return True if a token is Yes, or its start in a small vocabulary, False if No, else None."""
     word = reply.text.strip(" \n*\"'").lower()
     if not word:
         return None
@@ -80,13 +80,13 @@ def token(reply: Completion) -> bool | None:
 
 
 def probability(replies: Sequence[Completion]) -> float:
-    """The probability of Yes as against No, from the probabilities of the tokens that were drawn.
+    """Return the probability of Yes against No, from the probabilities of the sampled tokens.
 
-    Exact where both words were drawn. Where one was, the other is given the mass of all that was
-    not: right for a model that says little else, and then free of sampling noise.
+    It is exact if both words were sampled. If only one was, the other gets the mass of all unsampled
+    tokens: correct for a model that answers little else, and then free of sampling noise.
     """
-    drawn = {r.text: r for r in replies}.values()
-    yes, no, other = (mass(r for r in drawn if token(r) is word) for word in (True, False, None))
+    distinct = {r.text: r for r in replies}.values()
+    yes, no, other = (mass(r for r in distinct if token(r) is word) for word in (True, False, None))
     if yes and no:
         return yes / (yes + no)
     rest = max(1e-9, 1 - other)
@@ -94,5 +94,5 @@ def probability(replies: Sequence[Completion]) -> float:
 
 
 def mass(replies: Iterable[Completion]) -> float:
-    """The probability of all these tokens together."""
+    """Return the total probability of these tokens."""
     return sum(exp(r.logprob or 0.0) for r in replies)

@@ -1,4 +1,4 @@
-"""A language model as judge: a grade for each candidate."""
+"""Judge: a language model grades each candidate."""
 
 import re
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:\s*(?:/|out of)\s*\d+)?(?!\s*(?:-|–|to\b)\s*\d)"
 
 
 def ordered(grades: tuple[int, int]) -> tuple[int, int]:
-    """Refuses grades of which the lowest is not below the highest."""
+    """Raise unless the lowest grade is below the highest."""
     if grades[0] >= grades[1]:
-        raise ValueError("the lowest grade comes first, and the highest is above it")
+        raise ValueError("the lowest grade comes first and must be below the highest")
     return grades
 
 
@@ -48,9 +48,9 @@ def ordered(grades: tuple[int, int]) -> tuple[int, int]:
 class Judge(Pointwise):
     """The mean of the grades that a model gives a candidate (Zheng et al., 2023).
 
-    It `asks` for a "grade" from the lowest to the highest of `grades`, put to [0, 1], or for a
-    "verdict", correct or incorrect. Several `votes` estimate the expected grade, which ties less
-    than one does (G-Eval, Liu et al., 2023, arXiv 2303.16634).
+    It `asks` for a "grade" from the lowest to the highest of `grades`, scaled to [0, 1], or for a
+    "verdict", correct or incorrect. Several `votes` estimate the expected grade, which has fewer ties
+    than a single grade (G-Eval, Liu et al., 2023, arXiv 2303.16634).
     """
 
     asks: Literal["grade", "verdict"] = "grade"
@@ -58,7 +58,7 @@ class Judge(Pointwise):
     prompt: Annotated[str, holding("problem", "solution")] | None = None
 
     def question(self, problem: Problem, candidate: Candidate) -> str:
-        """The prompt, filled in."""
+        """Return the filled-in prompt."""
         lowest, highest = map(str, self.grades)
         return filled(
             self.prompt or (GRADE if self.asks == "grade" else VERDICT),
@@ -66,23 +66,23 @@ class Judge(Pointwise):
         )  # fmt: skip
 
     def weigh(self, candidate: Candidate, replies: Sequence[Completion]) -> tuple[Score, int]:
-        """The mean of what can be read."""
+        """Return the mean of the readable grades and their number."""
         read = self.grade if self.asks == "grade" else correct
         grades = [g for r in replies if (g := read(said(r))) is not None]
         return Score(fmean(grades) if grades else self.default), len(grades)
 
     def grade(self, text: str) -> float | None:
-        """The grade a reply ends with, put to [0, 1]; None if it has none, or one off the scale."""
-        stands = stated(text, "grade|score|rating", NUMBER)
-        if stands is None:
+        """Return the final grade of a reply, scaled to [0, 1]; None if missing or off the scale."""
+        grade = stated(text, "grade|score|rating", NUMBER)
+        if grade is None:
             return None
         lowest, highest = self.grades
-        number, *scale = map(float, re.findall(r"-?\d+(?:\.\d+)?", stands))
-        on_it = lowest <= number <= highest and scale in ([], [highest])
-        return (number - lowest) / (highest - lowest) if on_it else None
+        number, *scale = map(float, re.findall(r"-?\d+(?:\.\d+)?", grade))
+        in_range = lowest <= number <= highest and scale in ([], [highest])
+        return (number - lowest) / (highest - lowest) if in_range else None
 
 
 def correct(text: str) -> float | None:
-    """1 for a reply that ends with the verdict "correct", 0 for "incorrect", None for neither."""
+    """Return 1 for a final verdict "correct", 0 for "incorrect", None for neither."""
     word = stated(text, "verdict", WORD)
     return None if word is None else float(right(word))

@@ -1,4 +1,4 @@
-"""Label tokens: after each step, the odds of one next token against another."""
+"""Label tokens: the odds of one next token against another, after each step."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
@@ -27,11 +27,12 @@ Text = Annotated[str, Field(min_length=1)]
 class LabelToken(Borrowing):
     """P(good) / (P(good) + P(bad)) of the token that follows each step and `suffix`.
 
-    Any causal model as process reward model (Wang et al., 2023, arXiv 2312.08935, read two tokens so;
-    Kadavath et al., 2022, arXiv 2207.05221, P(True)), on its own engine: what was sampled goes there
-    again token for token, so that the prefix cache has it. Steps are cut as by `PRM`, and `aggregate`
-    makes one score of theirs. A step whose labels the model does not tell, or that its context has no
-    room for, has no score and is counted (`Judgement.malformed`); a candidate without any scores 0.
+    Any causal model becomes a process reward model (Wang et al., 2023, arXiv 2312.08935, read two
+    tokens in this way; Kadavath et al., 2022, arXiv 2207.05221, P(True)), on its own engine: the
+    sampled tokens are sent unchanged, so that they hit the prefix cache. Steps are split as by `PRM`,
+    and `aggregate` combines their scores. A step has no score and counts as `Judgement.malformed` if
+    the backend returns no label probabilities or the context is too short; a candidate without any
+    step score scores 0.
     """
 
     good: Text = " Yes"
@@ -41,27 +42,27 @@ class LabelToken(Borrowing):
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
 
     def __post_init__(self) -> None:
-        """Refuse labels that nothing can tell apart."""
+        """Reject two equal labels."""
         if self.good == self.bad:
             raise ValueError(f"good and bad are both {self.good!r}; give two labels that differ")
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """A token after each step that is not known yet, and nothing cached."""
-        asked = [Prompt(problem, *self._asking(s)) for s in self._unknown(problem, candidates)]
-        lengths = [self.asked.prompt_length(prompt) for prompt in asked]
+        """Return the usage of one token after each unscored step, with nothing cached."""
+        prompts = [Prompt(problem, *self._asking(s)) for s in self._unknown(problem, candidates)]
+        lengths = [self.asked.prompt_length(prompt) for prompt in prompts]
         worst = (worst_case(self._sampling, length, self.asked.model) for length in lengths)
         return sum(worst, Usage())
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Ask about the steps that are not known yet, all at once.
+        """Ask about all unscored steps at once.
 
         Raises:
             BackendError: the model could not answer.
             ConfigError: there is no model, a label is not one of its tokens, or it refused a prompt.
         """
-        asked, bank = self._unknown(problem, candidates), self._bank(problem.prompt)
-        readings = await gather(self._read(problem, step) for step in asked)
-        for step, (value, _) in zip(asked, readings, strict=True):
+        steps, bank = self._unknown(problem, candidates), self._bank(problem.prompt)
+        readings = await gather(self._read(problem, step) for step in steps)
+        for step, (value, _) in zip(steps, readings, strict=True):
             bank.learn(step, [value])
         scores = tuple(self._judge(bank.recall(self._steps(c))) for c in candidates)
         usage = sum((used for _, used in readings), Usage())
@@ -72,33 +73,33 @@ class LabelToken(Borrowing):
         return Sampling(max_tokens=1, labels=(self.good, self.bad))
 
     def _unknown(self, problem: Problem, candidates: Sequence[Candidate]) -> list[Encoded]:
-        """The steps to ask about, one read each."""
+        """Return the unscored steps, each with a single read position."""
         missing = self._bank(problem.prompt).unknown([self._steps(c) for c in candidates])
         return [each.upto([read]) for each in missing for read in each.reads]
 
     async def _read(self, problem: Problem, step: Encoded) -> tuple[float, Usage]:
-        """The value of a step, nan where it cannot be told, and what that cost."""
+        """Return the value of a step, nan if it cannot be read, and the usage."""
         prompt = Prompt(problem, *self._asking(step))
         try:
-            told = await self.asked.generate(prompt, self._sampling)
+            generation = await self.asked.generate(prompt, self._sampling)
         except ConfigError:
-            # The length may be a bound only, so that it is the backend that tells what is too long.
+            # The length may be only a bound, so the backend decides which prompt is too long.
             if self._fits(prompt):
                 raise
             return nan, Usage()
-        return probability(told.completions[0].labels), told.usage
+        return probability(generation.completions[0].labels), generation.usage
 
     def _fits(self, prompt: Prompt) -> bool:
         context = self.asked.model.context
         return not context or self.asked.prompt_length(prompt) < context
 
     def _judge(self, values: Sequence[float]) -> Score:
-        told = tuple(value for value in values if not isnan(value))
-        return Score(AGGREGATES[self.aggregate](told) if told else 0.0, told)
+        scored = tuple(value for value in values if not isnan(value))
+        return Score(AGGREGATES[self.aggregate](scored) if scored else 0.0, scored)
 
     @cached_property
     def _steps(self) -> Callable[[Candidate], Encoded]:
-        """A candidate's tokens and steps, remembering the latest: a budget may ask many times."""
+        """A cached function from a candidate to its tokens and steps, since a budget may ask often."""
 
         def steps(candidate: Candidate) -> Encoded:
             return stepped(spelling(self.asked), candidate, self.separator)
@@ -107,7 +108,7 @@ class LabelToken(Borrowing):
 
     @cached_property
     def _asking(self) -> Callable[[Encoded], tuple[str, tuple[int, ...]]]:
-        """The text and the tokens that ask about a step, remembering the latest as well."""
+        """A cached function from a step to the text and tokens of its question."""
 
         def asking(step: Encoded) -> tuple[str, tuple[int, ...]]:
             text = spelling(self.asked).decode(step.ids) + self.suffix
@@ -119,12 +120,15 @@ class LabelToken(Borrowing):
 
     @cached_property
     def _bank(self) -> Callable[[str], Bank]:
-        """The bank of a problem."""
+        """A function from a problem to its score cache."""
         return banks()
 
 
 def probability(labels: Sequence[float]) -> float:
-    """That of the first of two log-probabilities; nan where they are not told or both zero chance."""
+    """Return the probability of the first of two labels, from their log-probabilities.
+
+    It is nan if there are none, or if both labels are impossible.
+    """
     if not labels or max(labels) == -inf:
         return nan
     good, bad = labels

@@ -1,4 +1,4 @@
-"""The oracle: what a perfect verifier would choose."""
+"""Oracle: the score of a perfect verifier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,20 @@ Check = Callable[[Problem, str], bool]
 
 @dataclass(frozen=True)
 class Oracle:
-    """Looks at the reference answer: the one exception, whose results are marked as oracle.
+    """Compare solutions with the reference answer; results with it are marked as oracle.
 
-    `check` tells whether a solution of a problem is right. Best-of-N with it is pass@N.
+    It is the only verifier that sees the reference. `check(problem, solution)` returns True for a right
+    solution. Best-of-N with it is pass@N.
     """
 
     check: Check
     oracle: ClassVar[bool] = True
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Nothing."""
+        """Return no usage."""
         return Usage()
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """1 for a right solution, 0 for a wrong or unfinished one."""
+        """Score a right solution 1, a wrong or unfinished one 0."""
         right = [c.complete and self.check(problem, c.text) for c in candidates]
         return Judgement(tuple(Score(float(r)) for r in right))

@@ -1,4 +1,4 @@
-"""A regular expression as a verifier."""
+"""Regex: a regular expression as a verifier."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from reasoner.verifiers.common.rules import Rule
 
 @dataclass(frozen=True)
 class Regex(Rule):
-    """1 for a finished solution that `pattern` matches.
+    """Score 1 for a finished solution that `pattern` matches.
 
     The pattern is the setting or, without it, `problem.meta["pattern"]`. It must match the `whole`
-    text or some `part` of it; a solution under way that cannot be the start of a match has 0. A
-    pattern with nested repetitions can take for ever: a finished text that takes longer than
-    `seconds` counts as not matched.
+    text or a `part` of it; an unfinished solution that cannot be the start of a match scores 0. A
+    pattern with nested repetitions can run forever: a finished text that takes longer than `seconds`
+    counts as not matched.
     """
 
     pattern: str | None = None
@@ -28,39 +28,39 @@ class Regex(Rule):
     seconds: PositiveFloat = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse a wrong pattern before anything is spent."""
+        """Reject an invalid pattern before any compute is spent."""
         if self.pattern is not None:
             compiled(self.pattern)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Match in a thread, so that a slow pattern holds nothing else up."""
+        """Match in a thread, so that a slow pattern does not block the event loop."""
         return await asyncio.to_thread(self._score, problem, candidates)
 
     def holds(self, problem: Problem, solution: str) -> bool:
-        """Whether the pattern matches in time."""
+        """Return True if the pattern matches in time."""
         return self._matches(problem, solution, partial=False)
 
     def possible(self, problem: Problem, start: str) -> bool:
-        """Whether a match may start so."""
+        """Return True if a match may start with `start`."""
         return self._matches(problem, start, partial=True)
 
     def _score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return Judgement(tuple(Score(self.judge(problem, c)) for c in candidates))
 
     def _matches(self, problem: Problem, text: str, partial: bool) -> bool:
-        pattern = compiled(self.pattern or _posed(problem))
+        pattern = compiled(self.pattern or _problem_pattern(problem))
         match = pattern.fullmatch if self.match == "whole" else pattern.search
         try:
-            found = match(text, partial=partial, timeout=self.seconds, concurrent=True)
+            matched = match(text, partial=partial, timeout=self.seconds, concurrent=True)
         except TimeoutError:
             return partial
-        return found is not None
+        return matched is not None
 
 
-def _posed(problem: Problem) -> str:
+def _problem_pattern(problem: Problem) -> str:
     if "pattern" not in problem.meta:
         raise ConfigError(
-            f"verifier 'regex' has no pattern, and problem {problem.id!r} brings none in its meta;"
+            f"verifier 'regex' has no pattern, and the meta of problem {problem.id!r} has none;"
             " give one, such as regex(pattern='#[0-9]+')"
         )
     return str(problem.meta["pattern"])
@@ -68,10 +68,10 @@ def _posed(problem: Problem) -> str:
 
 @lru_cache
 def compiled(pattern: str) -> Any:
-    """`pattern`, by the package regex: unlike `re`, it can be interrupted.
+    """Compile `pattern` with the package regex, which can be interrupted, unlike `re`.
 
     Raises:
-        ConfigError: it is no regular expression, or the package is missing.
+        ConfigError: the pattern is invalid, or the package is missing.
     """
     try:
         import regex

@@ -1,4 +1,4 @@
-"""A JSON schema as a verifier."""
+"""Schema: a JSON schema as a verifier."""
 
 import json
 import re
@@ -16,48 +16,52 @@ BLOCK = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Schema(Rule):
-    """1 for a finished solution whose JSON is valid under a JSON schema.
+    """Score 1 for a finished solution whose JSON is valid under a JSON schema.
 
-    The schema is the setting or, without it, `problem.meta["schema"]`; its `$schema` tells the draft,
-    2020-12 where it has none. The JSON is the last fenced block of the solution or, without one, all
-    of it. Nothing is fetched: a `$ref` must point into the schema itself.
+    The schema is the setting or, without it, `problem.meta["schema"]`; its `$schema` names the draft,
+    by default 2020-12. The JSON is the last fenced block of the solution or, without one, the whole
+    text. Nothing is fetched: a `$ref` must point into the schema itself.
     """
 
     schema: dict[str, Any] | bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a wrong schema before anything is spent."""
+        """Reject an invalid schema before any compute is spent."""
         if self.schema is not None:
             validator(json.dumps(self.schema))
 
     def holds(self, problem: Problem, solution: str) -> bool:
-        """Whether the solution's JSON can be read and is valid."""
+        """Return True if the solution's JSON parses and is valid."""
         from referencing.exceptions import Unresolvable
 
-        check = validator(json.dumps(_posed(problem) if self.schema is None else self.schema))
+        check = validator(
+            json.dumps(_problem_schema(problem) if self.schema is None else self.schema)
+        )
         try:
             return bool(check.is_valid(document(solution)))
-        except (ValueError, RecursionError, OverflowError):  # No JSON, or too deep or large a one.
+        except (ValueError, RecursionError, OverflowError):  # Not JSON, or too deep or too large.
             return False
         except Unresolvable as e:
-            raise ConfigError(f"verifier 'schema': {e}; put what it refers to under $defs") from e
+            raise ConfigError(
+                f"verifier 'schema': {e}; put the referenced schema under $defs"
+            ) from e
 
 
-def _posed(problem: Problem) -> dict[str, Any] | bool:
+def _problem_schema(problem: Problem) -> dict[str, Any] | bool:
     if "schema" not in problem.meta:
         raise ConfigError(
-            f"verifier 'schema' has no schema, and problem {problem.id!r} brings none in its meta;"
+            f"verifier 'schema' has no schema, and the meta of problem {problem.id!r} has none;"
             " give one, such as schema(schema={'type': 'object'})"
         )
-    posed: dict[str, Any] | bool = problem.meta["schema"]
-    return posed
+    schema: dict[str, Any] | bool = problem.meta["schema"]
+    return schema
 
 
 def document(solution: str) -> Any:
-    """The JSON value that a solution states.
+    """Parse the JSON value in a solution.
 
     Raises:
-        ValueError: it states none.
+        ValueError: there is none.
     """
     blocks = BLOCK.findall(solution)
     return json.loads(blocks[-1] if blocks else solution, parse_constant=_refuse)
@@ -69,10 +73,10 @@ def _refuse(constant: str) -> None:
 
 @lru_cache
 def validator(schema: str) -> Any:
-    """The validator for a schema, given as JSON text.
+    """Return the validator for a schema in JSON text.
 
     Raises:
-        ConfigError: it is no JSON schema, or the package is missing.
+        ConfigError: it is not a JSON schema, or the package is missing.
     """
     try:
         from jsonschema import Draft202012Validator
@@ -88,5 +92,5 @@ def validator(schema: str) -> Any:
     try:
         draft.check_schema(loaded)
     except SchemaError as e:
-        raise ConfigError(f"no JSON schema: at {e.json_path}, {e.message}") from e
+        raise ConfigError(f"not a JSON schema: at {e.json_path}, {e.message}") from e
     return draft(loaded, registry=REGISTRY)

@@ -1,4 +1,4 @@
-"""Self-certainty: how far from uniform the model's choices were."""
+"""Self-certainty: the distance of the model's choices from uniform."""
 
 from math import log
 from statistics import fmean
@@ -11,11 +11,11 @@ from reasoner.types import Candidate, Finish, Problem
 from reasoner.verifiers.common.rules import Free
 
 LIKELIEST = 20
-"""Tokens that a confidence is told against: as in DeepConf, and as many as most servers tell."""
+"""The number of likeliest tokens in a confidence: as in DeepConf, and the most that servers return."""
 LEAST = log(LIKELIEST)
-"""The confidence, in nats, where all of them are equally likely and nothing else is."""
+"""The confidence, in nats, if these tokens are equally likely and no other is possible."""
 MOST = 20.0
-"""Higher than any confidence: backends let no log-probability count for less than -20."""
+"""An upper bound on confidences: backends clip log-probabilities at -20."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class SelfCertainty(Free):
     """The mean divergence of the model's choices from uniform (Kang et al., 2025, arXiv 2502.18581).
 
     The paper takes the Kullback-Leibler divergence of the uniform distribution from the model's over
-    the whole vocabulary; engines tell the 20 likeliest tokens, so here it is over these. It is scaled
-    linearly, from 0 where they are equally likely to 1 where one has all the probability.
+    the whole vocabulary; engines return the 20 likeliest tokens, so it is over these. The score is
+    scaled linearly, from 0 if they are equally likely to 1 if one has all the probability.
     """
 
     confidences: ClassVar[int] = LIKELIEST
@@ -36,15 +36,15 @@ class SelfCertainty(Free):
 
 
 def scaled(confidence: float) -> float:
-    """A confidence in nats as a share of the highest."""
+    """Scale a confidence in nats to [0, 1]."""
     return min(1.0, max(0.0, (confidence - LEAST) / (MOST - LEAST)))
 
 
 def token_confidences(candidate: Candidate, verifier: str) -> tuple[float, ...]:
-    """Those of every sampled token, in nats; what a strategy wrote itself has none.
+    """Return the confidence of each sampled token, in nats; text written by a strategy has none.
 
     Raises:
-        ConfigError: a piece was sampled without confidences; `verifier` is who needs them.
+        ConfigError: a piece was sampled without confidences; the message names `verifier`.
     """
     pieces = [c for c in candidate.completions if c.token_ids and c.finish is not Finish.WRITTEN]
     if not all(c.confidences for c in pieces):

@@ -1,4 +1,4 @@
-"""The model's confidence where it matters: at the end, or where it was lowest."""
+"""Tail confidence: the model's confidence at the end, or where it is lowest."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -18,9 +18,9 @@ from reasoner.verifiers.self_certainty import LIKELIEST, scaled, token_confidenc
 class TailConfidence(Free):
     """The confidence of one group of `window` tokens in a row (Fu et al., 2025, arXiv 2508.15260).
 
-    `group` tells which: the `last` is the paper's tail confidence, the `lowest` its lowest group
-    confidence, and `bottom` the mean of the lowest tenth of all groups. A solution shorter than the
-    window is one group. Values are scaled as in `self-certainty`.
+    `group` selects it: `last` is the paper's tail confidence, `lowest` its lowest group confidence,
+    and `bottom` the mean of the lowest tenth of all groups. A solution shorter than the window is one
+    group. Values are scaled as in `self-certainty`.
     """
 
     group: Literal["last", "lowest", "bottom"] = "last"
@@ -34,19 +34,19 @@ class TailConfidence(Free):
 
 
 def means(values: Sequence[float], window: int) -> list[float]:
-    """The mean of every `window` values in a row."""
+    """Return the mean of each run of `window` consecutive values."""
     size = min(window, len(values))
     sums = list(accumulate(values, initial=0.0))
     return [(end - start) / size for start, end in zip(sums, sums[size:], strict=False)]
 
 
 def last(groups: Sequence[float]) -> float:
-    """The group that the solution ends with."""
+    """Return the last group."""
     return groups[-1]
 
 
 def bottom(groups: Sequence[float]) -> float:
-    """The mean of the lowest tenth."""
+    """Return the mean of the lowest tenth of the groups."""
     return fmean(sorted(groups)[: ceil(len(groups) / 10)])
 
 

@@ -1,4 +1,4 @@
-"""A tournament: a language model compares candidates in pairs, and the score is the share won."""
+"""Tournament: a language model compares candidates in pairs; the score is the share won."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,17 +36,17 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Tournament(Asking):
-    """The share of its matches that a candidate won against others of the batch.
+    """The share of matches that a candidate wins against others of the batch.
 
-    In a match each of two solutions stands first once, since models prefer a place (Zheng et al.,
+    In a match each of two solutions comes first once, since models have a position bias (Zheng et al.,
     2023, arXiv 2306.05685). A "knockout" (PairJudge, Liu et al., 2025, arXiv 2501.13007) has n - 1
-    matches: who loses is out, a tie goes to the one listed first, and only the champion scores 1. A
-    "round-robin" has n (n - 1) / 2: all meet, and a match counts by the share of votes. A match has
-    two questions of `votes` replies each.
+    matches: the loser is out, a tie goes to the earlier one, and only the champion scores 1. A
+    "round-robin" has n (n - 1) / 2: each pair meets, and a match counts by the share of votes. A match
+    has two questions of `votes` replies each.
 
-    Candidates of the same text take part once. One that met no other has 0.5. Where a question has
-    no vote that can be read, it is a tie, and `default` has no use. Scores of different batches do
-    not compare.
+    Candidates of the same text take part once. A candidate without a match scores 0.5. A question
+    without a readable vote is a tie, and `default` is not used. Scores of different batches are not
+    comparable.
     """
 
     form: Literal["knockout", "round-robin"] = "knockout"
@@ -54,7 +54,7 @@ class Tournament(Asking):
     comparative: ClassVar[bool] = True
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Every reply as long as it may be; in a knockout, every question as long as the longest."""
+        """Return the usage of replies of maximum length; in a knockout, all questions count as the longest."""
         texts = distinct(candidates)
         if self.form == "round-robin" or len(texts) < 2:
             return self.worst(problem, (self.question(problem, p) for p in permutations(texts, 2)))
@@ -62,26 +62,26 @@ class Tournament(Asking):
         return sum([longest] * 2 * (len(texts) - 1), Usage())
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Hold the tournament; matches of a round run at once.
+        """Hold the tournament; the matches of a round run at once.
 
         Raises:
             BackendError: the model could not answer.
             ConfigError: there is no model, or it refused a question.
         """
         texts = distinct(candidates)
-        table = Table(self, problem)
-        await (table.knockout(texts) if self.form == "knockout" else table.round_robin(texts))
-        scores = tuple(Score(table.share(c.text)) for c in candidates)
-        return Judgement(scores, table.usage, table.malformed)
+        matches = Matches(self, problem)
+        await (matches.knockout(texts) if self.form == "knockout" else matches.round_robin(texts))
+        scores = tuple(Score(matches.share(c.text)) for c in candidates)
+        return Judgement(scores, matches.usage, matches.malformed)
 
     def question(self, problem: Problem, pair: Pair) -> str:
-        """The prompt, filled in."""
+        """Return the filled-in prompt."""
         return filled(self.prompt, problem=problem.prompt, first=pair[0], second=pair[1])
 
     def _longest(self, problem: Problem, texts: Sequence[str]) -> int:
-        """Tokens of the longest question about two of `texts`.
+        """Return the tokens of the longest question about two of `texts`.
 
-        A question is as long as its parts, so that comparing all to one tells, and not all to all.
+        The length of a question is the sum of its parts, so pairing all texts with one is enough.
         """
 
         def length(a: str, b: str) -> int:
@@ -94,8 +94,8 @@ class Tournament(Asking):
 
 
 @plain(slots=True)
-class Table:
-    """The matches of one tournament: who won what share of which, and what they cost."""
+class Matches:
+    """The matches of one tournament: the share won by each solution, and the usage."""
 
     tournament: Tournament
     problem: Problem
@@ -104,18 +104,18 @@ class Table:
     malformed: int = 0
 
     def share(self, text: str) -> float:
-        """The share of its matches that a solution won."""
+        """Return the share of its matches that a solution won."""
         return fmean(self.won[text] or [0.5])
 
     async def round_robin(self, texts: Sequence[str]) -> None:
-        """All meet at once."""
+        """Play all pairs at once."""
         pairs = list(combinations(texts, 2))
         for (a, b), share in zip(pairs, await self.meet(pairs), strict=True):
             self.won[a].append(share)
             self.won[b].append(1 - share)
 
     async def knockout(self, texts: Sequence[str]) -> None:
-        """Winners go on, round by round; who is left over in one comes first in the next."""
+        """Play round by round among the winners; one left over comes first in the next round."""
         while len(texts) > 1:
             pairs = list(zip(texts[::2], texts[1::2], strict=False))
             shares = await self.meet(pairs)
@@ -128,7 +128,7 @@ class Table:
             texts = [*texts[2 * len(pairs) :], *(winner for winner, _ in matches)]
 
     async def meet(self, pairs: Sequence[Pair]) -> list[float]:
-        """The share of votes for the first of each pair, over both orders."""
+        """Return the share of votes for the first of each pair, over both orders."""
         orders = [order for a, b in pairs for order in ((a, b), (b, a))]
         questions = [self.tournament.question(self.problem, order) for order in orders]
         replies, usage = await self.tournament.ask(self.problem, questions)
@@ -138,14 +138,14 @@ class Table:
         return [0.5 + (a - b) / 2 for a, b in zip(forth, back, strict=True)]
 
     def points(self, replies: Sequence[Completion]) -> float:
-        """The share of votes for solution A; a tie where there are none."""
+        """Return the share of votes for solution A; 0.5 without votes."""
         votes = [v for r in replies if (v := vote(r)) is not None]
         self.malformed += self.tournament.votes - len(votes)
         return fmean(votes or [0.5])
 
 
 def vote(reply: Completion) -> float | None:
-    """1 for A, 0 for B, one half for a tie, None for a reply that names none of them."""
+    """Return 1 for A, 0 for B, one half for a tie, None if the reply names none of them."""
     name = stated(
         said(reply), "better|winner|verdict", r"(?:solution\s+)?(?:(?-i:A|B)|(?:a\s+)?tie)"
     )
@@ -153,5 +153,5 @@ def vote(reply: Completion) -> float | None:
 
 
 def distinct(candidates: Sequence[Candidate]) -> list[str]:
-    """The texts of `candidates`, each once."""
+    """Return the distinct texts of `candidates`, in order."""
     return list(dict.fromkeys(c.text for c in candidates))

@@ -1,4 +1,4 @@
-"""A value head: what it thinks of each step, served as two tokens that are never said."""
+"""Value head: a score of each step, served as two tokens that are never sampled."""
 
 from pydantic.dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from reasoner.verifiers.label_token import LabelToken, Text
 
 @dataclass(frozen=True, kw_only=True)
 class ValueHead(LabelToken):
-    """The sigmoid of a linear head on the last hidden state, where each step ends.
+    """The sigmoid of a linear head on the last hidden state at the end of each step.
 
     The head is two rows of the policy's own output layer (`reasoner train value-head` writes them),
-    so that the log-odds of their tokens are its output. Value heads on a policy: Cobbe et al., 2021,
+    so the log-odds of their tokens are its output. Value heads on a policy: Cobbe et al., 2021,
     arXiv 2110.14168.
     """
 

@@ -1,0 +1,1 @@
+"""Backends: engines and servers that run a model."""

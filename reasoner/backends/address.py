@@ -1,4 +1,4 @@
-"""The address of a server, checked before anything is sent there."""
+"""Server addresses, checked before any request is sent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ HOST = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-
 
 
 def address(url: str) -> str:
-    """`url` without a slash at its end.
+    """Check `url` and return it without a trailing slash.
 
     Raises:
-        ConfigError: it is no http:// or https:// address of a host, or holds more than a path.
+        ConfigError: it is not an http:// or https:// address of a host, or has more than a path.
     """
     if problem := _problem(url):
         public = re.sub(r"//[^/]*@", "//***@", url)
@@ -30,11 +30,11 @@ def _problem(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         return "is not an http:// or https:// address"
     if not url.isprintable() or " " in url:
-        return "has a space or a sign that cannot be printed"
+        return "has a space or an unprintable character"
     try:
         return _wrong_part(httpx.URL(url))
     except (httpx.InvalidURL, UnicodeError):
-        return "is no address"
+        return "is not a valid address"
 
 
 def _wrong_part(parts: httpx.URL) -> str:

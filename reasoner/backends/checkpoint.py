@@ -1,4 +1,4 @@
-"""What a model's files tell before an engine serves it: size, tokenizer, ends, verdict tokens."""
+"""Model files, read before an engine serves them: size, tokenizer, ends, verdict tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
-from reasoner.backends.label_tokens import Labels
+from reasoner.backends.label_tokens import LabelTokens
 from reasoner.backends.stop_strings import begin
 from reasoner.backends.verdict_tokens import described, endings, table
 from reasoner.errors import ConfigError
@@ -17,13 +17,13 @@ from reasoner.files import opened
 from reasoner.models.files import VALUE, ModelFiles
 
 NEVER = -100.0
-"""Added to a logit: no chance is left, at any temperature in use."""
+"""The logit bias of a token that must never be sampled, at any temperature in use."""
 
 
 def fingerprint(model: Path) -> str:
-    """What tells the weights in a folder apart from others; empty where there is none to look at."""
-    listed = model.glob("*") if os.path.isdir(model) else ()
-    files = sorted(f for f in listed if f.suffix in (".safetensors", ".bin"))
+    """Return a hash that identifies the weights in a folder; empty if it has none."""
+    entries = model.glob("*") if os.path.isdir(model) else ()
+    files = sorted(f for f in entries if f.suffix in (".safetensors", ".bin"))
     if not files:
         return ""
     digest = blake2b(digest_size=6)
@@ -34,25 +34,29 @@ def fingerprint(model: Path) -> str:
 
 
 class Checkpoint(ModelFiles):
-    """The files of a model that generates.
+    """The files of a generative model.
 
-    A folder may hold `reasoner.json`, which names tokens by which the model judges what it wrote (see
-    `verdicts`).
+    A folder may hold `reasoner.json`, which names the tokens by which the model judges its own steps
+    (see `verdict_tokens`).
     """
 
     @cached_property
     def verdicts(self) -> dict[int, float]:
-        """The tokens that tell a verdict, and the probability each stands for."""
+        """The verdict tokens, and the probability each stands for."""
         return table(Path(self.path))
 
     @cached_property
     def ends(self) -> frozenset[int]:
-        """Tokens that end a solution; chat models often have several."""
+        """The tokens that end a solution; chat models often have several."""
         if ends := described(Path(self.path)).eos:
             return frozenset(ends)
-        told = (self.tokenizer.eos_token_id, self.config.eos_token_id, self._generation_ends())
+        configured = (
+            self.tokenizer.eos_token_id,
+            self.config.eos_token_id,
+            self._generation_ends(),
+        )
         return frozenset(
-            e for t in told for e in (t if isinstance(t, list) else [t]) if e is not None
+            e for t in configured for e in (t if isinstance(t, list) else [t]) if e is not None
         )
 
     def _generation_ends(self) -> Any:
@@ -65,39 +69,42 @@ class Checkpoint(ModelFiles):
 
     @cached_property
     def silent(self) -> dict[int, float]:
-        """A bias for each token that is read but never said (see `model_files.VALUE`)."""
+        """A logit bias for each token that is read but never sampled (see `models.files.VALUE`)."""
         added = self.tokenizer.get_added_vocab()
         return {added[name]: NEVER for name in VALUE if name in added}
 
     @cached_property
-    def labels(self) -> Callable[[tuple[str, ...]], Labels]:
-        """The tokens that labels are; a `ConfigError` tells of one that is not a single token."""
+    def labels(self) -> Callable[[tuple[str, ...]], LabelTokens]:
+        """A cached function from label texts to their tokens.
 
-        def tokens(texts: tuple[str, ...]) -> Labels:
-            return Labels([self._label(text) for text in texts], endings(Path(self.path)))
+        It raises `ConfigError` for a label that is not a single token.
+        """
+
+        def tokens(texts: tuple[str, ...]) -> LabelTokens:
+            return LabelTokens([self._label(text) for text in texts], endings(Path(self.path)))
 
         return lru_cache(64)(tokens)
 
     def _label(self, text: str) -> int:
-        """The token of a label: as it is written, or else of that name."""
+        """Return the token of a label: its encoding, or else the token of that name."""
         ids = list[int](self.tokenizer.encode(text, add_special_tokens=False))
         if len(ids) == 1 and ids[0] != self.tokenizer.unk_token_id:
             return ids[0]
         named: int | None = self.tokenizer.get_vocab().get(text)
         if named is None:
             pieces = ", ".join(map(repr, self.tokenizer.convert_ids_to_tokens(ids)))
-            train = "it has no value head, so train one (reasoner train value-head)"
+            train = "it has no value head; train one (reasoner train value-head)"
             raise ConfigError(
                 f"label {text!r} is not one token of {self.info.name!r} but {len(ids)} ({pieces});"
-                f" {train if text in VALUE else 'choose a label that is one'}"
+                f" {train if text in VALUE else 'choose a label of one token'}"
             )
         return named
 
     def stops(self, strings: Sequence[str]) -> tuple[list[int], list[str]]:
-        """Split stop strings into tokens and the rest, which need text; ends come along.
+        """Split stop strings into stop tokens, including the ends, and strings that need text.
 
-        A newline is safe to stop on as a token only where no other token has one inside: many
-        vocabularies have a token for a full stop and a newline.
+        A newline can be a stop token only if no other token contains one: many vocabularies have a
+        token for a full stop and a newline.
         """
         tokens, rest = set(self.ends), list[str]()
         for string in strings:
@@ -110,11 +117,11 @@ class Checkpoint(ModelFiles):
 
     @cached_property
     def _pieces(self) -> list[str]:
-        """The text of every token."""
+        """The text of each token of the vocabulary."""
         return list(self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]))
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text that goes on from another; none for an empty one.
+        """Return the tokens of a text that continues another; none for an empty one.
 
         Raises:
             ConfigError: the model has no token for a part of it.
@@ -125,12 +132,12 @@ class Checkpoint(ModelFiles):
         return ids
 
     def before(self, ends: Sequence[str], ids: Sequence[int]) -> int | None:
-        """How many tokens stand before the first of `ends`; None where there is none."""
+        """Return the number of tokens before the first of `ends`; None if there is none."""
         at = begin(ends, self.decode(ids) if ends else "")
         if at is None:
             return None
         return next(i for i in reversed(range(len(ids))) if len(self.decode(ids[:i])) <= at)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of `ids` without special tokens."""
+        """Return the text of `ids` without special tokens."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))

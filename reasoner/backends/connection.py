@@ -1,4 +1,4 @@
-"""HTTP requests to a model server, bounded in tries, in time and in the size of what comes back."""
+"""HTTP requests to a model server, bounded in tries, time and reply size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.backends.address import address
 from reasoner.backends.openai_stream import Events
-from reasoner.backends.replies import complaint, parsed
+from reasoner.backends.replies import error_message, parse_reply
 from reasoner.errors import AccessDenied, BackendError, ConfigError
 from reasoner.files import clipped
 from reasoner.redaction import redacted, server_key, without_login
@@ -33,24 +33,24 @@ M = TypeVar("M", bound=BaseModel)
 Seconds = Annotated[float, Field(ge=0, lt=inf)]
 
 AGAIN = frozenset({408, 409, 425, 429})
-"""Refusals that pass, beside the server's own failures (5xx)."""
+"""Status codes worth a retry, beside the server's own failures (5xx)."""
 
 DENIED = {401: "check the api_key", 403: "check the api_key", 404: "check base_url and model"}
-"""Refusals that every other request would meet, too, and what to do about them."""
+"""Status codes that every other request would get too, each with advice."""
 
 MESSAGE = 300
-"""The longest message of an error."""
+"""The maximum length of an error message, in characters."""
 
 UNREACHED = 2
-"""Further tries at a server that never answered: it is more likely not there than busy."""
+"""Retries at a server that never answered: it is more likely absent than busy."""
 
 SMALL = 2**16
-"""Bytes read of what is not an answer: a refusal, or a server's version."""
+"""Bytes read of a refusal or of a server's version."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds of one call to a server; `OpenAI` tells what each is."""
+class CallLimits:
+    """Bounds of one call to a server; `OpenAI` documents each."""
 
     retries: NonNegativeInt = 5
     backoff: Seconds = 0.5
@@ -61,8 +61,8 @@ class Limits:
     connections: PositiveInt = 256
 
 
-class Passing(Exception):
-    """A refusal that may pass; the server asks to wait for `pause` seconds."""
+class TemporaryRefusal(Exception):
+    """A temporary refusal; the server asks to wait for `pause` seconds."""
 
     def __init__(self, trouble: str, pause: float) -> None:
         super().__init__(trouble)
@@ -70,48 +70,48 @@ class Passing(Exception):
 
 
 class Connection:
-    """A server's address, and how to ask it. No message of an error has the key in it."""
+    """A connection to one server. Error messages never contain the key."""
 
     def __init__(
         self,
         base_url: str,
         api_key: str | None,
-        limits: Limits,
+        limits: CallLimits,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         place, login = without_login(_text("base_url", base_url))
         self.url, self._limits = address(place), limits
         key = _header(server_key(None if api_key is None else _text("api_key", api_key)))
         self._client = httpx.AsyncClient(
-            # Nothing is unpacked, so that nothing small can become large.
+            # Bodies are not decompressed, so a small one cannot become large.
             headers={"Accept-Encoding": "identity"}
             | ({"Authorization": f"Bearer {key}"} if key else {}),
             auth=login,
             timeout=httpx.Timeout(limits.timeout, connect=min(CONNECT, limits.timeout), pool=None),
             limits=httpx.Limits(max_connections=None),
-            verify=self.url.startswith("https:"),  # Else there is no need to load certificates.
+            verify=self.url.startswith("https:"),  # Otherwise, no certificates are loaded.
             transport=transport,
         )
         self._free = asyncio.Semaphore(limits.connections)
         self._answered = False
 
     async def post(self, path: str, body: dict[str, Any], kind: type[M]) -> M:
-        """Ask for a whole reply.
+        """Send a request and return the whole reply.
 
         Raises:
             AccessDenied: the server refuses this and every other request.
             ConfigError: the server refuses this request.
-            BackendError: no answer after every try, or one that cannot be used.
+            BackendError: no answer after all tries, or an invalid one.
         """
         async with self._free:
-            return self.read(kind, await self._tried(partial(self._whole, path, body)))
+            return self.read(kind, await self._retry(partial(self._read_whole, path, body)))
 
     async def stream(self, path: str, body: dict[str, Any], kind: type[M]) -> AsyncGenerator[M]:
-        """Ask for a reply in events, up to `[DONE]`; raises what `post` raises."""
+        """Send a request and yield the reply's events up to `[DONE]`; raise the errors of `post`."""
         events = Events()
         async with (
             self._free,
-            aclosing(await self._tried(partial(self._sent, path, body))) as reply,
+            aclosing(await self._retry(partial(self._send, path, body))) as reply,
             aclosing(self._chunks(reply)) as chunks,
         ):
             try:
@@ -120,13 +120,13 @@ class Connection:
                         yield self.read(kind, data)
                     if events.done:
                         return
-                for data in events.add(b"\n"):  # Where the last line has no end.
+                for data in events.add(b"\n"):  # The last line may have no end.
                     yield self.read(kind, data)
             except (httpx.RequestError, TimeoutError) as e:
-                raise self.error(f"broke off a stream: {self._named(e)}") from e
+                raise self.error(f"broke off a stream: {self._description(e)}") from e
 
     async def has(self, path: str, kind: type[BaseModel]) -> bool | None:
-        """True if `path` beside `/v1` answers so, asked once; None if the server did not answer."""
+        """Return True if `path` beside `/v1` gives a `kind`, in one try; None without an answer."""
         request = self._client.build_request("GET", self.url.removesuffix("/v1") + path)
         try:
             async with asyncio.timeout(min(CONNECT, self._limits.timeout)):
@@ -135,38 +135,38 @@ class Connection:
         except (httpx.RequestError, TimeoutError):
             return None
         try:
-            return bool(parsed(kind, body))
+            return bool(parse_reply(kind, body))
         except BackendError:
             return False
 
     def read(self, kind: type[M], body: bytes | str) -> M:
-        """Parse a reply; what is wrong with it is an error of this server."""
+        """Parse a reply; raise a `BackendError` of this server if it is invalid."""
         try:
-            return parsed(kind, body)
+            return parse_reply(kind, body)
         except BackendError as e:
             raise self.error(str(e)) from None
 
     def error(self, reason: str) -> BackendError:
-        """An error of this server."""
+        """Return an error that names this server."""
         return BackendError(self._message(f"{self.url} {reason}"))
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
 
-    async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The outcome of an attempt, tried again while trouble may pass."""
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return the outcome of `attempt`, with retries after temporary failures."""
         limits, trouble, tries = self._limits, "", 0
         end = time.monotonic() + limits.patience
-        for tries, spread in enumerate(self._pauses(), start=1):
-            pause = spread
+        for tries, jittered in enumerate(self._pauses(), start=1):
+            pause = jittered
             try:
                 async with asyncio.timeout(min(limits.timeout, end - time.monotonic())):
                     return await attempt()
-            except Passing as e:
-                trouble, pause = str(e), min(max(spread, e.pause), limits.longest_pause)
+            except TemporaryRefusal as e:
+                trouble, pause = str(e), min(max(jittered, e.pause), limits.longest_pause)
             except (httpx.RequestError, TimeoutError) as e:
-                trouble = self._named(e)
+                trouble = self._description(e)
             retries = limits.retries if self._answered else min(limits.retries, UNREACHED)
             if tries > retries or time.monotonic() + pause >= end:
                 break
@@ -179,20 +179,27 @@ class Connection:
         )
 
     def _pauses(self) -> Iterator[float]:
-        """Seconds to wait after each try: doubled every time, and spread."""
+        """Yield the seconds to wait after each try: doubled each time, with random jitter."""
         for attempt in range(self._limits.retries + 1):
             pause = self._limits.backoff * 2.0 ** min(attempt, 30) * (0.5 + random.random())
             yield min(pause, self._limits.longest_pause)
 
-    async def _whole(self, path: str, body: dict[str, Any]) -> bytes:
+    async def _read_whole(self, path: str, body: dict[str, Any]) -> bytes:
         async with (
-            aclosing(await self._sent(path, body)) as reply,
+            aclosing(await self._send(path, body)) as reply,
             aclosing(self._chunks(reply)) as chunks,
         ):
             return b"".join([chunk async for chunk in chunks])
 
-    async def _sent(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        """The start of a reply that is an answer."""
+    async def _send(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Send a request and return the response, checked but not yet read.
+
+        Raises:
+            TemporaryRefusal: a later try may succeed.
+            AccessDenied: the server refuses every request.
+            ConfigError: the server refuses this request.
+            BackendError: the response is not an answer.
+        """
         content, kind = json.dumps(body), {"Content-Type": "application/json"}
         request = self._client.build_request("POST", self.url + path, content=content, headers=kind)
         reply = await self._client.send(request, stream=True)
@@ -205,24 +212,26 @@ class Connection:
         return reply
 
     async def _check(self, reply: httpx.Response) -> None:
-        """Refuse what is no answer."""
+        """Raise if a response is not an answer."""
         status = reply.status_code
-        if status == OK and not _packed(reply):
+        if status == OK and not _compressed(reply):
             return
-        body = "a compressed body" if status == OK else complaint(await _start(reply))
-        told = clipped(redacted(body), 150)
+        body = "a compressed body" if status == OK else error_message(await _start(reply))
+        reason = clipped(redacted(body), 150)
         if status in AGAIN or status >= 500:
-            raise Passing(f"{status}: {told}", retry_after(reply.headers.get("Retry-After", "")))
+            raise TemporaryRefusal(
+                f"{status}: {reason}", retry_after(reply.headers.get("Retry-After", ""))
+            )
         refused = f"{self.url} refused the request with {status}"
         if status in DENIED:
-            raise AccessDenied(self._message(f"{refused}: {told}; {DENIED[status]}"))
+            raise AccessDenied(self._message(f"{refused}: {reason}; {DENIED[status]}"))
         if status >= 400:
-            raise ConfigError(self._message(f"{refused}: {told}"))
-        moved = "; set base_url to the address it redirects to" if 300 <= status < 400 else ""
-        raise self.error(f"gave no answer but {status}: {told}{moved}")
+            raise ConfigError(self._message(f"{refused}: {reason}"))
+        hint = "; set base_url to the address it redirects to" if 300 <= status < 400 else ""
+        raise self.error(f"gave no answer but {status}: {reason}{hint}")
 
     async def _chunks(self, reply: httpx.Response) -> AsyncGenerator[bytes]:
-        """The body as it comes, while its size and its time are within limits."""
+        """Yield the body as it arrives, within the limits of size and time."""
         size, end = 0, asyncio.get_running_loop().time() + self._limits.timeout
         chunks = aiter(reply.aiter_bytes())
         while True:
@@ -235,9 +244,9 @@ class Connection:
                 raise self.error(f"sent more than {self._limits.max_body} bytes (max_body)")
             yield chunk
 
-    def _named(self, error: Exception) -> str:
+    def _description(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
-            return f"nothing whole within {self._limits.timeout:g} s (timeout)"
+            return f"no complete answer within {self._limits.timeout:g} s (timeout)"
         return f"{type(error).__name__}: {error}".rstrip(": ")
 
     def _message(self, text: str) -> str:
@@ -245,7 +254,7 @@ class Connection:
 
 
 def retry_after(value: str) -> float:
-    """Seconds that a `Retry-After` header asks to wait: a number or a date; 0 if it is neither."""
+    """Return the seconds in a `Retry-After` header, a number or a date; 0 if it is neither."""
     try:
         seconds = float(value)
     except ValueError:
@@ -253,31 +262,31 @@ def retry_after(value: str) -> float:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
-    return max(0.0, seconds)  # NaN is not larger than 0.
+    return max(0.0, seconds)  # NaN becomes 0.
 
 
 def _text(setting: str, value: object) -> str:
-    """The value of a setting, if it is a text."""
+    """Return the value of a setting, or raise `ConfigError` if it is not a string."""
     if not isinstance(value, str):
-        raise ConfigError(f"{setting} is not a text")
+        raise ConfigError(f"{setting} is not a string")
     return value
 
 
 def _header(key: str) -> str:
-    """The key, if a header can hold it."""
+    """Return the key, or raise `ConfigError` if no header can hold it."""
     if not (key.isascii() and key.isprintable()):
-        raise ConfigError("the api_key is not a text of printable ASCII characters")
+        raise ConfigError("the api_key has characters other than printable ASCII")
     return key
 
 
-def _packed(reply: httpx.Response) -> bool:
+def _compressed(reply: httpx.Response) -> bool:
     return str(reply.headers.get("Content-Encoding", "identity")).lower() != "identity"
 
 
 async def _start(reply: httpx.Response) -> bytes:
-    """The first bytes of a body; none of one that would have to be unpacked."""
+    """Return the first bytes of a body; none of a compressed one."""
     body = b""
-    if _packed(reply):
+    if _compressed(reply):
         return body
     async for chunk in reply.aiter_bytes():
         body += chunk

@@ -1,4 +1,4 @@
-"""Calls of different kinds that must not be in an engine at the same time."""
+"""Exclusive batches: calls of different kinds that must not be in an engine at the same time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
-class Turns:
-    """Lets in calls of one kind at a time, all that wait together; first come, first served."""
+class ExclusiveBatches:
+    """A lock that admits many calls of one kind, but one kind at a time, in order of arrival."""
 
     def __init__(self) -> None:
         self._door = asyncio.Lock()
@@ -18,7 +18,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, kind: str) -> AsyncGenerator[None]:
-        """Be inside as `kind`; those of no kind ("") are in nobody's way and never wait."""
+        """Enter as `kind`. Calls of no kind ("") never wait and block no other."""
         if not kind:
             yield
             return

@@ -1,4 +1,4 @@
-"""How probable label tokens are, where an engine may write them in other tokens."""
+"""Probabilities of label tokens, which an engine may write into other tokens."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from math import exp, inf, log
 from reasoner.backends.verdict_tokens import Ending
 
 
-class Labels:
-    """The tokens to ask an engine for, and what their log-probabilities make of each label.
+class LabelTokens:
+    """The tokens to request for a set of labels, and the labels' log-probabilities from theirs.
 
-    A token whose odds are a verdict is never sampled itself where a server writes verdicts (see
-    `levels`): its probability is its share of a level's.
+    A server that writes verdicts (see `verdict_logits.Levels`) never samples a token whose odds are a
+    verdict; the token's probability is then its share of the levels' probabilities.
     """
 
     def __init__(self, tokens: Sequence[int], endings: Sequence[Ending]) -> None:
         self._shares = [shares(token, endings) for token in tokens]
 
     @property
-    def asked(self) -> list[int]:
-        """Every token whose log-probability is needed, once."""
+    def tokens(self) -> list[int]:
+        """The distinct tokens whose log-probabilities are needed."""
         return list(dict.fromkeys(token for each in self._shares for token in each))
 
-    def told(self, logprobs: Sequence[float]) -> tuple[float, ...]:
-        """The labels' log-probabilities, from those of `asked`."""
-        known = dict(zip(self.asked, logprobs, strict=True))
+    def label_logprobs(self, logprobs: Sequence[float]) -> tuple[float, ...]:
+        """Return the labels' log-probabilities, from those of `tokens`."""
+        known = dict(zip(self.tokens, logprobs, strict=True))
         return tuple(_total(each, known) for each in self._shares)
 
 
 def shares(token: int, endings: Sequence[Ending]) -> dict[int, float]:
-    """The tokens that have a token's probability, and how much of each one's is its own."""
+    """Return the tokens that carry a token's probability, each with the share that belongs to it."""
     for ending in endings:
         levels = ending.verdicts()
         if token == ending.good:

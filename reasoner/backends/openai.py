@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server: completions or chat, with retries."""
+"""Backend for any OpenAI-compatible server: completions or chat, with retries."""
 
 from __future__ import annotations
 
@@ -10,58 +10,66 @@ from typing import Annotated, Any
 import httpx
 from pydantic import Field
 
-from reasoner.backends.connection import Connection, Limits
+from reasoner.backends.connection import CallLimits, Connection
 from reasoner.backends.openai_stream import Streamed
 from reasoner.backends.prompt_template import Shots, Template
-from reasoner.backends.replies import Choice, Event, Reply, Sample, Spent, Version, logprobs
+from reasoner.backends.replies import (
+    Choice,
+    Event,
+    Reply,
+    ReportedUsage,
+    ServedSample,
+    Version,
+    logprobs,
+)
 from reasoner.backends.stop_strings import begin
 from reasoner.backends.token_confidence import confidences, entropies
-from reasoner.backends.verdict_tokens import table, told
+from reasoner.backends.verdict_tokens import table, verdicts_of
 from reasoner.base import Halt, ModelInfo
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 UNKNOWN = -1
-"""Stands for a token whose id the server does not tell."""
+"""A placeholder for a token whose id the server does not report."""
 
 MOST, FEWEST = 20, 5
-"""Likeliest tokens that a server tells: chats and vLLM, and completions elsewhere."""
+"""The likeliest tokens that a server returns: for chats and vLLM, and for other completions."""
 
 DAY = 86_400.0
-"""Seconds; nobody waits longer for one answer."""
+"""Seconds; the upper bound of every time setting."""
 
 CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
-"""Reasons of an end that is not the sample's own."""
+"""Finish reasons of a sample that did not end by itself."""
 
 PROBLEMS = 10_000
-"""Problems whose token ids are remembered at once."""
+"""The maximum number of problems with cached token ids."""
 
 
 class OpenAI:
-    """A served model. A vLLM server is recognised, and asked for token ids and stop reasons.
+    """A served model. A vLLM server is recognised, and returns token ids and stop reasons too.
 
     Args:
         model: the name the server knows the model by.
-        base_url: up to and including `/v1`.
-        api_key: sent as a bearer token; by default that of the environment variable OPENAI_API_KEY,
-            and none if empty.
+        base_url: the address up to and including `/v1`.
+        api_key: sent as a bearer token; by default the environment variable OPENAI_API_KEY; no token
+            is sent if empty.
         chat: use the chat endpoint; a step search then continues the assistant's message.
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
         retries: further tries after 408, 409, 425, 429, 5xx, a timeout or a dropped connection.
         backoff: seconds before the second try, doubled for each further one.
-        longest_pause: the most seconds between two tries, whatever the server asks for.
-        timeout: seconds for one whole answer, its body included.
+        longest_pause: maximum seconds between two tries, even if the server asks for more.
+        timeout: seconds for one whole answer, including its body.
         patience: seconds for all tries of a call.
-        max_body: bytes of the largest answer that is read.
-        connections: requests that are under way at the same time; others wait.
-        separate: send each of a call's samples as a request of its own, so that each tells its usage;
-            by default if the server is a vLLM server. Others tell (and bill) the prompt once a request.
-        context: tokens the model can attend to, if known.
-        verdicts: the served model's folder, where a vLLM server was told to write verdicts into
-            tokens (`--logits-processors reasoner.backends.verdict_logits:Levels`).
-        transport: another way to reach the server, for tests.
+        max_body: maximum bytes of an answer.
+        connections: maximum number of concurrent requests; others wait.
+        separate: send each sample of a call as its own request, so that each reports its usage; by
+            default only for a vLLM server. Others report (and bill) the prompt once per request.
+        context: the model's context length in tokens, if known.
+        verdicts: the served model's folder, if a vLLM server writes verdicts into tokens
+            (`--logits-processors reasoner.backends.verdict_logits:Levels`).
+        transport: an alternative httpx transport, for tests.
     """
 
     def __init__(
@@ -85,7 +93,7 @@ class OpenAI:
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        limits = Limits(
+        limits = CallLimits(
             retries=retries, backoff=backoff, longest_pause=longest_pause, timeout=timeout,
             patience=patience, max_body=max_body, connections=connections,
         )  # fmt: skip
@@ -99,25 +107,25 @@ class OpenAI:
         self._problem_ids = dict[str, list[int]]()
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Exact after the server told the problem's tokens; before, the characters sent bound them."""
+        """Return the prompt's tokens once the server reported them; before, its characters as a bound."""
         known = self._problem_ids.get(prompt.problem.prompt)
         sent = self._template.text(prompt.problem) if known is None else known
         return len(sent) + len(prompt.token_ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """As many unknown tokens as characters, which bound them."""
+        """Return one unknown token per character, an upper bound."""
         return (UNKNOWN,) * len(text)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        """Sample `sampling.n` continuations; see `separate` for the requests that takes.
+        """Sample `sampling.n` continuations; see `separate` for the number of requests.
 
-        What a reply leaves out of its usage counts at its upper bound: the prompt's characters, all
-        tokens that were asked for, nothing cached.
+        A count missing in a reply's usage is replaced by its upper bound: the prompt's characters, all
+        requested tokens, nothing cached.
 
         Raises:
             AccessDenied: the server refuses every request: no access, or an unknown model.
-            ConfigError: the server refuses this request: too long, say.
-            BackendError: no answer after every try, or one that cannot be used.
+            ConfigError: the server refuses this request, for example as too long.
+            BackendError: no answer after all tries, or an invalid one.
         """
         vllm = await self._recognise()
         separate = vllm if self._separate is None else self._separate
@@ -128,26 +136,25 @@ class OpenAI:
         return Generation(tuple(c for g in each for c in g.completions), usage)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """One streamed sample; the connection is closed as soon as `halt` says so.
+        """Stream one sample; close the connection as soon as `halt` returns True.
 
-        Of a sample that is given up, no server tells how much of the prompt was cached, and only a vLLM
-        server tells its usage so far: elsewhere the prompt is counted at its bound and the tokens are
-        those that arrived.
+        For an aborted sample, no server reports the cached tokens, and only a vLLM server reports the
+        usage so far; with others, the prompt counts at its bound and the tokens are those that arrived.
         """
         vllm = await self._recognise()
         options = {"include_usage": True} | ({"continuous_usage_stats": True} if vllm else {})
         body = self._body(prompt, sampling, vllm) | {"stream": True, "stream_options": options}
-        streamed, given_up = Streamed(), False
+        streamed, aborted = Streamed(), False
         try:
             async with aclosing(self._server.stream(self._path, body, Event)) as events:
                 async for event in events:
                     new = streamed.add(event)
-                    if given_up := new is not None and halt(new) and streamed.unfinished:
+                    if aborted := new is not None and halt(new) and streamed.unfinished:
                         break
         except BackendError:
-            if streamed.unfinished:  # What comes after the end is the usage, which has a bound.
+            if streamed.unfinished:  # Only the usage follows the end, and it has a bound.
                 raise
-        if streamed.unfinished and not given_up:
+        if streamed.unfinished and not aborted:
             raise self._server.error("ended a stream before the sample's end")
         usage = self._usage(prompt, sampling, streamed.usage, [streamed.sample])
         self._remember(prompt, streamed.prompt_ids)
@@ -158,14 +165,14 @@ class OpenAI:
         await self._server.aclose()
 
     async def _ask(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> Generation:
-        """All samples of one request."""
+        """Send one request and return its samples."""
         body = self._body(prompt, sampling, vllm)
         reply = await self._server.post(self._path, body, Reply)
         choices = sorted(reply.choices, key=lambda choice: choice.index)
         if len(choices) != sampling.n:
-            raise self._server.error(f"sent {len(choices)} samples for the {sampling.n} asked for")
-        samples = [Sample().add(choice) for choice in choices]
-        usage = self._usage(prompt, sampling, reply.usage or Spent(), samples)
+            raise self._server.error(f"sent {len(choices)} samples instead of {sampling.n}")
+        samples = [ServedSample().add(choice) for choice in choices]
+        usage = self._usage(prompt, sampling, reply.usage or ReportedUsage(), samples)
         self._remember(prompt, reply.prompt_token_ids or choices[0].prompt_token_ids)
         return Generation(tuple(self._completion(s, sampling, usage) for s in samples), usage)
 
@@ -186,14 +193,14 @@ class OpenAI:
             body |= {"logprobs": True, "top_logprobs": top} if self._chat else {"logprobs": top}
         if vllm:
             body |= {"include_stop_str_in_output": True, "return_token_ids": True}
-            # As text, tokens that look alike would fall together; but labels are known by theirs.
+            # As text, equal-looking tokens would merge; labels, however, are looked up by text.
             body["return_tokens_as_token_ids"] = not sampling.labels
         return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
 
     def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
         messages = self._template.messages(prompt.problem, prompt.text)
-        going_on = {"continue_final_message": True, "add_generation_prompt": False}
-        return {"messages": messages} | (going_on if vllm and prompt.text else {})
+        continuing = {"continue_final_message": True, "add_generation_prompt": False}
+        return {"messages": messages} | (continuing if vllm and prompt.text else {})
 
     def _text(self, prompt: Prompt) -> dict[str, Any]:
         ids = self._problem_ids.get(prompt.problem.prompt)
@@ -202,9 +209,9 @@ class OpenAI:
         return {"prompt": self._template.text(prompt.problem) + prompt.text}
 
     def _usage(
-        self, prompt: Prompt, sampling: Sampling, spent: Spent, samples: list[Sample]
+        self, prompt: Prompt, sampling: Sampling, spent: ReportedUsage, samples: list[ServedSample]
     ) -> Usage:
-        """What a request is charged: what the server tells, and never less than what it sent."""
+        """Return the usage of a request: the server's counts, but at least the tokens it sent."""
         length, decoded = spent.prompt_tokens, spent.completion_tokens
         if length is None:
             length = sampling.n * self.prompt_length(prompt)
@@ -213,14 +220,14 @@ class OpenAI:
         arrived = sum(len(sample.token_ids) for sample in samples)
         return Usage(1, length, spent.cached_tokens, max(decoded, arrived))
 
-    def _completion(self, sample: Sample, sampling: Sampling, usage: Usage) -> Completion:
+    def _completion(self, sample: ServedSample, sampling: Sampling, usage: Usage) -> Completion:
         text, ids, last = sample.text, sample.token_ids, sample.last
-        # Each token but the end has a byte at least; what is charged may be a bound far above.
+        # Each token but the end has at least one byte; the charged usage may be a much higher bound.
         bound = min(sampling.max_tokens, len(text.encode()) + 1)
         ids = ids or [UNKNOWN] * min(usage.completion_tokens // sampling.n, bound)
-        verdicts, finish = told(ids, self._verdicts), _finish(last, text, sampling)
+        verdicts, finish = verdicts_of(ids, self._verdicts), _finish(last, text, sampling)
         if (at := begin(sampling.end, text)) is not None:
-            # Which token ends where is not told: who goes on from here does so from the text.
+            # Token boundaries are unknown, so a continuation starts from the text.
             text, ids, finish = text[:at], [UNKNOWN] * len(ids), Finish.EOS
         if finish is Finish.STOP and not text.endswith(sampling.stop):
             text += sampling.stop[0]
@@ -244,20 +251,20 @@ class OpenAI:
             self._problem_ids[prompt.problem.prompt] = ids
 
     async def _recognise(self) -> bool:
-        """True for a vLLM server; one that cannot be reached is asked again by the next call."""
+        """Return True for a vLLM server; an unreachable server is checked again by the next call."""
         if self._is_vllm is None:
             self._is_vllm = await self._server.has("/version", Version)
         return bool(self._is_vllm)
 
 
 def singles(sampling: Sampling) -> list[Sampling]:
-    """Each sample of a call as a call of its own; vLLM seeds the samples of one request alike."""
+    """Split a call into calls of one sample; vLLM seeds all samples of one request alike."""
     seeds = [None if sampling.seed is None else sampling.seed + i for i in range(sampling.n)]
     return [replace(sampling, n=1, seed=seed) for seed in seeds]
 
 
-def _labels(sample: Sample, sampling: Sampling) -> tuple[float, ...]:
-    """The log-probabilities of labels that are all among the likeliest tokens; else none."""
+def _labels(sample: ServedSample, sampling: Sampling) -> tuple[float, ...]:
+    """Return the labels' log-probabilities if all are among the likeliest tokens, else none."""
     known = dict(sample.likeliest[0]) if sample.likeliest else {}
     if any(label not in known for label in sampling.labels):
         return ()
@@ -265,7 +272,7 @@ def _labels(sample: Sample, sampling: Sampling) -> tuple[float, ...]:
 
 
 def _finish(last: Choice, text: str, sampling: Sampling) -> Finish:
-    """vLLM tells an end from a stop; of other servers, an empty answer means the end."""
+    """Return the finish; only vLLM tells an end from a stop, elsewhere empty text means the end."""
     if last.finish_reason in CUT_OFF:
         return Finish.ABORTED
     if last.finish_reason == "length":

@@ -1,22 +1,22 @@
-"""A streamed reply of an OpenAI-compatible server, put together as it comes."""
+"""Streamed replies of an OpenAI-compatible server, assembled as they arrive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reasoner.backends.replies import Event, Sample, Spent, logprobs
+from reasoner.backends.replies import Event, ReportedUsage, ServedSample, logprobs
 from reasoner.backends.token_confidence import confidences
 
 
 class Events:
-    """The data of server-sent events, cut out of chunks of bytes."""
+    """A parser of server-sent events from chunks of bytes."""
 
     def __init__(self) -> None:
         self.done = False
         self._rest = list[bytes]()
 
     def add(self, chunk: bytes) -> Iterator[str]:
-        """The events that a chunk completes."""
+        """Add a chunk and yield the data of the events it completes."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             field, _, data = b"".join([*self._rest, line]).strip().partition(b":")
@@ -28,18 +28,18 @@ class Events:
 
 
 class Streamed:
-    """Events, joined into the reply that the server would have given at once."""
+    """Events joined into the reply of an unstreamed request."""
 
     def __init__(self) -> None:
-        self.sample = Sample()
+        self.sample = ServedSample()
         self.pieces = 0
-        """Events that brought tokens: at most as many as there are tokens."""
-        self._usage = Spent()
+        """Number of events with tokens, at most the number of tokens."""
+        self._usage = ReportedUsage()
         self.prompt_ids: list[int] | None = None
 
     def add(self, event: Event) -> tuple[float, ...] | None:
-        """Take in an event; return the confidences of its tokens, None if it has no token."""
-        self._usage = self._usage.joined(event.usage or Spent())
+        """Add an event; return the confidences of its tokens, or None if it has no token."""
+        self._usage = self._usage.joined(event.usage or ReportedUsage())
         self.prompt_ids = self.prompt_ids or event.prompt_token_ids
         if not event.choices:
             return None
@@ -57,7 +57,7 @@ class Streamed:
         return self.sample.last.finish_reason is None
 
     @property
-    def usage(self) -> Spent:
-        """The usage so far; of an unfinished sample, tokens count as they came."""
-        arrived = Spent(completion_tokens=self.pieces if self.unfinished else None)
+    def usage(self) -> ReportedUsage:
+        """The usage so far; for an unfinished sample, at least the tokens that arrived."""
+        arrived = ReportedUsage(completion_tokens=self.pieces if self.unfinished else None)
         return self._usage.joined(arrived)

@@ -1,4 +1,4 @@
-"""How a problem becomes the text or the messages that a model continues."""
+"""Prompt templates: from a problem to the text or messages that a model continues."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Shots = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What stands before a problem: a system message and worked examples (GPT-3's shots)."""
+    """The context before a problem: a system message and worked examples (few-shot, GPT-3)."""
 
     system: str = ""
     shots: Shots = ()
 
     def text(self, problem: Problem) -> str:
-        """For a base model: instructions, the shots, then the problem, one after the other."""
+        """Return the text for a base model: instructions, shots, then the problem."""
         parts = [f"{self.system}\n\n"] if self.system else []
         parts += [f"{question}{_gap(question)}{answer}\n\n" for question, answer in self.shots]
         return "".join(parts) + problem.prompt
 
     def ids(self, tokenizer: Any, problem: Problem, chat: bool | None = None) -> list[int]:
-        """The tokens of `problem`, in the tokenizer's chat template if `chat`, or if there is one."""
+        """Return the tokens of `problem`, in the chat template if `chat`, by default if there is one."""
         if not (bool(tokenizer.chat_template) if chat is None else chat):
             return list(tokenizer.encode(self.text(problem)))
         text = tokenizer.apply_chat_template(
@@ -34,7 +34,7 @@ class Template:
         return list(tokenizer.encode(text, add_special_tokens=False))
 
     def messages(self, problem: Problem, written: str = "") -> list[dict[str, str]]:
-        """For a chat model: the shots are turns of the conversation; `written` is continued."""
+        """Return the messages for a chat model, with shots as turns; `written` is continued."""
         turns = [("system", self.system)] if self.system else []
         for question, answer in self.shots:
             turns += [("user", question), ("assistant", answer)]

@@ -1,4 +1,4 @@
-"""Replies of OpenAI-compatible servers, validated once: completions and chats, whole and streamed."""
+"""Validated replies of OpenAI-compatible servers: completions and chats, whole and streamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reasoner.errors import BackendError
 from reasoner.printable import Text, storable
 
 MOST_TOKENS = 10**8
-"""Refused in one request's usage: the longest contexts have ten times fewer."""
+"""The maximum token count in one request's usage, ten times the longest contexts."""
 
 ROUNDING = 1e-3
 """The most by which a log-probability may exceed 0."""
@@ -22,7 +22,7 @@ ROUNDING = 1e-3
 Count = Annotated[int, Field(strict=True, ge=0, le=MOST_TOKENS)]
 TokenId = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Logprob = Annotated[float, Field(strict=True, le=ROUNDING)]
-"""Not NaN, which is at most nothing; minus infinity is the logarithm of 0."""
+"""A log-probability. The bound excludes NaN; minus infinity, the logarithm of 0, is valid."""
 
 
 class Cached(BaseModel):
@@ -31,8 +31,8 @@ class Cached(BaseModel):
     cached_tokens: Count | None = None
 
 
-class Spent(BaseModel):
-    """A request's usage, each part of which a server may leave out."""
+class ReportedUsage(BaseModel):
+    """The usage of a request; a server may omit each part."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
@@ -40,21 +40,21 @@ class Spent(BaseModel):
 
     @property
     def cached_tokens(self) -> int:
-        """Prompt tokens that were not computed again; 0 where the server does not say."""
+        """Prompt tokens read from the cache; 0 if the server does not report them."""
         return (self.prompt_tokens_details or Cached()).cached_tokens or 0
 
-    def joined(self, later: Spent) -> Spent:
-        """The usage of a stream that told this one and then `later`: no count becomes smaller."""
-        return Spent(
+    def joined(self, later: ReportedUsage) -> ReportedUsage:
+        """Combine this usage of a stream with a `later` one; no count decreases."""
+        return ReportedUsage(
             prompt_tokens=_larger(self.prompt_tokens, later.prompt_tokens),
             completion_tokens=_larger(self.completion_tokens, later.completion_tokens),
             prompt_tokens_details=later.prompt_tokens_details or self.prompt_tokens_details,
         )
 
     @model_validator(mode="after")
-    def _cached_are_of_the_prompt(self) -> Self:
+    def _cached_within_prompt(self) -> Self:
         if self.cached_tokens > (self.prompt_tokens or 0):
-            raise ValueError("there are more cached tokens than prompt tokens")
+            raise ValueError("more cached tokens than prompt tokens")
         return self
 
 
@@ -81,7 +81,7 @@ class Logprobs(BaseModel):
 
     @property
     def sampled(self) -> list[float]:
-        """The sampled tokens' own."""
+        """Log-probabilities of the sampled tokens."""
         if self.content is not None:
             return [token.logprob for token in self.content]
         return list(self.token_logprobs or ())
@@ -94,7 +94,7 @@ class Logprobs(BaseModel):
         return [list((top or {}).items()) for top in self.top_logprobs or ()]
 
     @model_validator(mode="after")
-    def _lists_are_as_long(self) -> Self:
+    def _equal_lengths(self) -> Self:
         _equal(len(self.sampled), len(self.likeliest), "token_logprobs and top_logprobs")
         return self
 
@@ -120,37 +120,37 @@ class Choice(BaseModel):
 
     @property
     def written(self) -> str:
-        """Its text, whichever form it came in."""
+        """The text, from a completion, a message or a delta."""
         message = self.message or self.delta
         return (message.content if message else self.text) or ""
 
     @property
     def sampled(self) -> list[float] | None:
-        """The log-probabilities of the sampled tokens, if they came."""
+        """The log-probabilities of the sampled tokens, if present."""
         return None if self.logprobs is None else self.logprobs.sampled
 
     @property
     def likeliest(self) -> list[list[tuple[str, float]]]:
-        """The likeliest tokens at each position, if they came."""
+        """The likeliest tokens at each position, if present."""
         return [] if self.logprobs is None else self.logprobs.likeliest
 
     @model_validator(mode="after")
-    def _logprobs_are_of_its_tokens(self) -> Self:
+    def _logprobs_match_tokens(self) -> Self:
         _equal(len(self.token_ids or ()), len(self.sampled or ()), "token_ids and logprobs")
         return self
 
 
 class Event(BaseModel):
-    """A piece of a streamed reply: of one sample at most, or the usage alone."""
+    """A piece of a streamed reply: part of one sample, or only the usage."""
 
     choices: Annotated[list[Choice], Field(max_length=1)] = []
-    usage: Spent | None = None
+    usage: ReportedUsage | None = None
     prompt_token_ids: list[TokenId] | None = None
 
     @model_validator(mode="after")
-    def _is_of_the_only_sample(self) -> Self:
+    def _only_one_sample(self) -> Self:
         if any(choice.index for choice in self.choices):
-            raise ValueError("it is of another sample than the one that was asked for")
+            raise ValueError("it belongs to another sample than the requested one")
         return self
 
 
@@ -158,38 +158,38 @@ class Reply(BaseModel):
     """A whole reply: every sample of one request."""
 
     choices: list[Choice]
-    usage: Spent | None = None
+    usage: ReportedUsage | None = None
     prompt_token_ids: list[TokenId] | None = None
 
     @model_validator(mode="after")
-    def _has_every_sample_once(self) -> Self:
+    def _has_each_sample_once(self) -> Self:
         if sorted(c.index for c in self.choices) != [*range(len(self.choices))]:
-            raise ValueError("the samples are not numbered from 0 on")
+            raise ValueError("the samples are not numbered from 0")
         if any(c.message is None and c.text is None for c in self.choices):
             raise ValueError("a sample has neither text nor message")
         return self
 
 
 class Version(BaseModel):
-    """What `/version` of a vLLM server answers."""
+    """The reply of a vLLM server to `/version`."""
 
     version: str
 
 
 @dataclass(slots=True)
-class Sample:
-    """One whole sample, or as much of it as was streamed so far."""
+class ServedSample:
+    """One sample, whole or as far as it has been streamed."""
 
     texts: list[str] = field(default_factory=list[str])
     token_ids: list[int] = field(default_factory=list[int])
     sampled: list[float] | None = None
     likeliest: list[list[tuple[str, float]]] = field(default_factory=list[list[tuple[str, float]]])
     last: Choice = field(default_factory=Choice)
-    """Its latest piece, which has the reason of its end."""
+    """Its latest piece, which has the finish reason."""
 
     @property
     def text(self) -> str:
-        """All of its text."""
+        """Its whole text."""
         return "".join(self.texts)
 
     def add(self, piece: Choice) -> Self:
@@ -208,19 +208,19 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def logprobs(likeliest: Iterable[Iterable[tuple[str, float]]]) -> list[list[float]]:
-    """The log-probabilities of the likeliest tokens at each position."""
+    """Return the log-probabilities of the likeliest tokens at each position."""
     return [[logprob for _, logprob in position] for position in likeliest]
 
 
-def parsed(kind: type[M], body: bytes | str) -> M:
-    """The JSON of a reply.
+def parse_reply(kind: type[M], body: bytes | str) -> M:
+    """Parse and validate a JSON reply.
 
     Raises:
-        BackendError: it is not JSON, an error the server tells, or not what a reply has to be.
+        BackendError: it is not JSON, an error reported by the server, or not a valid reply.
     """
     content = _json(body)
-    if (complaint := _complaint(content)) is not None:
-        raise BackendError(f"the server reports an error: {complaint}")
+    if (message := _error_message(content)) is not None:
+        raise BackendError(f"the server reports an error: {message}")
     try:
         return kind.model_validate(content)
     except ValidationError as e:
@@ -229,24 +229,24 @@ def parsed(kind: type[M], body: bytes | str) -> M:
         raise BackendError(f"malformed reply: {where}: {reason}".replace(" : ", " ")) from None
 
 
-def complaint(body: bytes) -> str:
-    """The message in the body of a refusal, or the body itself."""
+def error_message(body: bytes) -> str:
+    """Return the message in the body of a refusal, or the body itself."""
     try:
         content = _json(body)
     except BackendError:
-        return _decoded(body)
-    return _complaint(content) or _shown(content)
+        return _decode(body)
+    return _error_message(content) or _text(content)
 
 
-def _complaint(content: Any) -> str | None:
-    """The error in a JSON body, in one of the forms that servers use; None where there is none."""
+def _error_message(content: Any) -> str | None:
+    """Return the error in a JSON body, in any of the forms servers use; None if there is none."""
     error = content.get("error") if isinstance(content, dict) else None
     if error is None:
         return None
-    return _shown(error.get("message", error) if isinstance(error, dict) else error)
+    return _text(error.get("message", error) if isinstance(error, dict) else error)
 
 
-def _shown(content: Any) -> str:
+def _text(content: Any) -> str:
     try:
         return storable(str(content))
     except RecursionError:
@@ -254,7 +254,7 @@ def _shown(content: Any) -> str:
 
 
 def _json(body: bytes | str) -> Any:
-    text = body if isinstance(body, str) else _decoded(body)
+    text = body if isinstance(body, str) else _decode(body)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as e:
@@ -262,7 +262,7 @@ def _json(body: bytes | str) -> Any:
         raise BackendError(f"malformed reply: {reason}") from None
 
 
-def _decoded(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     return body.decode("utf-8-sig", "replace")
 
 
@@ -271,6 +271,6 @@ def _larger(one: int | None, other: int | None) -> int | None:
 
 
 def _equal(one: int, other: int, names: str) -> None:
-    """Refuse two lists that both came and differ in length."""
+    """Raise if both lists are present and differ in length."""
     if one and other and one != other:
         raise ValueError(f"{names} differ in length: {one} and {other}")

@@ -1,4 +1,4 @@
-"""A model whose engine is started again when it dies."""
+"""A backend wrapper that restarts an engine that died."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Generation, Prompt, Sampling
 
 MOST = 3
-"""Restarts in a row, without a finished problem in between, after which it is given up."""
+"""The maximum number of restarts in a row without a finished problem in between."""
 
 
 def silent(_: str) -> None:
-    """Tell nobody."""
+    """Ignore a message."""
 
 
 class Restarting(Wrapping):
-    """`backend`, with a new engine of the same settings in the place of one that died.
+    """`backend`, with an engine that is replaced by one of the same settings when it dies.
 
-    Calls in flight wait for it and are asked again; a sample that was being watched ends with a
-    `BackendError`, since half of it was seen already. One line `tell`s of every restart.
+    Calls in flight wait for the new engine and are repeated; a watched sample ends with a
+    `BackendError`, since part of it was already seen. `tell` receives one line about each restart.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class Restarting(Wrapping):
         self.most, self.tell = most, tell
         self.restarts = 0
         self.lost = ""
-        """Why the engine was given up, if it was."""
+        """The reason why restarting stopped; empty while it goes on."""
         self._in_a_row = 0
         self._reviving = asyncio.Lock()
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        """Continue `prompt`, whatever becomes of the engine meanwhile.
+        """Continue `prompt`, with restarts of the engine if it dies.
 
         Raises:
             BackendError: the model could not answer, or the engine died too often.
@@ -50,11 +50,11 @@ class Restarting(Wrapping):
                 await self._revive(restarts, e)
 
     def progressed(self) -> None:
-        """A problem was finished: restarts count from zero again."""
+        """Reset the count of restarts, since a problem was finished."""
         self._in_a_row = 0
 
     async def start(self) -> None:
-        """Start the engine, if there is one to start."""
+        """Start the engine, if the backend has one."""
         await ready(self.backend)
 
     async def aclose(self) -> None:
@@ -71,21 +71,21 @@ class Restarting(Wrapping):
             raise BackendError(f"a sample was cut off: {e}") from e
 
     async def _revive(self, restarts: int, error: BackendError) -> None:
-        """Start a new engine, unless another call did since there were so many `restarts`."""
+        """Start a new engine, unless another call did since the count was `restarts`."""
         async with self._reviving:
             while restarts == self.restarts or self.lost:
                 self._count(error)
                 try:
                     await self.backend.aclose()
-                    await self.start()  # One call waits for it, not all of them.
+                    await self.start()  # Only one call waits for it.
                 except BackendError as e:
                     restarts, error = self.restarts, e
 
     def _count(self, error: BackendError) -> None:
         if self._in_a_row == self.most and not self.lost:
             self.lost = (
-                f"the engine was started again {self.most} times, and died each time before a problem"
-                f" was finished ({error}); what was finished is kept: run the same command again, with"
+                f"the engine was started again {self.most} times and died each time before a problem"
+                f" was finished ({error}); finished problems are stored: run the same command again with"
                 " fewer problems in flight (--concurrency) or less memory for the engine"
             )
         if self.lost:

@@ -1,4 +1,4 @@
-"""A model made of a function: deterministic, instant, for tests and docs."""
+"""A scripted model: a deterministic, instant function, for tests and docs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usa
 
 END = "\0"
 SETTLED = 32
-"""Turns of the event loop after which a search has done all that it does with an answer."""
+"""Event-loop turns after which a search has processed an answer."""
 DRAWS = 16
-"""Replies that tell how probable a label is."""
+"""The number of replies that estimate a label's probability."""
 
 Reply = Callable[[Prompt, random.Random], str]
-"""What follows a prompt, to the end of the solution."""
+"""A function from a prompt to the rest of the solution."""
 
 Judge = Callable[[Prompt, str], float]
-"""The probability that the model gives itself for a step, as it ends it."""
+"""A function from a prompt and a step to the model's own verdict on the step."""
 
 
 def add_up(prompt: Prompt, rng: random.Random) -> str:
-    """Add the numbers of the problem, one per line, with a slip now and then."""
+    """Add the numbers of the problem, one per line, with an occasional error."""
     numbers = [int(x) for x in re.findall(r"\d+", prompt.problem.prompt)]
     sums = re.findall(r"=(-?\d+)\n", prompt.text)
     total = int(sums[-1]) if sums else (numbers or [0])[0]
@@ -44,24 +44,24 @@ def add_up(prompt: Prompt, rng: random.Random) -> str:
 
 
 def doubt(prompt: Prompt, step: str) -> float:
-    """Trust a line if it adds up, as a well-trained verdict would, mostly."""
-    found = re.findall(r"(\d+)\+(\d+)=(-?\d+)", prompt.text + step)
-    right = all(int(a) + int(b) == int(c) for a, b, c in found)
+    """Return a high verdict for correct sums and a low one for wrong sums, with noise."""
+    sums = re.findall(r"(\d+)\+(\d+)=(-?\d+)", prompt.text + step)
+    right = all(int(a) + int(b) == int(c) for a, b, c in sums)
     noise = random.Random(prompt.text + step).uniform(0.0, 0.3)
     return 1.0 - noise if right else noise
 
 
 def undecided(_: Prompt, __: str) -> float:
-    """As sure of any line as not."""
+    """Return 0.5 for any step."""
     return 0.5
 
 
 class Scripted:
-    """Ask `reply(prompt, rng)` for each sample; a character is a token.
+    """A model that calls `reply(prompt, rng)` for each sample; a character is a token.
 
-    A label is as probable as it is often that a reply starts with it. The model keeps its own account
-    (`usage`), so that a ledger can be checked against it. Every `fail_every`-th request fails, every
-    request takes `delay` seconds.
+    A label's probability is the share of replies that start with it. The model records its own `usage`,
+    so that a ledger can be checked against it. Each `fail_every`-th request fails, and each request
+    takes `delay` seconds.
     """
 
     def __init__(
@@ -97,33 +97,38 @@ class Scripted:
         return "".join(map(chr, ids)).replace(END, "")
 
     async def start(self) -> None:
-        """There is nothing to start."""
+        """Do nothing."""
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        """Continue `prompt` by script."""
-        begun = await self._begin(prompt)
+        """Continue `prompt` by the script."""
+        prefill = await self._begin(prompt)
         completions = tuple(self._sample(prompt, sampling, i) for i in range(sampling.n))
         decoded = self._decoding(prompt, completions)
         self.usage += decoded
-        return Generation(completions, begun + decoded)
+        return Generation(completions, prefill + decoded)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """Continue `prompt` token by token until `halt` says so."""
-        begun = await self._begin(prompt)
+        """Continue `prompt` token by token until `halt` returns True."""
+        prefill = await self._begin(prompt)
         whole = self._sample(prompt, sampling, 0)
         tokens = enumerate(whole.confidences or (0.0,) * len(whole.token_ids), start=1)
         size = next((i for i, sure in tokens if halt((sure,))), len(whole.token_ids))
         grown = whole if size == len(whole.token_ids) else cut_off(whole, size)
         decoded = self._decoding(prompt, (grown,))
         self.usage += decoded
-        return Generation((grown,), begun + decoded)
+        return Generation((grown,), prefill + decoded)
 
     async def aclose(self) -> None:
-        """Refuse nothing, free nothing; `closed` tells tests that it was called."""
+        """Set `closed`, for tests; there is nothing to release."""
         self.closed = True
 
     async def _begin(self, prompt: Prompt) -> Usage:
-        """Take the request in, or refuse it, or fail; tells what the prompt cost."""
+        """Start a request and return the usage of its prompt.
+
+        Raises:
+            ConfigError: the prompt does not fit the context.
+            BackendError: this request is to fail.
+        """
         length = self.prompt_length(prompt)
         if self._model.context and length >= self._model.context:
             raise ConfigError(f"a prompt of {length} tokens leaves no room in {self._model}")
@@ -136,9 +141,9 @@ class Scripted:
         return spent
 
     async def _in_order(self, problem: str) -> None:
-        """Wait; calls on one problem end in the order in which they began, one after another.
+        """Wait so that calls on one problem end one after another, in starting order.
 
-        So a search with several calls under way takes the same course at any speed.
+        A search with several concurrent calls then takes the same course at any speed.
         """
         before, ended = self._latest.get(problem), asyncio.get_running_loop().create_future()
         self._latest[problem] = ended
@@ -184,11 +189,11 @@ class Scripted:
         )
 
     def _labels(self, prompt: Prompt, labels: Sequence[str]) -> tuple[float, ...]:
-        """Log-probabilities by a number of replies; none where no label is ever said."""
+        """Return the labels' log-probabilities, estimated from replies; none if no label occurs."""
         rng = random.Random(prompt.problem.prompt + prompt.text)
         replies = [self.reply(prompt, rng) for _ in range(DRAWS if labels else 0)]
-        said = [sum(r.startswith(label) for r in replies) for label in labels]
-        return tuple(log(n / DRAWS) if n else -inf for n in said) if any(said) else ()
+        counts = [sum(r.startswith(label) for r in replies) for label in labels]
+        return tuple(log(n / DRAWS) if n else -inf for n in counts) if any(counts) else ()
 
     def _verdicts(self, prompt: Prompt, text: str, finish: Finish) -> tuple[float, ...]:
         if self.judge is None:
@@ -198,7 +203,7 @@ class Scripted:
         return tuple(self.judge(prompt, "".join(lines[: i + 1])) for i in range(len(ended)))
 
     def _confidences(self, prompt: Prompt, text: str, size: int) -> tuple[float, ...]:
-        """Twenty times the verdict on the line that a token is in."""
+        """Return each token's confidence: twenty times the verdict on its line."""
         lines = text.splitlines(keepends=True) or [text]
         judge = self.judge or undecided
         so_far = ["".join(lines[: i + 1]) for i in range(len(lines))]
@@ -207,7 +212,7 @@ class Scripted:
 
 
 def cut_off(whole: Completion, size: int) -> Completion:
-    """The first `size` tokens of `whole`."""
+    """Return the first `size` tokens of `whole`, as an aborted sample."""
     text = whole.text[:size]
     return Completion(
         text,
@@ -220,7 +225,7 @@ def cut_off(whole: Completion, size: int) -> Completion:
 
 
 def cut(text: str, sampling: Sampling) -> tuple[str, Finish]:
-    """End `text` where the sampling would; the end mark counts as a token."""
+    """Cut `text` where the sampling would end it; the end mark counts as a token."""
     if (at := begin(sampling.end, text)) is not None:
         text = text[:at] + END
     ends = [text.find(s) + len(s) for s in sampling.stop if s in text]

@@ -6,5 +6,5 @@ from collections.abc import Sequence
 
 
 def begin(ends: Sequence[str], text: str) -> int | None:
-    """Where the first of `ends` begins in a text; None where there is none."""
+    """Return the position of the first of `ends` in a text; None if there is none."""
     return min((at for end in ends if (at := text.find(end)) >= 0), default=None)

@@ -1,6 +1,6 @@
-"""What vLLM runs inside its engine to write verdicts into the sampled tokens.
+"""A logits processor for vLLM that writes verdicts into the sampled tokens.
 
-Any vLLM server takes it: `vllm serve MODEL --logits-processors reasoner.backends.verdict_logits:Levels`.
+Any vLLM server can load it: `vllm serve MODEL --logits-processors reasoner.backends.verdict_logits:Levels`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from reasoner.backends.verdict_tokens import LOG_ODDS, endings
 
 
 class Levels(LogitsProcessor):
-    """Gives the probability of an end to the one level token that tells the verdict on it.
+    """Move the probability of an end to the single level token that encodes its verdict.
 
-    It acts before temperature and top-p, so a verdict never depends on how tokens are sampled.
+    It acts before temperature and top-p, so a verdict does not depend on the sampling settings.
     """
 
     def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
         self._endings = endings(Path(vllm_config.model_config.model))
 
     def is_argmax_invariant(self) -> bool:
-        """No: an end's probability is summed over the ways to write it."""
+        """Return False: an end's probability is summed over its two tokens."""
         return False
 
     def update_state(self, batch_update: Any) -> None:
-        """Nothing is kept of a request."""
+        """Do nothing: no state is stored per request."""
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         """Rewrite `logits` (requests, vocabulary) in place."""

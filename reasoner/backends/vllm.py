@@ -1,4 +1,4 @@
-"""vLLM in this process: `AsyncLLM` on a GPU or on CPU cores, token ids in and out."""
+"""Backend for vLLM in this process: `AsyncLLM` on a GPU or CPU cores, token ids in and out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
-from reasoner.backends.exclusive_batches import Turns
+from reasoner.backends.exclusive_batches import ExclusiveBatches
 from reasoner.backends.prompt_template import Shots, Template
 from reasoner.backends.token_confidence import confidences
-from reasoner.backends.verdict_tokens import told
+from reasoner.backends.verdict_tokens import verdicts_of
 from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
@@ -26,15 +26,15 @@ from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usa
 
 LEVELS = "reasoner.backends.verdict_logits:Levels"
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
-"""Has glibc keep freed memory: every layer's tensors would else be mapped, and cleared, anew."""
+"""An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
 
 
 class VLLM:
-    """Any causal language model that vLLM serves: a folder, or a Hugging Face name.
+    """A causal language model that vLLM can serve: a folder, or a Hugging Face name.
 
-    The engine starts with the first call. Instruct models get their chat template (`chat=None`
-    asks the tokenizer whether there is one). Prompts are tokenised once a problem and continued
-    with exactly the ids that were sampled, so the prefix cache hits.
+    The engine starts with the first call. Instruct models use their chat template (with `chat=None`,
+    if the tokenizer has one). A prompt is tokenised once per problem and continued with exactly the
+    sampled ids, so the prefix cache hits.
 
     Args:
         model: folder or Hugging Face name.
@@ -42,8 +42,8 @@ class VLLM:
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
         kv_cache_gib: on a CPU, memory for the key-value cache.
-        max_model_len: tokens of problem and solution, if fewer than the model can attend to.
-        engine_args: anything else `AsyncEngineArgs` takes.
+        max_model_len: tokens of problem and solution, if fewer than the model's context.
+        engine_args: further arguments of `AsyncEngineArgs`.
 
     Raises:
         ConfigError: the folder is missing or holds no model, or vLLM has no such argument.
@@ -65,7 +65,7 @@ class VLLM:
         self._template = Template(system, shots)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine = Engine(self._arguments)
-        self._turns = Turns()
+        self._batches = ExclusiveBatches()
         self._prompts = dict[str, list[int]]()
 
     @property
@@ -74,15 +74,15 @@ class VLLM:
         return self.checkpoint.info
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of the rendered problem and of what was sampled after it."""
+        """Return the tokens of the rendered problem and its continuation."""
         return len(self._prompt_ids(prompt))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
+        """Return the tokens of a text that continues another."""
         return tuple(self.checkpoint.encode(text))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens, ends left out."""
+        """Return the text of tokens, without ends."""
         return self.checkpoint.decode(ids)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
@@ -95,16 +95,16 @@ class VLLM:
         engine = await self.start()
         ids = self._prompt_ids(prompt)
         self._check_length(len(ids))
-        async with self._turns.take(_kind(sampling)):
+        async with self._batches.take(_kind(sampling)):
             calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
             outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
         usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
         return Generation(tuple(self._completion(o, sampling) for o in outputs), usage)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """One sample, aborted in the engine as soon as `halt` says so.
+        """Sample once; abort in the engine as soon as `halt` returns True.
 
-        What the engine decodes before the abort reaches it is not in the usage: a token or two.
+        Tokens that the engine decodes before the abort reaches it, one or two, are not in the usage.
         """
         from vllm.sampling_params import RequestOutputKind
 
@@ -115,7 +115,7 @@ class VLLM:
         params.output_kind = RequestOutputKind.DELTA
         output, seen = Output(), 0
         async with (
-            self._turns.take(_kind(sampling)),
+            self._batches.take(_kind(sampling)),
             aclosing(self._parts(engine, ids, params)) as parts,
         ):
             async for part in parts:
@@ -127,7 +127,7 @@ class VLLM:
         return Generation((self._completion(output, sampling),), usage)
 
     async def start(self) -> Any:
-        """The running engine, started by the first caller."""
+        """Return the running engine, started by the first caller."""
         return await self._engine.start()
 
     async def aclose(self) -> None:
@@ -135,7 +135,7 @@ class VLLM:
         await self._engine.aclose()
 
     async def _draw(self, engine: Any, ids: list[int], params: Any) -> Output:
-        """One whole sample."""
+        """Return one whole sample."""
         output = Output()
         async with aclosing(self._parts(engine, ids, params)) as parts:
             async for part in parts:
@@ -145,9 +145,9 @@ class VLLM:
         return output
 
     async def _parts(self, engine: Any, ids: list[int], params: Any) -> AsyncGenerator[Any]:
-        """What the engine tells of one request. Cancelling or closing aborts it in the engine."""
+        """Yield the engine's outputs of one request; cancelling or closing aborts it in the engine."""
         try:
-            # Marked as rendered, ids go to the engine without a detour through a thread pool.
+            # Rendered ids go to the engine directly, without a thread pool.
             rendered = {"type": "token", "prompt_token_ids": ids}
             request = engine.generate(rendered, params, self._engine.name())
             async with aclosing(request) as parts:
@@ -159,7 +159,7 @@ class VLLM:
             raise failed(e) from e
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        """The rendered problem, then what was sampled, or a solution's start given as text."""
+        """Return the rendered problem, then the sampled ids or the start of a solution as text."""
         written = prompt.token_ids or self.checkpoint.encode(prompt.text)
         return [*self._problem_ids(prompt), *written]
 
@@ -173,11 +173,11 @@ class VLLM:
         return self._prompts[text]
 
     def _params(self, sampling: Sampling) -> list[Any]:
-        """Engine settings of each sample; the same request seed gives the same samples."""
+        """Return the engine settings of each sample; equal seeds give equal samples."""
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         tokens, strings = self.checkpoint.stops((*sampling.stop, *sampling.end))
-        labels = self.checkpoint.labels(sampling.labels).asked
+        labels = self.checkpoint.labels(sampling.labels).tokens
         likeliest = None if labels else sampling.confidences or (0 if sampling.logprobs else None)
         silent = {t: bias for t, bias in self.checkpoint.silent.items() if t not in labels}
         return [
@@ -203,14 +203,15 @@ class VLLM:
     def _completion(self, output: Output, sampling: Sampling) -> Completion:
         labels = self._labels(output, sampling)
         if (size := self.checkpoint.before(sampling.end, output.token_ids)) is not None:
-            output = output.first(size + 1)  # One token is the end, as where the model has its own.
+            # One token counts as the end, as for a model with its own.
+            output = output.first(size + 1)
         ids = tuple(output.token_ids)
         return Completion(
             text=self.checkpoint.decode(ids[:size]),
             token_ids=ids,
             finish=self._finish(output) if size is None else Finish.EOS,
             logprob=output.logprob,
-            verdicts=told(ids, self.checkpoint.verdicts),
+            verdicts=verdicts_of(ids, self.checkpoint.verdicts),
             confidences=output.confidences,
             entropies=output.entropies,
             logprobs=output.logprobs,
@@ -218,11 +219,11 @@ class VLLM:
         )
 
     def _labels(self, output: Output, sampling: Sampling) -> tuple[float, ...]:
-        """What vLLM tells of tokens asked for by name, in the place of the likeliest."""
+        """Return the labels' log-probabilities, which vLLM returns in place of the likeliest tokens."""
         if not sampling.labels:
             return ()
         first, output.likeliest = output.likeliest[0], []
-        return self.checkpoint.labels(sampling.labels).told(first)
+        return self.checkpoint.labels(sampling.labels).label_logprobs(first)
 
     def _finish(self, output: Output) -> Finish:
         if output.finish_reason == "length":
@@ -234,7 +235,7 @@ class VLLM:
 
     def _usage(self, prompt: int, output: Output) -> Usage:
         cached, decoded = output.cached_tokens, len(output.token_ids)
-        # The last sampled token is never fed back, so it costs nothing to compute on.
+        # The last sampled token is never fed back, so it costs no FLOPs.
         flops = self.model.flops(cached, prompt + decoded - 1)
         return Usage(0, prompt, cached, decoded, flops)
 
@@ -254,11 +255,11 @@ class VLLM:
             "max_model_len": self.model.context,
         }
         if self.checkpoint.verdicts:
-            # The logits as rewritten are the ones that were sampled from.
+            # Log-probabilities are of the rewritten logits, which are sampled from.
             arguments |= {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
         if not cuda():
             if not any(name.endswith("parallel_size") for name in self._engine_args):
-                arguments |= {"distributed_executor_backend": _in_the_engine_process()}
+                arguments |= {"distributed_executor_backend": _scheduler_executor()}
             for name, value in KEEP_MEMORY.items():
                 os.environ.setdefault(name, value)
         arguments |= on_this_machine(self.model.context, self._kv_cache_gib)
@@ -266,22 +267,22 @@ class VLLM:
 
 
 def _kind(sampling: Sampling) -> str:
-    """Calls that ask for labels, calls that ask for confidences, and others.
+    """Return the kind of a call: for labels, for confidences, or neither.
 
-    vLLM 0.32 has no likeliest tokens for a request that is in a batch with one that asks for named
-    tokens (`Sampler.forward` of its first model runner).
+    vLLM 0.32 returns no likeliest tokens for a request in one batch with a request for named tokens
+    (`Sampler.forward` of its first model runner).
     """
     return "labels" if sampling.labels else "confidences" if sampling.confidences else ""
 
 
-def _in_the_engine_process() -> Any:
+def _scheduler_executor() -> Any:
     from reasoner.backends.vllm_cpu import InSchedulerProcess
 
     return InSchedulerProcess
 
 
 async def _gather(calls: Sequence[Coroutine[Any, Any, Output]]) -> list[Output]:
-    """All outputs in order; if one fails or the caller is cancelled, the others are aborted."""
+    """Return all outputs in order; abort the others if one fails or the caller is cancelled."""
     tasks = [asyncio.ensure_future(c) for c in calls]
     try:
         return list(await asyncio.gather(*tasks))

@@ -1,4 +1,4 @@
-"""How vLLM computes on CPU cores: in the scheduler's process, with fused norms."""
+"""vLLM on CPU cores: an executor in the scheduler's process, with fused norms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _plain_add(
 def rms_norm(
     x: torch.Tensor, weight: torch.Tensor | None, epsilon: float, variance_size: int | None = None
 ) -> torch.Tensor:
-    """One pass over memory where vLLM's default on CPUs takes six."""
+    """Normalise in one pass over memory; vLLM's default on CPUs takes six."""
     x = x.contiguous()
     out = torch.empty_like(x)
     torch.ops._C.rms_norm(out, x, weight, epsilon)
@@ -44,15 +44,15 @@ def fused_add_rms_norm(
     epsilon: float,
     variance_size: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same with a residual added first."""
+    """Add a residual, then normalise, in one pass over memory."""
     torch.ops._C.fused_add_rms_norm(x, x_residual, weight, epsilon)
     return x, x_residual
 
 
 class InSchedulerProcess(UniProcExecutor):
-    """Computes where the engine schedules.
+    """An executor in the process of the engine's scheduler.
 
-    With a process apart, as is vLLM's default on CPUs, the scheduler keeps a core busy waiting.
+    With a separate process, vLLM's default on CPUs, the scheduler keeps a core busy waiting.
     """
 
     def _init_executor(self) -> None:

@@ -1,4 +1,4 @@
-"""What vLLM tells of one request, put together as it comes."""
+"""The output of one vLLM request, assembled as it arrives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reasoner.backends.token_confidence import confidences, entropies
 
 @dataclass(slots=True)
 class Output:
-    """One sample so far: tokens, log-probabilities where asked for, and why it ended."""
+    """One sample so far: tokens, log-probabilities if requested, and the finish reason."""
 
     token_ids: list[int] = field(default_factory=list[int])
     cached_tokens: int = 0
@@ -22,7 +22,7 @@ class Output:
     """The highest log-probabilities at each token."""
 
     def first(self, size: int) -> Output:
-        """The first `size` tokens of this sample."""
+        """Return the first `size` tokens of this sample."""
         return replace(
             self,
             token_ids=self.token_ids[:size],
@@ -31,7 +31,7 @@ class Output:
         )
 
     def add(self, part: Any) -> None:
-        """Append what arrived."""
+        """Append a part of the output."""
         [new] = part.outputs
         self.token_ids += new.token_ids
         self.cached_tokens = part.num_cached_tokens or 0
@@ -56,7 +56,7 @@ class Output:
         return tuple(map(float, self.sampled or ()))
 
     def _read(self, flat: Any) -> None:
-        """Each position of vLLM's `FlatLogprobs` has its sampled token first."""
+        """Read vLLM's `FlatLogprobs`, in which each position starts with its sampled token."""
         self.sampled = self.sampled or []
         for start, end in zip(flat.start_indices, flat.end_indices, strict=True):
             self.sampled.append(flat.logprobs[start])

@@ -1,4 +1,4 @@
-"""What stands around another backend, and can what that can."""
+"""A base class for backends that wrap another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reasoner.types import Generation, Prompt, Sampling
 
 
 class Wrapping(ABC):
-    """Tells what `backend` tells; a subclass generates, and watches if `backend` can, in its own way."""
+    """A wrapper with the abilities of `backend`; a subclass overrides generating and watching."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -24,13 +24,13 @@ class Wrapping(ABC):
         return self.backend.model
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
+        """Return the number of tokens of `prompt`."""
         return self.backend.prompt_length(prompt)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
+        """Return the tokens of a text that continues another."""
         return self.backend.encode(text)
 
     @abstractmethod
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """`watch`, of a backend that has it."""
+        """Watch a sample; only called if `backend` can watch."""

@@ -1,4 +1,4 @@
-"""The arguments that vLLM's engine takes, read from its source: importing it takes seconds."""
+"""The arguments of vLLM's engine, read from its source, since an import takes seconds."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from reasoner.naming import near, shown
 
 PLAIN = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
 ELSEWHERE = ("temperature",)
-"""What is not for the engine, but may have been meant for `Reasoner`."""
+"""Names that are no engine arguments but may be meant for `Reasoner`."""
 CLASSES = ("EngineArgs", "AsyncEngineArgs")
 
 
 def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> None:
-    """Refuse arguments that the engine does not have, or of another type than it says.
+    """Raise for arguments that the engine does not have, or of a wrong type.
 
-    `others` are names that may have been meant. Without vLLM, nothing is known and nothing refused.
+    `others` are further names to suggest. Without vLLM, no argument is known and none is rejected.
 
     Raises:
-        ConfigError: there is no such argument, or its value is of another type.
+        ConfigError: there is no such argument, or its value has a wrong type.
     """
     known = _known()
     for name, value in arguments.items() if known else ():
@@ -45,10 +45,10 @@ def _check(name: str, kind: Any, value: Any) -> None:
 
 @cache
 def _known() -> dict[str, Any]:
-    """The names of the engine's arguments with their types; none without vLLM."""
+    """Return the names and types of the engine's arguments; none without vLLM."""
     try:
         package = find_spec("vllm")
-    except ValueError:  # A module of that name is there that was not found by a search.
+    except ValueError:  # A module of this name exists without a spec.
         package = None
     if package is None or package.origin is None:
         return {}
@@ -59,15 +59,15 @@ def _known() -> dict[str, Any]:
         return {}
     return {
         field.target.id: _type(field.annotation)
-        for found in tree.body
-        if isinstance(found, ast.ClassDef) and found.name in CLASSES
-        for field in found.body
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name in CLASSES
+        for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
 
 
 def _type(annotation: ast.expr) -> Any:
-    """The type that an annotation says; anything, where it is one of vLLM's own."""
+    """Return the type of an annotation; `Any` for vLLM's own types."""
     match annotation:
         case ast.Name(id=name) if name in PLAIN:
             return PLAIN[name]

@@ -1,4 +1,4 @@
-"""A model on disk, or under a name: what can be read of it before anything computes with it."""
+"""Model files, on disk or on the hub: tokenizer, configuration and size, without weights."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from reasoner.models.folder import check_model_folder
 from reasoner.models.sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
-"""The tokens whose log-odds are a model's value head; it never says them (see `train.value_head`)."""
+"""The tokens whose log-odds are a model's value head, never sampled (see `train.reward.value_head`)."""
 
 
 NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
-"""A model on the Hugging Face hub."""
+"""The pattern of a model name on the Hugging Face hub."""
 
 
 class ModelFiles:
-    """A model folder, or a Hugging Face name; `limit` shortens its context.
+    """The files of a model folder or Hugging Face name; `limit` shortens its context.
 
-    Code that comes with weights is never run.
+    Code shipped with weights is never run.
 
     Raises:
         ConfigError: the folder is missing or holds no model.
     """
 
     kind: ClassVar[str] = "model"
-    """What errors call it."""
+    """The noun for it in error messages."""
     sized_by: ClassVar[str] = "AutoModelForCausalLM"
     """The Transformers class whose parameters are counted."""
 
@@ -65,25 +65,25 @@ class ModelFiles:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """Name and sizes of the part that reads and writes text; the limit given shortens the context.
+        """Name and sizes of the text part of the model; `limit` shortens the context.
 
         Raises:
-            ConfigError: the architecture is none that Transformers can build.
+            ConfigError: Transformers cannot build the architecture.
         """
         try:
-            return self._measured(self.config.get_text_config())
-        except Exception as e:  # A configuration may say what cannot be built.
+            return self._measure(self.config.get_text_config())
+        except Exception as e:  # A configuration may be impossible to build.
             reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
             raise ConfigError(f"cannot build {self.kind} {clipped(self.path)!r}: {reason}") from e
 
-    def _measured(self, config: Any) -> ModelInfo:
+    def _measure(self, config: Any) -> ModelInfo:
         longest = config.max_position_embeddings
         context = min(longest, self._limit or longest)
         parameters = active_parameters(self._shapes(config), config)
         return ModelInfo(Path(self.path).name, context, parameters, attention(config))
 
     def _shapes(self, config: Any) -> Any:
-        """The model without its weights: tensors of the right shapes and no data."""
+        """Build the model without weights: tensors with shapes and no data."""
         import torch
         import transformers
 
@@ -93,6 +93,6 @@ class ModelFiles:
     def _load(self, auto: Any) -> Any:
         try:
             return auto.from_pretrained(self.path, trust_remote_code=False)
-        except Exception as e:  # Libraries raise anything on files of others.
+        except Exception as e:  # Libraries raise any error on untrusted files.
             reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
             raise ConfigError(f"cannot load {self.kind} {clipped(self.path)!r}: {reason}") from e

@@ -1,4 +1,4 @@
-"""The files of a model folder, looked at before a library parses them: kinds, sizes, and bounds."""
+"""Checks of a model folder before a library parses it: file kinds, sizes and bounds."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from reasoner.files import DOCUMENT, clipped, opened, read_bytes, require_regula
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 TOKENIZER_BYTES = 128 * 2**20
-"""The most bytes of a tokenizer: those of large vocabularies have some tens of megabytes."""
+"""Maximum bytes of a tokenizer; large vocabularies take tens of megabytes."""
 MODULES = re.compile(r"layers?$|experts?$|blocks?$")
-"""Ends of the names of counts of modules, each of which takes time and memory to build."""
+"""Setting names that count modules, each of which takes time and memory to build."""
 MOST_MODULES = 4096
 MOST = 2**40
 
 
 class _Config(BaseModel, extra="allow"):
-    """The types of what every model's configuration has."""
+    """The types of common settings of a model's configuration."""
 
     architectures: list[str] | None = None
     model_type: str | None = None
@@ -36,10 +36,10 @@ class _Config(BaseModel, extra="allow"):
 
 
 def check_model_folder(folder: Path) -> None:
-    """Raise unless the files in `folder` can be given to the libraries that load models.
+    """Raise unless the files in `folder` are safe for the libraries that load models.
 
     Raises:
-        ConfigError: a file is special, too large, no JSON, or says what no model has.
+        ConfigError: a file is special, too large, not JSON, or has an impossible setting.
     """
     try:
         for path in sorted(folder.iterdir()):
@@ -64,17 +64,17 @@ def _check(path: Path) -> None:
 
 def _check_size(path: Path, limit: int) -> None:
     if os.path.exists(path) and path.stat().st_size > limit:
-        raise ConfigError(f"{shown(path)} is larger than {size(limit)}; a model's is not")
+        raise ConfigError(f"{shown(path)} is larger than {size(limit)}, the most for a model")
 
 
 def _check_header(path: Path) -> None:
-    """Refuse weights whose header is longer than the file, or than any model's."""
+    """Raise if the header of a weights file is longer than the file, or than any model's."""
     with opened(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(DOCUMENT, os.fstat(file.fileno()).st_size - 8):
             raise ConfigError(f"{shown(path)} holds no weights: its header is {length} bytes long")
         if not isinstance(parse_json(file.read(length)), dict):
-            raise ConfigError(f"{shown(path)} holds no weights: its header is no JSON object")
+            raise ConfigError(f"{shown(path)} holds no weights: its header is not a JSON object")
 
 
 def _check_config(path: Path) -> None:
@@ -86,7 +86,7 @@ def _check_config(path: Path) -> None:
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
-    """Every whole number in a document, with the name it stands under."""
+    """Yield each whole number in a document, with its name."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _numbers(part, key)

@@ -1,4 +1,4 @@
-"""The sizes of a Transformers model that FLOPs depend on (docs/flops.md)."""
+"""The sizes of a Transformers model that determine its FLOPs (docs/flops.md)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from reasoner.base import Attention
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "top_k_experts", "moe_topk", "moe_k")
-"""Names that configurations have for the experts of a mixture, and for how many a token goes to."""
+"""Setting names for the number of experts of a mixture, and for the experts per token."""
 
 
 def active_parameters(model: Any, config: Any) -> int:
-    """Weights that one token is multiplied with.
+    """Return the number of weights that one token is multiplied with.
 
-    Biases and norms are no matrices. An embedding is looked up, unless it is the output layer too. Of
-    a mixture's experts a token's share counts, or all of them where `config` does not tell it.
+    Biases and norms do not count. An embedding is a look-up and does not count, unless it is also the
+    output layer. Of a mixture's experts, a token's share counts, or all of them if `config` does not
+    state it.
     """
     from torch import nn
 
@@ -33,7 +34,7 @@ def active_parameters(model: Any, config: Any) -> int:
 
 
 def attention(config: Any) -> tuple[Attention, ...]:
-    """The layers that attend, by window; linear attention and recurrence cost next to nothing."""
+    """Return the attention layers by window; linear attention and recurrence cost next to nothing."""
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
     attending = [kind for kind in kinds if "attention" in kind and kind != "linear_attention"]
     layers = Counter(_window(config, kind) for kind in attending)
@@ -46,7 +47,7 @@ def _window(config: Any, kind: str) -> int:
 
 
 def _width(config: Any) -> int:
-    """Query heads times their size, the mean of keys' and values' where these differ (MLA)."""
+    """Return query heads times head size, the mean of key and value sizes if they differ (MLA)."""
     heads = config.num_attention_heads
     parts = ("qk_nope_head_dim", "qk_rope_head_dim")
     latent = sum(_first(config, [part]) for part in parts) if hasattr(config, parts[0]) else 0
@@ -56,5 +57,5 @@ def _width(config: Any) -> int:
 
 
 def _first(config: Any, names: Any) -> int:
-    """The first of these settings that is there; 0 where none is."""
+    """Return the first of these settings that is set, else 0."""
     return next((int(v) for name in names if (v := getattr(config, name, None))), 0)

@@ -1,4 +1,4 @@
-"""vLLM's engine in this process, for whatever it serves: a generator or a reward model."""
+"""vLLM's engine in this process, for a generator or a reward model."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reasoner.errors import BackendError, ConfigError, EngineDied, ReasonerError
 from reasoner.watchdog import Watchdog
 
 BLOCK = 32
-"""Tokens of a prefix-cache block on CPU cores. vLLM refuses fewer; its default of 128 never hits on short problems."""
+"""Tokens per prefix-cache block on CPU cores: vLLM's minimum, as its default of 128 never hits on short problems."""
 
 CORE = "EngineCore"
-"""What the names of vLLM's engine processes begin with."""
+"""The name prefix of vLLM's engine processes."""
 
 RESTARTS = 3
-"""Restarts in a row, without an answered call in between, after which an engine is given up."""
+"""The maximum number of restarts in a row without an answered call in between."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 class Engine:
     """An `AsyncLLM`, started with `arguments()` by the first caller.
 
-    A start that its caller cancels goes on for the next one. The engine's processes end with this
-    process, however it dies. `hint` ends the message about a model that vLLM cannot serve.
+    A start continues for the next caller if its caller is cancelled. The engine's processes end with
+    this process, however it dies. `hint` ends the error message about a model that vLLM cannot serve.
     """
 
     def __init__(self, arguments: Callable[[], dict[str, Any]], hint: str = "") -> None:
@@ -43,23 +43,23 @@ class Engine:
         self._pid = self._restarts = 0
 
     def name(self) -> str:
-        """A name for a request that no other has."""
+        """Return a unique name for a request."""
         return f"reasoner-{next(self._ids)}"
 
     async def start(self) -> Any:
-        """The running engine, started by the first caller.
+        """Return the running engine, started by the first caller.
 
         Raises:
-            ConfigError: vLLM cannot serve the model so.
+            ConfigError: vLLM cannot serve the model with these arguments.
             BackendError: the engine did not start.
         """
         if self._running is None:
-            self._launch = self._launch or asyncio.create_task(self._launched())
+            self._launch = self._launch or asyncio.create_task(self._start_engine())
             await asyncio.shield(self._launch)
         return self._running
 
     async def restart(self, dead: Any, error: EngineDied) -> None:
-        """Close `dead`, so that the next call starts a new engine; once for all that saw it die.
+        """Close the engine `dead`, once for all its callers, so that the next call starts a new one.
 
         Raises:
             BackendError: it died too often in a row.
@@ -73,11 +73,11 @@ class Engine:
         await self.aclose()
 
     def progressed(self) -> None:
-        """Count restarts from zero again: a call was answered."""
+        """Reset the count of restarts, since a call was answered."""
         self._restarts = 0
 
     async def aclose(self) -> None:
-        """Stop the engine and its process; one that is being started is waited for."""
+        """Stop the engine and its process, after a start in progress."""
         if self._launch is not None:
             with suppress(ReasonerError):
                 await asyncio.shield(self._launch)
@@ -88,11 +88,11 @@ class Engine:
             await asyncio.sleep(0)
             gc.collect()
 
-    async def _launched(self) -> None:
+    async def _start_engine(self) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         try:
-            # vLLM keeps exceptions of its imports, and they the frames of the call that imports it:
-            # were the engine in one of those, it would outlive its end.
+            # vLLM stores exceptions of its imports, which hold the frames of the importing call. An
+            # engine in one of these frames would never be released.
             arguments = await asyncio.to_thread(self._arguments)
             watchdog = Watchdog()
             self._running = await asyncio.to_thread(self._open, arguments, watchdog)
@@ -110,10 +110,10 @@ class Engine:
                 return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except Exception as e:
             watchdog.kill()
-            raise self._unserved(arguments["model"], e) from e
+            raise self._start_error(arguments["model"], e) from e
 
-    def _unserved(self, model: str, error: Exception) -> ReasonerError:
-        """The error of a failed start, as one of ours."""
+    def _start_error(self, model: str, error: Exception) -> ReasonerError:
+        """Convert the error of a failed start to a `ReasonerError`."""
         if isinstance(error, TypeError | ValueError | OSError):
             return ConfigError(f"vLLM cannot serve {model!r}: {error}{self._hint}")
         return BackendError(f"the vLLM engine did not start: {type(error).__name__}: {error}")
@@ -129,7 +129,7 @@ class Engine:
 
 
 def on_this_machine(context: int, kv_cache_gib: int) -> dict[str, Any]:
-    """What vLLM needs to be told on CPU cores, for prompts of up to `context` tokens; nothing on a GPU."""
+    """Return engine arguments for CPU cores and prompts of up to `context` tokens; none on a GPU."""
     if cuda():
         return {}
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(kv_cache_gib))
@@ -144,14 +144,14 @@ def on_this_machine(context: int, kv_cache_gib: int) -> dict[str, Any]:
 
 
 def cuda() -> bool:
-    """Whether there is a GPU that torch computes on."""
+    """Return True if torch has a GPU."""
     import torch
 
     return bool(torch.cuda.is_available())
 
 
 def failed(error: Exception, doing: str = "vLLM failed") -> BackendError:
-    """What went wrong in the engine, as our error."""
+    """Convert an error of the engine to a `BackendError`."""
     from vllm.v1.engine.exceptions import EngineDeadError
 
     if isinstance(error, EngineDeadError):

@@ -1,1 +1,1 @@
-"""Parts that several strategies are made of."""
+"""Parts shared by several strategies."""

@@ -1,4 +1,4 @@
-"""Siblings of the same text taken for one node: sampled in one request, scored once."""
+"""Deduplication of siblings: copies of a text are sampled in one request and scored once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,24 +13,29 @@ from reasoner.types import NodeId
 
 @dataclass(slots=True)
 class Siblings:
-    """The first copy of every text under every parent, for one search."""
+    """The first copy of each text under each parent, for one search."""
 
     run: Run
     firsts: dict[tuple[NodeId, str], Node] = field(default_factory=dict[tuple[NodeId, str], Node])
 
     async def step(self, wanted: Mapping[Node, int]) -> dict[Node, list[Node]]:
-        """Next steps, as many as wanted after each node, scored, each as its first copy.
+        """Sample and score the wanted number of steps after each node; return first copies.
 
-        They are fewer as the budget closes.
+        There are fewer steps near the end of the budget.
+
+        Raises:
+            BudgetExhausted: the budget allows no step at all.
         """
-        drawn = await gather([self._sample(node, n) for node, n in wanted.items()])
-        if not any(drawn):
+        sampled = await gather([self._sample(node, n) for node, n in wanted.items()])
+        if not any(sampled):
             raise BudgetExhausted("no budget is left to expand a node")
-        firsts = iter(await self.merge(list(chain.from_iterable(drawn))))
-        return {p: list(islice(firsts, len(steps))) for p, steps in zip(wanted, drawn, strict=True)}
+        firsts = iter(await self.merge(list(chain.from_iterable(sampled))))
+        return {
+            p: list(islice(firsts, len(steps))) for p, steps in zip(wanted, sampled, strict=True)
+        }
 
     async def merge(self, children: Sequence[Node]) -> list[Node]:
-        """Score every text once; tell the first copy of each child, in order."""
+        """Score each text once; return the first copy of each child, in order."""
         firsts = [self._first(child) for child in children]
         await self.run.score(list(dict.fromkeys(firsts)))
         for child, first in zip(children, firsts, strict=True):
@@ -40,7 +45,7 @@ class Siblings:
     async def _sample(self, node: Node, n: int) -> list[Node]:
         try:
             return await self.run.expand([node], n=n, step=True)
-        except BudgetExhausted:  # The others may still have got theirs.
+        except BudgetExhausted:  # Other nodes may still have samples.
             return []
 
     def _first(self, node: Node) -> Node:

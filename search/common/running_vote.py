@@ -1,4 +1,4 @@
-"""Votes as they come in, for strategies that decide after each whether to go on sampling."""
+"""Running votes, for strategies that decide after each sample whether to continue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Draw = Callable[[], Coroutine[Any, Any, list[Node]]]
 
 
 class Poll:
-    """`vote`, kept up to date: adding a solution takes the same time always."""
+    """An incremental `vote`: adding a solution takes constant time."""
 
     def __init__(self, run: Run, weight: Weight = one) -> None:
         self.run, self.weight = run, weight
@@ -25,12 +25,12 @@ class Poll:
         self.total = 0.0
         self.votes = defaultdict[str | None, float](float)
         self.leaders = list[str]()
-        """The answer ahead and the runner-up; fewer where there are fewer answers."""
+        """The leading answer and the runner-up; fewer where there are fewer answers."""
         self._rank = dict[str | None, int]()
         self._chosen = dict[str | None, Node]()
 
     def add(self, node: Node) -> str | None:
-        """Count the vote of `node`; tells the answer it is for."""
+        """Count the vote of `node`; return its answer."""
         answer = self.run.answer(node)
         self.size += 1
         self._rank.setdefault(answer, self.size)
@@ -43,10 +43,10 @@ class Poll:
         return answer
 
     def chosen(self) -> Node:
-        """The solution that `vote` would choose.
+        """Return the solution that `vote` would choose.
 
         Raises:
-            BudgetExhausted: there was budget for none.
+            BudgetExhausted: the budget allowed no sample.
         """
         if not self.size:
             raise BudgetExhausted("no budget is left for a sample")
@@ -54,7 +54,7 @@ class Poll:
 
     @property
     def lead(self) -> tuple[float, float]:
-        """The votes of the answer ahead and of the runner-up."""
+        """Votes of the leading answer and of the runner-up."""
         first, second, *_ = *(self.votes[answer] for answer in self.leaders), 0.0, 0.0
         return first, second
 
@@ -65,10 +65,10 @@ class Poll:
 async def samples(
     draw: Draw, more: Callable[[int], bool], parallel: int
 ) -> AsyncGenerator[Node, None]:
-    """Samples as they arrive, up to `parallel` at once, until the budget is spent.
+    """Yield samples as they arrive, up to `parallel` at once, until the budget is spent.
 
-    `more` tells whether to start another beside so many that still run. Closing the generator
-    cancels those, which aborts them in the engine.
+    `more(running)` returns True to start another sample beside `running` others. Closing the generator
+    cancels the running ones, which aborts them in the engine.
     """
     running = list[asyncio.Task[list[Node]]]()
     spent = False
@@ -92,5 +92,5 @@ async def samples(
 
 
 def exhausted(task: asyncio.Task[list[Node]]) -> bool:
-    """Whether there was no budget for what `task` was to draw."""
+    """Return True if the budget did not allow the samples of `task`."""
     return isinstance(task.exception(), BudgetExhausted)

@@ -1,4 +1,4 @@
-"""What both trees of thoughts share: where thoughts come from, what they are worth, the budget."""
+"""Parts shared by both trees of thoughts: generation and evaluation of thoughts, the budget."""
 
 import re
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from reasoner.search.common.voting import distinct
 from reasoner.trace import Node
 
 VALUES = {"sure": 20.0, "likely": 1.0, "impossible": 0.001}
-"""What a verdict is worth, as in the paper's code for the Game of 24."""
+"""Value of each verdict, as in the paper's code for the Game of 24."""
 
 PROPOSE = """Problem:
 {problem}
@@ -44,11 +44,11 @@ a line of one word: sure, likely or impossible.
 class Thoughts(ABC):
     """The settings and parts of a tree of thoughts (Yao et al., 2023, arXiv 2305.10601).
 
-    `branch` thoughts follow a node: with `thoughts="sample"` drawn independently as next steps,
-    with "propose" the lines of one reply to `propose_prompt`. A branch ends where the model ends
-    it, so when a reply proposes nothing, or after `depth` proposals or half of the longest solution,
-    the model writes the rest. `value="score"` takes the verifier's score, "ask" the mean of `votes`
-    replies to `value_prompt`. In the prompts {problem}, {solution} and {n} are replaced.
+    A node has `branch` thoughts: independently sampled next steps with `thoughts="sample"`, the lines
+    of one reply to `propose_prompt` with "propose". Only the model ends a branch, so it writes the
+    rest when a reply proposes nothing, after `depth` proposals, or at half of the maximum length.
+    `value="score"` takes the verifier's score, "ask" the mean of `votes` replies to `value_prompt`.
+    The prompts have the fields {problem}, {solution} and {n}.
     """
 
     n: PositiveInt = 5
@@ -62,23 +62,23 @@ class Thoughts(ABC):
 
     @property
     def verified(self) -> bool:
-        """Whether a verifier is needed."""
+        """True if a verifier is needed."""
         return self.value == "score"
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """Branches that grow at once."""
+        """Number of branches that grow at once."""
 
     @abstractmethod
     async def grow(self, run: Run, size: int) -> None:
-        """One search with at most `size` branches at once, which offers the best it finds."""
+        """Search once with at most `size` branches at once, and offer the best node."""
 
     async def search(self, run: Run) -> Node:
-        """Search once, or while the budget is too small for that, narrower searches in a row."""
+        """Search once at full size; on a small budget, run narrower searches in a row."""
         while True:
             size = max(1, run.affordable(self.size))
-            part = run.within(size / (size + 1))  # The rest is for the end of a solution.
+            part = run.within(size / (size + 1))  # The rest completes a solution.
             try:
                 await self.grow(part, size)
                 complete = size == self.size
@@ -90,7 +90,7 @@ class Thoughts(ABC):
                 return chosen
 
     async def end(self, run: Run, node: Node) -> list[Node]:
-        """The solution that ends at `node`, sampled to its end if it had none."""
+        """Return the solution that ends at `node`, completed first if it is unfinished."""
         if node.terminal:
             return [node]
         ends = await run.expand([node])
@@ -99,14 +99,14 @@ class Thoughts(ABC):
         return ends
 
     async def think(self, run: Run, nodes: Sequence[Node], branch: int) -> list[Node]:
-        """The distinct thoughts that follow `nodes`."""
+        """Return the distinct thoughts that follow `nodes`."""
         if self.thoughts == "sample":
             return distinct(run, await run.expand(nodes, n=branch, step=True))
         replies = await gather(self.propose(run, node, branch) for node in nodes)
         return [thought for reply in replies for thought in reply]
 
     async def propose(self, run: Run, node: Node, branch: int) -> list[Node]:
-        """The steps that the model proposes after `node`, or the rest of the solution."""
+        """Return the model's proposed steps after `node`, or the rest of the solution."""
         if node.depth < self.depth and 2 * node.length < run.sampling.max_tokens:
             [reply] = await run.ask(self.fill(self.propose_prompt, run, node, branch))
             end = run.sampling.stop[0] if run.sampling.stop else "\n"
@@ -122,14 +122,14 @@ class Thoughts(ABC):
             await gather(self.appraise(run, node) for node in nodes if node.score is None)
 
     async def appraise(self, run: Run, node: Node) -> None:
-        """Ask for `votes` verdicts and score the node with their mean, 1 if all are sure."""
+        """Ask for `votes` verdicts and set their mean as the score; 1 if all are sure."""
         prompt = self.fill(self.value_prompt, run, node, self.votes)
         replies = await run.ask(prompt, n=self.votes, role=VERIFIER)
         total = sum(VALUES.get(verdict(reply.text), 0.0) for reply in replies)
         node.score = total / len(replies) / VALUES["sure"]
 
     def fill(self, prompt: str, run: Run, node: Node, n: int) -> str:
-        """`prompt` with its three names replaced; other braces, as in LaTeX, are left alone."""
+        """Fill in the three fields of `prompt`; other braces, as in LaTeX, stay."""
         words = {
             "problem": run.problem.prompt,
             "solution": run.trace.prompt(node).text,
@@ -139,11 +139,11 @@ class Thoughts(ABC):
 
 
 def proposals(reply: str) -> list[str]:
-    """The different lines of a reply, without bullets and numbers, up to the word DONE."""
+    """Return the distinct lines of a reply, without bullets and numbers, up to the word DONE."""
     lines = [re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).strip() for line in reply.splitlines()]
     return [*dict.fromkeys(takewhile(lambda line: line != "DONE", filter(None, lines)))]
 
 
 def verdict(reply: str) -> str:
-    """The last of the three verdicts that a reply mentions."""
+    """Return the last of the three verdicts in a reply; empty if there is none."""
     return next(reversed(re.findall(rf"\b({'|'.join(VALUES)})\b", reply.lower())), "")

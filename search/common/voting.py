@@ -1,4 +1,4 @@
-"""What strategies share: votes, rounds, and duplicates."""
+"""Votes, rounds and duplicates, shared by strategies."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -13,20 +13,20 @@ Weight = Callable[[Node], float]
 
 
 def one(_: Node) -> float:
-    """Every vote counts the same."""
+    """Weigh every vote the same."""
     return 1.0
 
 
 def by_score(node: Node) -> float:
-    """A vote counts as much as the verifier trusts it."""
+    """Weigh a vote by its verifier score."""
     return node.score or 0.0
 
 
 def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
-    """The best-scored node of the answer with the most votes; the earlier answer wins a tie.
+    """Return the best-scored node of the answer with the most votes; the earlier answer wins a tie.
 
-    Solutions without an answer have no vote: those that state none, and those that were cut off,
-    whatever they say. Where none has one, the best-scored solution is chosen.
+    Solutions without an answer have no vote: those that state none, and all that were cut off. If no
+    solution has an answer, the best-scored one is chosen.
     """
     ballots = defaultdict[str, list[Node]](list)
     for node in nodes:
@@ -38,15 +38,16 @@ def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
 
 
 def decide_by(run: Run, choose: Literal["best", "vote"]) -> None:
-    """Have the answer be the best-scored solution, or that of the verifier-weighted vote."""
+    """Choose the final answer by best score or by verifier-weighted vote."""
     if choose == "vote":
         run.decide = partial(vote, run, weight=by_score)
 
 
 async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]], each: int = 1) -> Node:
-    """Search `n` wide, or in a row as wide as the budget holds, until it is spent.
+    """Search once with width `n`, or repeatedly with the width the budget allows, until it is spent.
 
-    One wide costs at most `each` whole solutions. So that there is a finished solution however small the budget, and none of it is left over.
+    Each unit of width costs at most `each` whole solutions. So even a small budget gives a finished
+    solution, and none of it is left over.
     """
     while True:
         size = max(1, run.affordable(n * each) // each)
@@ -56,12 +57,12 @@ async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]], each:
 
 
 def distinct(run: Run, nodes: Iterable[Node]) -> list[Node]:
-    """`nodes` without later copies of a sibling: a copy adds no choice."""
+    """Return `nodes` without later copies of a sibling, which add no choice."""
     return [first for first, *_ in copies(run, nodes)]
 
 
 async def score(run: Run, nodes: Sequence[Node]) -> None:
-    """Score `nodes`; copies of a sibling take its score, which is known."""
+    """Score `nodes`; copies of a sibling reuse its score."""
     groups = copies(run, nodes)
     await run.score([first for first, *_ in groups])
     for first, *others in groups:
@@ -70,7 +71,7 @@ async def score(run: Run, nodes: Sequence[Node]) -> None:
 
 
 def copies(run: Run, nodes: Iterable[Node]) -> list[list[Node]]:
-    """`nodes`, siblings of the same text together."""
+    """Group `nodes` into siblings of the same text."""
     groups = defaultdict[tuple[NodeId, str], list[Node]](list)
     for node in nodes:
         parent = run.trace.parent(node)

@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "PUCT takes all priors for equal", "search/common/simulation.py",
-        "share * self.drawn[c.id] / (1 + c.visits)", "share / (1 + c.visits)", golden("mcts-puct"),
+        "share * self.sample_counts[c.id] / (1 + c.visits)", "share / (1 + c.visits)", golden("mcts-puct"),
     ),
     Mutant(
         "a leaf under way may be taken again", "search/common/simulation.py",
@@ -103,7 +103,7 @@ MUTANTS = (
     ),
     Mutant(
         "Gibbs forgets the solution it retained", "search/particle_gibbs.py",
-        "retained = run.trace.path(drawn)[1:]", "retained = []", golden("particle-gibbs"),
+        "retained = run.trace.path(sampled)[1:]", "retained = []", golden("particle-gibbs"),
     ),
     Mutant(
         "REBASE gives copies one share", "search/rebase.py",

@@ -9,7 +9,7 @@ import pytest
 
 from reasoner.backends.scripted import END, Scripted
 from reasoner.events import Result
-from reasoner.search.ab_mcts import ABMCTS, WIDEST, Arm, Forest, Fork, beta, gaussian
+from reasoner.search.ab_mcts import ABMCTS, WIDEST, ArmStatistics, Forest, Fork, beta, gaussian
 from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import NodeId, Problem, Prompt, Sampling
@@ -34,8 +34,8 @@ async def search(strategy: ABMCTS, judge: str) -> Result:
     return await solve(PROBLEM, strategy, backend, Verdict("last"), sampling=sampling)
 
 
-def observed(*scores: float) -> Arm:
-    arm = Arm()
+def observed(*scores: float) -> ArmStatistics:
+    arm = ArmStatistics()
     for score in scores:
         arm.visits += 1
         arm.observe(score)

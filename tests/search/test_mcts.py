@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 from reasoner.backends.scripted import END, Scripted
 from reasoner.events import Result
 from reasoner.run import Run
-from reasoner.search.common.simulation import Tree, backup
-from reasoner.search.mcts import MCTS, on_the_way
+from reasoner.search.common.simulation import SimulationTree, backup
+from reasoner.search.mcts import MCTS, path_value
 from reasoner.solving import solve
 from reasoner.trace import Node
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling
@@ -83,7 +83,7 @@ async def test_a_leaf_under_way_is_not_taken_again() -> None:
 
 async def test_virtual_loss_spreads_simulations() -> None:
     async def spread(run: Run) -> Node:
-        tree, root = Tree(run), run.trace.root
+        tree, root = SimulationTree(run), run.trace.root
         tree.select()
         children = [step(run, root, "a\n", 0.9), step(run, root, "b\n", 0.8)]
         tree.grow(root, children)
@@ -110,7 +110,7 @@ async def test_preference_is_the_formulas(puct: bool, often: float, rarely: floa
     """Of a child worth .6 in 4 visits, sampled once, and one worth .5 in 2 visits, sampled thrice."""
 
     async def preferred(run: Run) -> Node:
-        root, tree = run.trace.root, Tree(run, exploration=0.5, puct=puct)
+        root, tree = run.trace.root, SimulationTree(run, exploration=0.5, puct=puct)
         samples = [step(run, root, text, 0.5) for text in ("a\n", "b\n", "b\n", "b\n")]
         children = tree.merge(root, samples)
         root.visits = 7
@@ -128,7 +128,7 @@ async def test_puct_explores_what_is_sampled_often() -> None:
         root = run.trace.root
         samples = [step(run, root, text, 0.5) for text in ("a\n", "b\n", "b\n", "b\n")]
         for puct, preferred in ((False, "a\n"), (True, "b\n")):
-            tree = Tree(run, exploration=1.0, widening=0.0, puct=puct)
+            tree = SimulationTree(run, exploration=1.0, widening=0.0, puct=puct)
             tree.grow(root, tree.merge(root, samples))
             tree.widened[root.id] = 1
             root.visits = 4
@@ -141,10 +141,10 @@ async def test_puct_explores_what_is_sampled_often() -> None:
 
 async def test_a_copy_sampled_later_adds_to_the_prior() -> None:
     async def later(run: Run) -> Node:
-        tree, root = Tree(run), run.trace.root
+        tree, root = SimulationTree(run), run.trace.root
         tree.grow(root, tree.merge(root, [step(run, root, "a\n", 0.5)]))
         [child] = tree.merge(root, [step(run, root, "a\n"), step(run, root, "a\n")])
-        assert tree.drawn[child.id] == 3
+        assert tree.sample_counts[child.id] == 3
         return root
 
     await probe(later)
@@ -162,8 +162,8 @@ async def test_a_finished_solution_votes_with_the_values_on_its_way() -> None:
         first = step(run, run.trace.root, "a\n", 0.2)
         first.visits, first.value = 4, 2.0
         end = step(run, first, "#1", 0.9)
-        assert on_the_way(run, end) == pytest.approx((0.5 + 0.9) / 2)
-        assert on_the_way(run, step(run, first, "#1")) == 0.0
+        assert path_value(run, end) == pytest.approx((0.5 + 0.9) / 2)
+        assert path_value(run, step(run, first, "#1")) == 0.0
         return end
 
     await probe(votes)

@@ -15,7 +15,7 @@ from reasoner.verifiers.sandbox.harness import (
     DEPTH,
     LONGEST,
     Channel,
-    Malformed,
+    MalformedValue,
     NotPlain,
     decode,
     encode,
@@ -56,7 +56,7 @@ def test_a_value_comes_as_it_went(value: Any) -> None:
 
 @given(st.one_of(st.binary(), HEADERS, st.lists(HEADERS).map(b"".join)))
 def test_whatever_is_sent_is_plain_or_refused(data: bytes) -> None:
-    with suppress(Malformed):
+    with suppress(MalformedValue):
         assert kinds(decode(data)) <= KINDS
 
 
@@ -65,7 +65,7 @@ def test_a_value_with_a_byte_changed_is_plain_or_refused(value: Any, data: st.Da
     changed = bytearray(encode(value))
     place = data.draw(st.integers(0, len(changed) - 1))
     changed[place] = data.draw(st.integers(0, 255))
-    with suppress(Malformed):
+    with suppress(MalformedValue):
         assert kinds(decode(bytes(changed))) <= KINDS
 
 
@@ -94,9 +94,9 @@ def test_bounds() -> None:
         deep = [deep]
     assert decode(encode(deep)) == deep
     for value in ([deep], "x" * LONGEST):
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedValue):
             encode(value)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedValue):
         decode(b"list 1\n" * DEPTH + encode([]))
 
 
@@ -106,8 +106,8 @@ def test_bounds() -> None:
         (b"", EOFError),
         (b"\0\0\0", EOFError),
         (b"\0\0\0\x09int 1\n", EOFError),
-        (b"\xff\xff\xff\xff", Malformed),
-        (b"\0\0\0\x08int 1\nff", Malformed),
+        (b"\xff\xff\xff\xff", MalformedValue),
+        (b"\0\0\0\x08int 1\nff", MalformedValue),
     ],
 )
 def test_a_message_is_whole_or_refused(sent: bytes, error: type[Exception]) -> None:

@@ -1,4 +1,4 @@
-"""Programs that nobody has read, run where they can do no harm."""
+"""Sandboxes for running untrusted programs."""
 
 from reasoner.verifiers.sandbox.limits import Limits
 from reasoner.verifiers.sandbox.run import Kind, Outcome, Status, run

@@ -1,4 +1,4 @@
-"""What a program in the sandbox sees, and the limits it is put under, as a command line."""
+"""The file system and the resource limits of a sandbox, as a command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 PREFIX = Path("/python")
 NOBODY = "65534"
 FLAGS = ("-s", "-S", "-P", "-X", "utf8")
-"""Python without site packages, its own folder or the user's: the standard library alone."""
+"""Python without site packages, the script's folder or the user's: the standard library alone."""
 
 BARE = {
     "PATH": "/usr/bin:/bin",
@@ -30,53 +30,55 @@ BARE = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 INSIDE = BARE | {"PATH": f"{PREFIX}/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": f"{PREFIX}/lib"}
-"""The environment. Sets of strings keep their order from run to run."""
+"""The environment. The fixed hash seed keeps the order of string sets from run to run."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one run may take; sizes in bytes.
+    """The resource limits of one run; sizes in bytes.
 
-    All its memory together is at most `processes * memory + scratch`, and what the kernel keeps for
-    it: about 1 KiB for each of the `files`, and 208 KiB for each of the open ones that is a socket.
+    Its total memory is at most `processes * memory + scratch`, plus kernel memory: about 1 KiB for each
+    of the `files`, and 208 KiB for each open socket.
     """
 
     seconds: PositiveFloat = 10.0
-    """By the clock on the wall, from the moment it starts."""
+    """Wall-clock time from the start of the run."""
     cpu_seconds: PositiveInt = 5
-    """Of processor time, each process."""
+    """CPU time, per process."""
     memory: PositiveInt = 512 * MIB
-    """Address space, each process."""
+    """Address space, per process."""
     processes: PositiveInt = 4
-    """Alive at once, threads included."""
+    """Processes alive at once, including threads."""
     file_size: PositiveInt = 16 * MIB
     scratch: PositiveInt = 64 * MIB
-    """All files in /tmp together."""
+    """Total size of all files in /tmp."""
     files: PositiveInt = 4096
-    """Files, folders and links in /tmp."""
+    """Number of files, folders and links in /tmp."""
     open_files: PositiveInt = Field(default=64, ge=16)
     output: PositiveInt = 64 * 1024
-    """Standard output and standard error, each; who writes more is stopped."""
+    """Size of standard output and of standard error; a program that writes more is stopped."""
 
 
 def python(prefix: Path, source: str) -> list[str]:
-    """The command that runs the Python of `prefix` on the file `source`."""
+    """Return the command that runs the Python of `prefix` on the file `source`."""
     return [f"{prefix}/bin/{NAME}", *FLAGS, source]
 
 
 def plain(program: Sequence[str], limits: Limits) -> list[str]:
-    """`program` under the limits of a process, and no sandbox: root's becomes nobody's.
+    """Return the command for `program` under process limits and without a sandbox.
+
+    Under root, the command runs as the user nobody.
 
     Raises:
-        ConfigError: a tool is missing, or `program` lies where only root can reach it.
+        ConfigError: a tool is missing, or only root can reach `program`.
     """
     _need("prlimit", "util-linux")
     if os.geteuid() != 0:
         return _limited(program, limits)
     if not _open_to_all(Path(program[0])):
         raise ConfigError(
-            f"sandbox='none' does not run programs as root, and nobody else may run {program[0]};"
-            " use sandbox='bubblewrap', another user, or a Python that all may run"
+            f"sandbox='none' does not run programs as root, and no other user may run {program[0]};"
+            " use sandbox='bubblewrap', another user, or a Python that all users may run"
         )
     return [*_nobody(), *_limited(program, limits)]
 
@@ -89,9 +91,10 @@ def bubblewrap(
     seccomp: int,
     status: int,
 ) -> list[str]:
-    """`program` in a sandbox; `files` are put there, read-only, from open descriptors.
+    """Return the command for `program` in a sandbox.
 
-    bwrap reads its system-call filter from `seccomp` and tells on `status` how it goes.
+    `files` maps read-only paths in the sandbox to open descriptors. bwrap reads its system-call filter
+    from `seccomp` and reports its progress on `status`.
 
     Raises:
         ConfigError: a tool it needs is not installed.
@@ -110,18 +113,18 @@ def bubblewrap(
         *(x for name, fd in files.items() for x in ("--ro-bind-data", str(fd), name)),
         *("--remount-ro", "/", "--chdir", "/tmp"),
         *("--seccomp", str(seccomp), "--json-status-fd", str(status), "--"),
-        # All of bwrap's own stays in one process group, which can be killed at any moment of its
-        # start; only the program, which must not reach that group, leaves it.
+        # bwrap's own processes stay in one group, which can be killed at any moment of their start.
+        # Only the program leaves the group, since it must not be able to reach it.
         *_limited(["setsid", *program], limits, extra=1),
     ]  # fmt: skip
 
 
 def _with_scratch(bwrap: str, limits: Limits, root: bool) -> list[str]:
-    """What runs a command where /tmp is in memory and bounded, and where root is an ordinary user.
+    """Return a command prefix that bounds /tmp, in memory, and makes root an ordinary user.
 
-    bwrap itself bounds the bytes of such a folder but not its files, each of which takes memory of
-    the kernel. The limit of processes does not bind root; and its successor may not be allowed to
-    the folder Python lies in, which is therefore put in reach.
+    bwrap bounds the bytes of such a folder but not the number of its files, which take kernel memory.
+    The limit of processes does not bind root, so root becomes nobody; nobody may not have access to
+    the folder of Python, which is therefore mounted.
     """
     _need("mount", "mount")
     # CAP_SETFCAP lets the sandbox proper have a user of its own for this namespace's root.
@@ -139,46 +142,49 @@ def _with_scratch(bwrap: str, limits: Limits, root: bool) -> list[str]:
 
 
 def _nobody() -> list[str]:
-    """What makes root's command nobody's."""
+    """Return a command prefix that changes the user from root to nobody."""
     setpriv = _need("setpriv", "util-linux")
     rights = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]
     return [setpriv, *rights, "--pdeathsig", "KILL"]
 
 
 def _open_to_all(path: Path) -> bool:
-    """Whether every user may run `path`, if it is one."""
+    """Return True if every user may run `path`, or if it is a bare command name."""
     return not path.is_absolute() or all(
         place.stat().st_mode & stat.S_IXOTH for place in (path.resolve(), *path.resolve().parents)
     )
 
 
 def _system(prefix: Path) -> list[str]:
-    """The part of the machine that may be read: /usr, the Python of `prefix`, four devices."""
-    shown = ["--ro-bind", "/usr", "/usr"]
+    """Return the mounts of the readable system: /usr, the Python of `prefix`, four devices."""
+    mounts = ["--ro-bind", "/usr", "/usr"]
     for folder in (Path("/bin"), Path("/lib"), Path("/lib64")):
         if folder.is_symlink():
-            shown += ["--symlink", os.readlink(folder), str(folder)]
+            mounts += ["--symlink", os.readlink(folder), str(folder)]
         elif folder.is_dir():
-            shown += ["--ro-bind", str(folder), str(folder)]
-    shown += ["--dir", str(PREFIX), "--dir", f"{PREFIX}/bin"]
-    shown += ["--ro-bind", f"{prefix}/bin/{NAME}", f"{PREFIX}/bin/{NAME}"]
-    shown += ["--symlink", NAME, f"{PREFIX}/bin/python3"]
-    shown += ["--ro-bind", f"{prefix}/lib", f"{PREFIX}/lib"]
-    shown += ["--ro-bind-try", f"{prefix}/lib64", f"{PREFIX}/lib64"]
-    shown += ["--dir", "/dev"]
+            mounts += ["--ro-bind", str(folder), str(folder)]
+    mounts += ["--dir", str(PREFIX), "--dir", f"{PREFIX}/bin"]
+    mounts += ["--ro-bind", f"{prefix}/bin/{NAME}", f"{PREFIX}/bin/{NAME}"]
+    mounts += ["--symlink", NAME, f"{PREFIX}/bin/python3"]
+    mounts += ["--ro-bind", f"{prefix}/lib", f"{PREFIX}/lib"]
+    mounts += ["--ro-bind-try", f"{prefix}/lib64", f"{PREFIX}/lib64"]
+    mounts += ["--dir", "/dev"]
     for device in ("null", "zero", "random", "urandom"):
-        shown += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    return shown
+        mounts += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    return mounts
 
 
 def _limited(program: Sequence[str], limits: Limits, *, extra: int | None = None) -> list[str]:
-    """The limits of a process, and of the user's processes where there are `extra` ones only."""
+    """Return `program` under process limits; with `extra`, also limit the number of processes.
+
+    `extra` is the number of helper processes beside the program's own.
+    """
     bounds = {
         "core": 0,
         "as": _allowed(resource.RLIMIT_AS, limits.memory),
         "fsize": _allowed(resource.RLIMIT_FSIZE, limits.file_size),
         "nofile": _allowed(resource.RLIMIT_NOFILE, limits.open_files),
-        # The first is a signal that tells why, the second cannot be ignored.
+        # The first sends a signal that names the limit; the second cannot be ignored.
         "cpu": f"{limits.cpu_seconds}:{limits.cpu_seconds + 1}",
     }
     if extra is not None:
@@ -187,16 +193,16 @@ def _limited(program: Sequence[str], limits: Limits, *, extra: int | None = None
 
 
 def _allowed(kind: int, limit: int) -> int:
-    """`limit`, or what this process has itself, where that is less: it cannot give more."""
+    """Return `limit`, or this process's own limit if lower, since it cannot grant more."""
     own = resource.getrlimit(kind)[1]
     return limit if own == resource.RLIM_INFINITY else min(limit, own)
 
 
 def _need(tool: str, package: str) -> str:
-    if found := shutil.which(tool):
-        return found
+    if path := shutil.which(tool):
+        return path
     raise ConfigError(
         f"the sandbox needs {tool!r}, which is not on PATH: install it with"
         f" `apt install {package}` (Debian, Ubuntu) or `dnf install {package}` (Fedora);"
-        " sandbox='none' runs without, and then programs can harm this machine"
+        " sandbox='none' runs without one, and then programs can harm this machine"
     )

@@ -1,4 +1,4 @@
-"""A command that is read while it runs, ends when told, and leaves nothing behind."""
+"""A process whose output is read as it runs, and which leaves nothing behind when killed."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ T = TypeVar("T")
 
 
 class Flood(Exception):
-    """A program writes more than it may."""
+    """A program wrote more output than allowed."""
 
 
 @dataclass(slots=True)
 class Process:
-    """A command in a group of its own, with what it has written so far.
+    """A command in its own process group, with its output so far.
 
-    On `status` bwrap tells how the sandbox goes, which `told` keeps: JSON, of which the little that
-    matters is looked for as text. It is None where there is no sandbox.
+    bwrap reports on the descriptor `status`, which is None without a sandbox. `report` holds its JSON,
+    in which the few fields needed are searched as text.
     """
 
     popen: Popen[bytes]
     group: int
     handle: int
-    """Its pidfd, which names it beyond its end."""
+    """Its pidfd, which stays valid after its end."""
     status: int | None
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
-    told: bytearray = field(default_factory=bytearray)
-    begun: float = field(default_factory=time.monotonic)
+    report: bytearray = field(default_factory=bytearray)
+    start_time: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
-        """The time since its start, by the clock on the wall."""
-        return time.monotonic() - self.begun
+        """Wall-clock time since its start."""
+        return time.monotonic() - self.start_time
 
     @property
     def entered(self) -> bool:
-        """Whether the sandbox stood, and the program in it came to an end."""
-        return b'"exit-code"' in self.told
+        """True if the sandbox was set up and the program in it ended."""
+        return b'"exit-code"' in self.report
 
     @property
     def code(self) -> int:
-        """The exit code, as a shell tells it: 128 and the signal's number for a killed one."""
+        """The exit code as in a shell: 128 plus the signal number for a killed process."""
         code = self.popen.wait()
         return code if code >= 0 else 128 - code
 
     async def attend(self, output: int) -> None:
-        """Read what it writes, to its end.
+        """Read its output until it ends.
 
         Raises:
             Flood: it wrote more than `output` bytes to one of its two streams.
@@ -72,20 +72,20 @@ class Process:
         )
 
     async def end(self) -> None:
-        """Kill it and all it started; returns when they are gone, cancelled or not."""
+        """Kill it and all its children; return when they are gone, even if cancelled."""
         os.killpg(self.group, signal.SIGKILL)
-        await _to_the_end(self._gone())
+        await _await_fully(self._wait_until_gone())
 
-    async def _gone(self) -> None:
+    async def _wait_until_gone(self) -> None:
         await _readable(self.handle)
         if self.status is not None:
-            await _pour(self.status, self.told)
-        if found := re.search(rb'"child-pid": *(\d+)', self.told):
-            # The first process of the sandbox, which ends after all others in it.
-            await _ended(int(found[1]))
+            await _pour(self.status, self.report)
+        if child := re.search(rb'"child-pid": *(\d+)', self.report):
+            # The first process of the sandbox is the last one in it to end.
+            await _wait_for_exit(int(child[1]))
 
 
-def started(
+def start_process(
     files: ExitStack,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -94,12 +94,12 @@ def started(
     passed: Sequence[int] = (),
     status: int | None = None,
 ) -> Process:
-    """Start `command`, in which the descriptors `passed` stay open.
+    """Start `command` with the descriptors `passed` open.
 
-    It is killed when `files` is closed or when this process dies, however it dies. bwrap's own
-    `--die-with-parent` is not enough: if bwrap is the first to die while it sets the sandbox up, the
-    half-made sandbox stays for ever. So a shell, which leads the process group, waits for its
-    standard input to be closed, and kills all.
+    It is killed when `files` is closed or when this process dies in any way. bwrap's own
+    `--die-with-parent` is not enough: if bwrap dies first while it sets up the sandbox, the unfinished
+    sandbox stays forever. So a shell, which leads the process group, waits until its standard input
+    is closed and then kills the group.
     """
     watch = files.enter_context(
         Popen(["/bin/sh", "-c", "read _; kill -9 0"], stdin=PIPE, stderr=DEVNULL, process_group=0)
@@ -116,25 +116,29 @@ def started(
 
 
 def memory(files: ExitStack, text: str | bytes) -> int:
-    """The descriptor of a file in memory that holds `text`."""
-    file = files.enter_context(os.fdopen(os.memfd_create("given"), "w+b"))
+    """Return the descriptor of a file in memory with the content `text`."""
+    file = files.enter_context(os.fdopen(os.memfd_create("input"), "w+b"))
     file.write(text.encode(errors="replace") if isinstance(text, str) else text)
     file.seek(0)
     return file.fileno()
 
 
-async def _pour(pipe: int, kept: bytearray, most: int = 2**20) -> None:
-    """Read `pipe` into `kept`, until nobody can write to it any more."""
+async def _pour(pipe: int, buffer: bytearray, most: int = 2**20) -> None:
+    """Read `pipe` into `buffer` until its writing end is closed.
+
+    Raises:
+        Flood: there are more than `most` bytes.
+    """
     await _readable(pipe)
     while chunk := os.read(pipe, 65536):
-        kept += chunk
-        if len(kept) > most:
+        buffer += chunk
+        if len(buffer) > most:
             raise Flood
         await _readable(pipe)
 
 
 async def _readable(descriptor: int) -> None:
-    """Wait until there is something to read: of a pidfd, that the process has ended."""
+    """Wait until a descriptor is readable; for a pidfd, until the process has ended."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(descriptor, ready.set)
@@ -144,7 +148,7 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-async def _ended(pid: int) -> None:
+async def _wait_for_exit(pid: int) -> None:
     with suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
         try:
@@ -153,8 +157,8 @@ async def _ended(pid: int) -> None:
             os.close(handle)
 
 
-async def _to_the_end(call: Awaitable[T]) -> T:
-    """Await `call` to its end; a cancellation meanwhile is raised after it."""
+async def _await_fully(call: Awaitable[T]) -> T:
+    """Await `call` to its end; raise a cancellation only afterwards."""
     task = asyncio.ensure_future(call)
     try:
         return await asyncio.shield(task)

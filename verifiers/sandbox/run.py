@@ -1,4 +1,4 @@
-"""One run of a program in a sandbox: from its start to what came of it."""
+"""One run of a program in a sandbox, from its start to its outcome."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from weakref import WeakKeyDictionary
 from reasoner.errors import ConfigError
 from reasoner.verifiers.sandbox import seccomp as filters
 from reasoner.verifiers.sandbox.limits import BARE, PREFIX, Limits, bubblewrap, plain, python
-from reasoner.verifiers.sandbox.process import Flood, Process, memory, started
+from reasoner.verifiers.sandbox.process import Flood, Process, memory, start_process
 
 Kind = Literal["bubblewrap", "none"]
 SOURCE = "/program.py"
-"""Where a program finds itself in the sandbox."""
+"""The path of a program inside the sandbox."""
 
 
 class Status(StrEnum):
-    """How a run ended: by itself, well or not, or by one of its limits."""
+    """The end of a run: passed, failed, or the limit that stopped it."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 
 SIGNALS = {128 + signal.SIGXCPU: Status.CPU_SECONDS, 128 + signal.SIGXFSZ: Status.FILE_SIZE}
-LAST_WORDS = {
+LAST_LINES = {
     "MemoryError": Status.MEMORY,
     "OSError: [Errno 12]": Status.MEMORY,
     "OSError: [Errno 27]": Status.FILE_SIZE,
@@ -47,15 +47,15 @@ LAST_WORDS = {
     "BlockingIOError: [Errno 11]": Status.PROCESSES,
     "RuntimeError: can't start new thread": Status.PROCESSES,
 }
-"""What Python says last when it ends by a limit that only it is told of."""
+"""Beginnings of Python's last error line at limits without a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
-    `code` is the exit code, 128 and the signal's number for a program that a signal killed, None
-    for one that was stopped from outside. `seconds` is its time by the clock on the wall.
+    `code` is the exit code: 128 plus the signal number for a program killed by a signal, None for one
+    stopped from outside. `seconds` is wall-clock time.
     """
 
     status: Status
@@ -74,8 +74,8 @@ async def run(
 ) -> Outcome:
     """Run Python source, or a command, with no network, a read-only system and within `limits`.
 
-    As many run at once as there are processors; the clock of each starts when its turn comes. When
-    this returns, raises or is cancelled, the program and all that it started are dead.
+    As many run at once as there are processors; the clock of each starts when it does. When this
+    function returns, raises or is cancelled, the program and all its children are dead.
 
     Raises:
         ConfigError: a tool is missing, or the system does not let bubblewrap make a sandbox.
@@ -87,11 +87,11 @@ async def run(
 
 
 _turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]()
-"""One for each loop, since a semaphore cannot be waited for in two."""
+"""One semaphore for each event loop, since it cannot be shared between loops."""
 
 
 def turn() -> asyncio.Semaphore:
-    """Wait for a processor, in `async with`."""
+    """Return the semaphore to wait on for a processor."""
     loop = asyncio.get_running_loop()
     return _turns.setdefault(loop, asyncio.Semaphore(len(os.sched_getaffinity(0))))
 
@@ -106,33 +106,38 @@ def start(
     arguments: Sequence[str] = (),
     passed: Sequence[int] = (),
 ) -> Process:
-    """Start a run in which the descriptors `passed` stay open; `finish` must follow.
+    """Start a run with the descriptors `passed` open; `finish` must follow.
 
-    It is killed when `files` is closed.
+    The run is killed when `files` is closed.
 
     Raises:
         ConfigError: a tool is missing.
     """
     source = memory(files, program if isinstance(program, str) else "")
-    given = memory(files, stdin)
+    input_file = memory(files, stdin)
     if sandbox == "none":
-        words = _words(program, Path(sys.base_prefix), f"/dev/fd/{source}")
+        words = _command(program, Path(sys.base_prefix), f"/dev/fd/{source}")
         bare = plain([*words, *arguments], limits)
-        return started(files, bare, BARE, stdin=given, passed=[source, *passed])
+        return start_process(files, bare, BARE, stdin=input_file, passed=[source, *passed])
     seccomp = memory(files, filters.program())
-    status, tell = os.pipe()
+    status, report = os.pipe()
     files.callback(os.close, status)
-    with os.fdopen(tell):
-        words = [*_words(program, PREFIX, SOURCE), *arguments]
-        inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=tell)
-        # BARE, since what LD_PRELOAD names (vLLM sets it) is not there for what runs inside.
-        return started(
-            files, inside, BARE, stdin=given, passed=[source, seccomp, tell, *passed], status=status
+    with os.fdopen(report):
+        words = [*_command(program, PREFIX, SOURCE), *arguments]
+        inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=report)
+        # BARE, since the libraries of LD_PRELOAD (vLLM sets it) do not exist inside.
+        return start_process(
+            files,
+            inside,
+            BARE,
+            stdin=input_file,
+            passed=[source, seccomp, report, *passed],
+            status=status,
         )
 
 
 async def finish(process: Process, limits: Limits) -> Outcome:
-    """Wait until a run ends by itself or by its limits; then, or when cancelled, it is dead.
+    """Wait until a run ends by itself or at a limit; kill it then, or when cancelled.
 
     Raises:
         ConfigError: the system does not let bubblewrap make a sandbox.
@@ -144,13 +149,13 @@ async def finish(process: Process, limits: Limits) -> Outcome:
     return _outcome(process, stopped, limits)
 
 
-def _words(program: str | Sequence[str], prefix: Path, source: str) -> Sequence[str]:
-    """The command that runs `program`, which lies at `source` if it is Python."""
+def _command(program: str | Sequence[str], prefix: Path, source: str) -> Sequence[str]:
+    """Return the command for `program`, which lies at `source` if it is Python source."""
     return python(prefix, source) if isinstance(program, str) else program
 
 
 async def _attend(process: Process, limits: Limits) -> Status | None:
-    """The limit by which it was stopped from outside, if any."""
+    """Read its output; return the limit that stopped it from outside, if any."""
     try:
         async with asyncio.timeout(limits.seconds - process.seconds):
             await process.attend(limits.output)
@@ -163,14 +168,14 @@ async def _attend(process: Process, limits: Limits) -> Status | None:
 
 def _outcome(process: Process, stopped: Status | None, limits: Limits) -> Outcome:
     out, err = (
-        bytes(kept[: limits.output]).decode(errors="replace")
-        for kept in (process.stdout, process.stderr)
+        bytes(stream[: limits.output]).decode(errors="replace")
+        for stream in (process.stdout, process.stderr)
     )
     if not stopped and process.status is not None and not process.entered:
         raise ConfigError(
             f"bubblewrap cannot make a sandbox here: {err.strip()[:80]}; it needs version 0.8 and user"
-            " namespaces, which containers and some systems forbid; docs/sandbox.md tells how to"
-            " allow them, and what sandbox='none' gives up"
+            " namespaces, which containers and some systems forbid; docs/sandbox.md explains how to"
+            " allow them, and the risk of sandbox='none'"
         )
     status = stopped or _status(process.code, err)
     return Outcome(status, None if stopped else process.code, out, err, process.seconds)
@@ -180,5 +185,5 @@ def _status(code: int, err: str) -> Status:
     if code == 0:
         return Status.PASSED
     last = err.rstrip().rpartition("\n")[2]
-    said = (status for words, status in LAST_WORDS.items() if last.startswith(words))
-    return SIGNALS.get(code) or next(said, Status.FAILED)
+    limits = (status for start, status in LAST_LINES.items() if last.startswith(start))
+    return SIGNALS.get(code) or next(limits, Status.FAILED)

@@ -1,4 +1,4 @@
-"""The system calls that a program in the sandbox is refused."""
+"""The system-call filter of the sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reasoner.errors import ConfigError
 
 X86, ARM = "x86_64", "aarch64"
 AUDIT = {X86: 0xC000003E, ARM: 0xC00000B7}
-"""What the kernel calls each machine (linux/audit.h)."""
+"""The kernel's number for each machine (linux/audit.h)."""
 
 REFUSED = {
     # Reaching into another process: its memory, its open files.
@@ -21,9 +21,9 @@ REFUSED = {
     "process_vm_writev": {X86: 311, ARM: 271},
     "pidfd_getfd": {X86: 438, ARM: 438},
     "kcmp": {X86: 312, ARM: 272},
-    # Sockets of every family: the internet's, virtual machines' (AF_VSOCK), the kernel's own.
+    # Sockets of every family: internet, virtual machine (AF_VSOCK), kernel.
     "socket": {X86: 41, ARM: 198},
-    # Memory that belongs to no process, which no limit of a process bounds.
+    # Memory outside any process, which process limits do not bound.
     "shmget": {X86: 29, ARM: 194},
     "msgget": {X86: 68, ARM: 186},
     "semget": {X86: 64, ARM: 190},
@@ -35,12 +35,12 @@ REFUSED = {
     "keyctl": {X86: 250, ARM: 219},
     "inotify_add_watch": {X86: 254, ARM: 27},
     "fanotify_init": {X86: 300, ARM: 262},
-    # Larger buffers of sockets, and descriptors that lie in them; pages that lie in a pipe.
+    # Larger socket buffers and descriptors queued in them; pages queued in a pipe.
     "setsockopt": {X86: 54, ARM: 208},
     "sendmsg": {X86: 46, ARM: 211},
     "sendmmsg": {X86: 307, ARM: 269},
     "vmsplice": {X86: 278, ARM: 75},
-    # Parts of the kernel in which holes were found again and again.
+    # Parts of the kernel with a history of vulnerabilities.
     "io_setup": {X86: 206, ARM: 0},
     "io_uring_setup": {X86: 425, ARM: 425},
     "bpf": {X86: 321, ARM: 280},
@@ -52,12 +52,12 @@ LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER, MACHINE, ARGUMENTS = 0, 4, 16
 ALLOW, EPERM, KILL = 0x7FFF0000, 0x00050001, 0x80000000
 FOREIGN = 0x40000000
-"""From here on x86-64 numbers its calls anew (the x32 interface): a way around the list."""
+"""The first call number of the x32 interface of x86-64, which would bypass the list."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What becomes of a call where one of its arguments has a value, and where it has not."""
+class ArgumentRule:
+    """The action for a call if one of its arguments equals a value, and otherwise."""
 
     call: dict[str, int]
     argument: int
@@ -67,19 +67,19 @@ class Rule:
 
 
 RULES = (
-    # Python's event loop talks to itself over a pair of AF_UNIX sockets.
-    Rule({X86: 53, ARM: 199}, 0, socket.AF_UNIX, ALLOW, EPERM),  # socketpair
+    # Python's event loop wakes itself over a pair of AF_UNIX sockets.
+    ArgumentRule({X86: 53, ARM: 199}, 0, socket.AF_UNIX, ALLOW, EPERM),  # socketpair
     # Pipes hold 64 KiB each.
-    Rule({X86: 72, ARM: 25}, 1, 1031, EPERM, ALLOW),  # fcntl, F_SETPIPE_SZ
+    ArgumentRule({X86: 72, ARM: 25}, 1, 1031, EPERM, ALLOW),  # fcntl, F_SETPIPE_SZ
 )
-"""Calls that depend on an argument."""
+"""Calls whose action depends on an argument."""
 
 
 def program(machine: str = platform.machine()) -> bytes:
-    """Compile a filter for `bwrap --seccomp`: what it refuses fails with EPERM (seccomp(2)).
+    """Compile a filter for `bwrap --seccomp`; refused calls fail with EPERM (seccomp(2)).
 
     Raises:
-        ConfigError: nobody has written down this machine's system calls.
+        ConfigError: the system calls of this machine are not listed.
     """
     if machine not in AUDIT:
         raise ConfigError(
@@ -101,7 +101,7 @@ def _instructions(machine: str) -> Iterable[bytes]:
         yield _step(RETURN, EPERM)
     for rule in RULES:
         yield _step(EQUAL, rule.call[machine], 0, 4)
-        # The low half of 64 bits: the kernel reads these arguments as 32.
+        # The low half of 64 bits: the kernel reads these arguments as 32 bits.
         yield _step(LOAD, ARGUMENTS + 8 * rule.argument)
         yield _step(EQUAL, rule.value, 0, 1)
         yield _step(RETURN, rule.equal)
@@ -110,5 +110,5 @@ def _instructions(machine: str) -> Iterable[bytes]:
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-    """One `struct sock_filter`; a jump skips `yes` or `no` instructions."""
+    """Encode one `struct sock_filter`; a jump skips `yes` or `no` instructions."""
     return struct.pack("HBBI", code, yes, no, value)

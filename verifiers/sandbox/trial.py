@@ -1,4 +1,4 @@
-"""A unit test and a program, each in a sandbox of its own."""
+"""A trial: a unit test and a program, each in its own sandbox."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A unit test of Python, the function it tests if there is one, and its time by the clock."""
+    """A Python unit test, the function it tests if any, and its wall-clock limit in seconds."""
 
     test: str
     entry_point: str | None
@@ -33,35 +33,35 @@ class Trial:
     sandbox: Kind
 
     async def passes(self, program: str) -> bool:
-        """Whether a program passes the test.
+        """Return True if a program passes the test.
 
-        Its process and that of the test see nothing of each other but two pipes. The verdict is all
-        that the sandbox of the test writes, and holds a word that only this one was given.
+        The processes of program and test share nothing but two pipes. The test's sandbox writes only
+        the verdict, with a nonce that only the test's process receives.
 
         Raises:
-            Unusable: the test is no Python, or passes what is not plain data.
-            ConfigError: there can be no sandbox.
+            Unusable: the test is not valid Python, or passes an argument that is not plain data.
+            ConfigError: no sandbox is available.
         """
         nonce = secrets.token_hex(16)
-        given = encode((nonce, self.test, self.entry_point, self.seconds))
+        request = encode((nonce, self.test, self.entry_point, self.seconds))
         async with turn():
             with ExitStack() as files:
-                with _pipe() as (asked, asks), _pipe() as (answered, answers):
-                    judge = self._start(files, "judge", given, answered, asks)
+                with _pipe() as (request_in, request_out), _pipe() as (answer_in, answer_out):
+                    judge = self._start(files, "judge", request, answer_in, request_out)
                     served = self._start(
-                        files, "serve", program.encode(errors="replace"), asked, answers
+                        files, "serve", program.encode(errors="replace"), request_in, answer_out
                     )
-                outcome = await self._judged(judge, served)
+                outcome = await self._outcome(judge, served)
         return _verdict(outcome, nonce)
 
-    def _start(self, files: ExitStack, role: str, given: bytes, reads: int, writes: int) -> Process:
+    def _start(self, files: ExitStack, role: str, stdin: bytes, reads: int, writes: int) -> Process:
         return start(
-            files, HARNESS.read_text(), stdin=given, limits=self.limits, sandbox=self.sandbox,
+            files, HARNESS.read_text(), stdin=stdin, limits=self.limits, sandbox=self.sandbox,
             arguments=[role, str(reads), str(writes)], passed=[reads, writes],
         )  # fmt: skip
 
-    async def _judged(self, judge: Process, served: Process) -> Outcome:
-        """The outcome of the test; the program is stopped when that is there."""
+    async def _outcome(self, judge: Process, served: Process) -> Outcome:
+        """Wait for the outcome of the test, then stop the program."""
         serving = asyncio.create_task(finish(served, self.limits))
         try:
             return await finish(judge, self.limits)
@@ -73,7 +73,7 @@ class Trial:
 
 @contextmanager
 def _pipe() -> Generator[tuple[int, int], None, None]:
-    """A pipe that this process has only while it starts those that use it."""
+    """Open a pipe that this process holds only while it starts the processes that use it."""
     ends = os.pipe()
     try:
         yield ends

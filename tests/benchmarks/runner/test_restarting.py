@@ -124,7 +124,7 @@ async def test_a_benchmark_ends_when_the_engine_is_lost(
     tmp_path: Path, bench_type: Callable[..., Bench]
 ) -> None:
     bench = bench_type(tmp_path, Mortal(20, *[0] * 99), strategies=["majority"], ns=[4])
-    with pytest.raises(BackendError, match="what was finished is kept"):
+    with pytest.raises(BackendError, match="finished problems are stored"):
         await bench.run(concurrency=4)
     [spec] = bench.grid.specs()
     assert 10 < len(read(tmp_path, spec)) <= 20

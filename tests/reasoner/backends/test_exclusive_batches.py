@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from reasoner.backends.exclusive_batches import Turns
+from reasoner.backends.exclusive_batches import ExclusiveBatches
 
 
 class Engine:
     """Remembers who went in, and refuses to have two kinds inside."""
 
     def __init__(self) -> None:
-        self.turns, self.inside, self.order = Turns(), Counter[str](), list[str]()
+        self.turns, self.inside, self.order = ExclusiveBatches(), Counter[str](), list[str]()
         self.most = 0
 
     async def call(self, kind: str, seconds: float = 0.0) -> None:

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from reasoner.api import EMBEDDED
 from reasoner.backends.checkpoint import Checkpoint
-from reasoner.backends.label_tokens import Labels
+from reasoner.backends.label_tokens import LabelTokens
 from reasoner.backends.verdict_tokens import Ending
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
@@ -30,16 +30,16 @@ PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n")
 
 
 def test_a_label_is_asked_for_by_itself() -> None:
-    labels = Labels([7, 5], [PAIR])
-    assert labels.asked == [7, 5]
-    assert list(labels.told([-2.0, -inf])) == pytest.approx([-2.0, -inf])
+    labels = LabelTokens([7, 5], [PAIR])
+    assert labels.tokens == [7, 5]
+    assert list(labels.label_logprobs([-2.0, -inf])) == pytest.approx([-2.0, -inf])
 
 
 def test_a_token_whose_odds_are_a_verdict_is_asked_for_by_its_levels() -> None:
-    labels = Labels([3, 4, 7], [PAIR])
-    assert labels.asked == [10, 11, 12, 13, 7]
+    labels = LabelTokens([3, 4, 7], [PAIR])
+    assert labels.tokens == [10, 11, 12, 13, 7]
     verdict = PAIR.verdicts()[12]
-    good, bad, other = labels.told([-inf, -inf, log(0.5), -inf, log(0.1)])
+    good, bad, other = labels.label_logprobs([-inf, -inf, log(0.5), -inf, log(0.1)])
     assert exp(good) == pytest.approx(0.5 * verdict)
     assert exp(bad) == pytest.approx(0.5 * (1 - verdict))
     assert exp(other) == pytest.approx(0.1)
@@ -47,7 +47,7 @@ def test_a_token_whose_odds_are_a_verdict_is_asked_for_by_its_levels() -> None:
 
 def test_labels_are_tokens_by_their_text_or_by_their_name(tmp_path: Path) -> None:
     checkpoint = Checkpoint(str(models.gpt2(tmp_path)))
-    assert checkpoint.labels(("+", "\n", "<step?>", "<end>")).asked == [15, 3, 4, 1]
+    assert checkpoint.labels(("+", "\n", "<step?>", "<end>")).tokens == [15, 3, 4, 1]
 
 
 @pytest.mark.parametrize(("label", "count"), [("12", 2), ("Yes", 3)])
