@@ -45,7 +45,7 @@ else:
     _MODULES = {
         name: module for module, _, name in (v.partition(":") for v in strategies.builtin.values())
     }
-    __all__ = [*sorted(_MODULES)]
+    __all__ = list(_MODULES)
 
     def __getattr__(name: str) -> Any:
         """Import the strategy of this class name."""

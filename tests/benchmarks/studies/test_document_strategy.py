@@ -43,7 +43,7 @@ def test_every_place_names_it(checkout: Path) -> None:
     assert "| `lookahead` | 0 | TODO | TODO |" in page
     assert (checkout / "docs/strategies/beam.svg").read_text().startswith("<?xml")
     assert "| [beam](beam.md) | " in (checkout / "docs/strategies/README.md").read_text()
-    assert ", `auto`, `beam` |\n" in (checkout / "README.md").read_text()
+    assert ", `beam` |\n" in (checkout / "README.md").read_text()
     package = (checkout / "search/__init__.py").read_text()
     assert package == (ROOT / "search/__init__.py").read_text()
 
