@@ -30,7 +30,7 @@ TOY = Example(Problem("toy", "12+30+41+5+19"), "107")
 
 
 class Grower:
-    """One problem and one model, for as many strategies as are to be drawn."""
+    """Draws the search trees of strategies on one problem with one model."""
 
     def __init__(self, backend: Backend, task: Task | None, example: Example, seed: int) -> None:
         self.backend, self.task, self.example, self.seed = backend, task, example, seed

@@ -54,7 +54,7 @@ async def keep(
             return made and {"prompt": example.problem.prompt, **made}
 
     with Lines(path) as file:
-        rows = {row["prompt"]: row for row in _rows(path, file.found, kind)}
+        rows = {row["prompt"]: row for row in _rows(path, file.existing, kind)}
         missing = [e for e in examples if e.problem.prompt not in rows]
         for done, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
             if row := await finished:
