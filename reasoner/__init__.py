@@ -1,4 +1,4 @@
-"""Spend more inference compute on a GPT, and account for every token of it.
+"""Spend more inference compute on a GPT, and account for every token.
 
 from reasoner import Budget, Reasoner
 
@@ -86,7 +86,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that `import reasoner` is instant."""
+    """Import a public name on first use, so that `import reasoner` is instant."""
     if name not in _HOME:
         raise AttributeError(f"module 'reasoner' has no attribute {name!r}")
     value = getattr(import_module(f"reasoner.{_HOME[name]}"), name)

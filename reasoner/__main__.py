@@ -1,4 +1,4 @@
-"""`python -m reasoner` is the command `reasoner`."""
+"""Run the command `reasoner`: `python -m reasoner`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a run may spend, and the account of what it spent."""
+"""Budgets of a run, and the ledger of its spending."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is left of a budget; infinite where there is no ceiling."""
+    """The remainder of a budget; infinite where there is no ceiling."""
 
     tokens: float = inf
     flops: float = inf
     requests: float = inf
 
     def within(self, other: Room) -> Room:
-        """What both leave."""
+        """Return the smaller remainder of each kind."""
         return Room(
             min(self.tokens, other.tokens),
             min(self.flops, other.flops),
@@ -59,6 +59,7 @@ class Room:
         )
 
     def holds(self, usage: Usage) -> bool:
+        """Return True if `usage` fits in this room."""
         return (
             usage.completion_tokens <= self.tokens
             and usage.flops <= self.flops
@@ -79,17 +80,17 @@ class Entry:
 T = TypeVar("T")
 
 Fit = Callable[[Room, bool], tuple[T, Usage] | None]
-"""Cuts a request to the room given: what may be asked and its worst case, or None if nothing fits.
+"""Cut a request to a room: return the admitted request and its worst case, or None if nothing fits.
 
-The flag tells that nothing is held by others, so that no more room than this will come.
+The flag is True if no other call holds budget, so that no more room than this will come.
 """
 
 
 @dataclass(slots=True)
 class Hold(Generic[T]):
-    """An admitted call: what it may ask, and in the end what it spent.
+    """An admitted call: the request that was granted, and finally its spending.
 
-    `usage` starts as what a call costs that fails or is cancelled.
+    `usage` is initially the cost of a call that fails or is cancelled.
     """
 
     granted: T
@@ -100,7 +101,7 @@ class Ledger:
     """Append-only account of every model call in a run.
 
     Calls are admitted at their worst case before they start, so concurrent calls can never
-    overspend together; what a call did not use returns when it settles.
+    overspend together; the unused part returns when a call settles.
     """
 
     def __init__(self, budget: Budget = Budget(), clock: Clock | None = None) -> None:
@@ -118,11 +119,11 @@ class Ledger:
 
     @property
     def total(self) -> Usage:
-        """What the whole run spent."""
+        """Return the usage of the whole run."""
         return self.spent
 
     def part(self, share: float, time: float) -> Ledger:
-        """A ledger within this one, with `share` of what is left and `time` of the seconds left."""
+        """Return a ledger within this one: `share` of the remaining budget, `time` of the remaining seconds."""
         return Part(self, self._share(share, time))
 
     def spent_by(self, role: str) -> Usage:
@@ -134,7 +135,7 @@ class Ledger:
 
     @property
     def room(self) -> Room:
-        """What the budget leaves beside what is spent and held."""
+        """Return the budget less what is spent and held."""
         b, used = self.budget, self.spent + self._held
         return Room(
             inf if b.tokens is None else b.tokens - used.completion_tokens,
@@ -146,13 +147,13 @@ class Ledger:
     async def reserve(
         self, role: str, fit: Fit[T], failed: Usage = Usage()
     ) -> AsyncGenerator[Hold[T]]:
-        """Hold the worst case of a call while it runs, then charge what it spent.
+        """Hold the worst case of a call while it runs, then charge its usage.
 
-        Waits while others hold budget that may come back.
+        Waits while other calls hold budget that may come back.
 
         Raises:
-            BudgetExhausted: nothing that is left admits the call.
-            BackendError: the call claims to have spent what it cannot have, and is charged its worst.
+            BudgetExhausted: the remaining budget does not admit the call.
+            BackendError: the call reports an impossible usage, and is charged its worst case.
         """
         granted, worst = await self._admit(fit)
         hold, began = Hold(granted, failed), self.elapsed
@@ -164,13 +165,15 @@ class Ledger:
             usage = hold.usage if possible(hold.usage) else worst
             self.charge(role, usage, self.elapsed - began)
         if usage is not hold.usage:
-            raise BackendError(f"a call cannot have spent {hold.usage}; it was charged {worst}")
+            raise BackendError(
+                f"a call cannot have spent {hold.usage}; its worst case {worst} was charged"
+            )
 
     def charge(self, role: str, usage: Usage, seconds: float = 0.0) -> None:
-        """Enter the spend of a call that took `seconds`.
+        """Enter the usage of a call that took `seconds`.
 
         Raises:
-            BackendError: no call can have spent that; nothing is ever given back.
+            BackendError: no call can have this usage; spending is never returned.
         """
         if not possible(usage):
             raise BackendError(f"a call cannot have spent {usage}")
@@ -192,7 +195,7 @@ class Ledger:
 
     @property
     def _busy(self) -> bool:
-        """Whether calls run whose budget may come back."""
+        """Return True if calls are running whose budget may come back."""
         return self._holders > 0
 
     async def _wait(self) -> None:
@@ -218,7 +221,7 @@ class Ledger:
 
 
 class Part(Ledger):
-    """A share of another ledger: what is held and spent here is held and spent there too."""
+    """A share of another ledger: calls are held and charged in both."""
 
     def __init__(self, whole: Ledger, budget: Budget) -> None:
         super().__init__(budget, whole.clock)
@@ -253,12 +256,13 @@ class Part(Ledger):
 
 
 def possible(usage: Usage) -> bool:
-    """True if a call can have spent so much: no negative number, nothing infinite, nothing cached beyond the prompt."""
+    """Return True if a call can have this usage: not negative, finite, no more cached than prompted."""
     counts = (usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
     return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0
 
 
 def negative(usage: Usage) -> Usage:
+    """Return `usage` with every sign reversed."""
     return Usage(
         -usage.requests,
         -usage.prompt_tokens,
@@ -269,13 +273,13 @@ def negative(usage: Usage) -> Usage:
 
 
 def worst_case(sampling: Sampling, prompt: int, model: ModelInfo) -> Usage:
-    """The most that sampling after `prompt` tokens may cost: nothing cached for any sample, no early end."""
+    """Return the most that sampling after `prompt` tokens may cost: no cached token, no early end."""
     n, tokens = sampling.n, sampling.max_tokens
     return Usage(1, n * prompt, 0, n * tokens, n * model.flops(0, prompt + tokens))
 
 
 def clip(sampling: Sampling, prompt: int, model: ModelInfo) -> Fit[Sampling]:
-    """Cut `n`, and as a last resort `max_tokens`, to the room there is."""
+    """Cut `n`, and as a last resort `max_tokens`, to the available room."""
 
     def fits(n: int, length: int, room: Room) -> bool:
         return room.holds(worst_case(replace(sampling, n=n, max_tokens=length), prompt, model))
@@ -294,7 +298,7 @@ def clip(sampling: Sampling, prompt: int, model: ModelInfo) -> Fit[Sampling]:
 
 
 def largest(high: int, holds: Callable[[int], bool]) -> int:
-    """The largest count up to `high` that holds, 0 if none does; `holds` must be monotone."""
+    """Return the largest count up to `high` that holds, 0 if none does; `holds` must be monotone."""
     if high > 0 and holds(high):
         return high
     low = 0

@@ -1,4 +1,4 @@
-"""The seconds of a run."""
+"""A clock for runs that are resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Tells how long a run has worked; one that is resumed is put forward to where it was."""
+    """Measures how long a run has worked; a resumed run starts where the earlier one stopped."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -17,11 +17,11 @@ class Clock:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start, those of earlier attempts included."""
+        """Return the seconds since the start, those of earlier attempts included."""
         return time.monotonic() - self._start
 
     def forward(self, elapsed: float) -> None:
-        """Be no earlier than `elapsed` seconds."""
+        """Set the clock to `elapsed` seconds, unless it is later already; deadlines come sooner with it."""
         late = elapsed - self.elapsed
         if late <= 0:
             return
@@ -32,7 +32,7 @@ class Clock:
 
     @contextmanager
     def keeping(self, deadline: asyncio.Timeout) -> Generator[None]:
-        """Have `deadline`, which was entered, come as much sooner as the clock is put forward."""
+        """Bring an entered `deadline` forward whenever the clock is."""
         self._deadlines.append(deadline)
         try:
             yield

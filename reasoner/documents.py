@@ -1,4 +1,4 @@
-"""JSON and YAML of others: parsed within bounds, into values that can be stored."""
+"""Parsing of untrusted JSON and YAML, within bounds, into values that can be stored."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from reasoner.printable import storable
 M = TypeVar("M")
 
 VALUES = 1_500_000
-"""The most values in a document: each takes some hundred bytes of memory."""
+"""Largest number of values in a document: each takes some hundred bytes of memory."""
 YAML_BYTES = 64 * 2**10
-"""The most bytes of a YAML file: its parser reads less than a megabyte a second."""
+"""Largest size of a YAML file, in bytes: its parser reads less than a megabyte a second."""
 YAML_DEPTH = 16
 BOM = b"\xef\xbb\xbf"
 ESCAPE = re.compile(
@@ -33,19 +33,19 @@ ESCAPE = re.compile(
 
 
 class Malformed(ReasonerError, ValueError):
-    """A document is not what it should be; the message is a short reason."""
+    """A document is malformed; the message is a short reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(clipped(reason))
 
 
 def parse_json(blob: bytes) -> Any:
-    """The value of a JSON text.
+    """Parse a JSON text.
 
-    Lone surrogates become U+FFFD. There are bounds on depth (about 200), digits (4300), and `VALUES`.
+    Lone surrogates become U+FFFD. Bounds: a depth of about 200, 4300 digits a number, and `VALUES`.
 
     Raises:
-        Malformed: it is no JSON, beyond bounds, names a field twice, or has a number that is not finite.
+        Malformed: the text is not JSON, exceeds a bound, repeats a field, or has a number that is not finite.
     """
     text = _prepared(blob)
     try:
@@ -56,13 +56,13 @@ def parse_json(blob: bytes) -> Any:
 
 
 def parse_model(kind: type[M] | TypeAdapter[M], blob: bytes | str) -> M:
-    """A JSON text as a `kind`; bounds are those of `parse_json`, but the last of equal fields counts.
+    """Parse a JSON text as a `kind`, within the bounds of `parse_json`; the last of repeated fields counts.
 
     Raises:
-        Malformed: it is something else.
+        Malformed: the text is not a `kind`.
     """
-    known: Any = kind
-    adapter: TypeAdapter[M] = known if isinstance(known, TypeAdapter) else _adapter(known)
+    any_kind: Any = kind  # TypeAdapter does not take type[M] as it is.
+    adapter: TypeAdapter[M] = any_kind if isinstance(any_kind, TypeAdapter) else _adapter(any_kind)
     try:
         encoded = blob.encode() if isinstance(blob, str) else blob
         return adapter.validate_json(_prepared(encoded))
@@ -73,17 +73,17 @@ def parse_model(kind: type[M] | TypeAdapter[M], blob: bytes | str) -> M:
 
 
 def reason(error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
+    """Return the first error of a validation, with its place."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def read_json(path: Path, hint: str = "") -> Any:
-    """The value of a JSON file.
+    """Read a JSON file.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the file cannot be read.
         Malformed: it is not JSON within bounds.
     """
     return parse_json(read_bytes(path, hint=hint))
@@ -95,7 +95,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _prepared(blob: bytes) -> bytes:
-    """UTF-8 without its mark and without lone surrogates, of not too many values."""
+    """Return UTF-8 without byte-order mark and lone surrogates; refuse too many values."""
     if blob.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Malformed("it is UTF-16; save it as UTF-8")
     if sum(map(blob.count, (b",", b"[", b"{"))) > VALUES:
@@ -112,8 +112,8 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in fields if names.count(name) > 1)
-        raise ValueError(f"field {twice[:40]!r} stands twice in one object")
+        repeated = next(name for name in fields if names.count(name) > 1)
+        raise ValueError(f"field {repeated[:40]!r} is repeated in one object")
     return fields
 
 
@@ -127,13 +127,13 @@ def _finite(text: str) -> float:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Plain values without aliases, in bounds; no field stands twice."""
+    """Loads plain values within bounds; refuses aliases and repeated fields."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read; write the value out")
+            raise yaml.YAMLError("aliases (*name) are not supported; write the value out")
         self.depth += 1
         if self.depth > YAML_DEPTH:
             raise yaml.YAMLError(f"it is nested more than {YAML_DEPTH} deep")
@@ -144,7 +144,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         fields = super().construct_mapping(node, deep=deep)
         if len(fields) < len(node.value):
-            raise yaml.YAMLError("a field stands twice")
+            raise yaml.YAMLError("a field is repeated")
         return fields
 
     def construct_yaml_int(self, node: Any) -> int:
@@ -162,10 +162,10 @@ _Loader.add_constructor("tag:yaml.org,2002:str", _Loader.construct_yaml_str)
 
 
 def read_yaml(path: Path) -> Any:
-    """The value of a YAML file: plain values, at most `YAML_DEPTH` deep, without aliases.
+    """Read a YAML file of plain values, at most `YAML_DEPTH` deep, without aliases.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the file cannot be read.
         Malformed: it is not such YAML.
     """
     blob = read_bytes(path, YAML_BYTES)

@@ -1,14 +1,14 @@
-"""Everything this library raises on purpose.
+"""The exceptions of this library.
 
 ReasonerError
-├── ConfigError        the caller asked for something that cannot be
+├── ConfigError        a request or setting is invalid
 │   └── AccessDenied   a server refuses every request: wrong key, model or address
 ├── PluginError        a named component exists but would not load
 ├── StoreError         a results file cannot be read or written
-├── Malformed          a document is not what it should be (in `documents`)
+├── Malformed          a document is malformed (in `documents`)
 ├── BackendError       the model could not answer; retrying may help
-│   └── EngineDied     its engine is gone, and has to be started again
-└── BudgetExhausted    not a failure: the run ends with its incumbent
+│   └── EngineDied     its engine ended and must be started again
+└── BudgetExhausted    not a failure: the run ends with its best solution so far
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run ends in, and what it tells while it runs."""
+"""The result of a run, and the events on the way to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reasoner.types import Candidate, Usage
 
 
 class Stopped(StrEnum):
-    """Why a run ended."""
+    """The reason that a run ended."""
 
     DONE = "done"
     BUDGET = "budget"
@@ -29,10 +29,10 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run answered, what it cost, and how it got there.
+    """The answer of a run, its cost and its search tree.
 
-    `answer` is canonical, what votes and graders compare; `candidate` is the solution it came
-    from. `candidates` holds every finished solution, in order of arrival, `calls` every paid call in
+    `answer` is in the canonical form that votes and graders compare; `candidate` is the solution
+    that states it. `candidates` holds every finished solution, in order of arrival, `calls` every paid call in
     the order in which they ended. `oracle` marks results whose verifier saw the reference answer.
     """
 
@@ -50,7 +50,7 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The chosen solution, as the model wrote it."""
+        """Return the chosen solution, as the model wrote it."""
         return self.candidate.text if self.candidate else ""
 
     @property
@@ -78,7 +78,7 @@ class StepScored:
 
 @dataclass(frozen=True, slots=True)
 class AnswerOffered:
-    """The answer, should the run end now."""
+    """The answer if the run ended now."""
 
     answer: str | None
     candidate: Candidate
@@ -86,7 +86,7 @@ class AnswerOffered:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The run's end."""
+    """The end of the run."""
 
     result: Result
 

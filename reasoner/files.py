@@ -1,6 +1,6 @@
-"""Files: bounded reading, writing that is whole or not at all, one writer at a time, JSON lines.
+"""Files: bounded reading, atomic writing, one writer at a time, JSON lines.
 
-Every input is opened and every result is written here. Both are regular files: a pipe or a device may
+Every input is opened and every result is written here. Both must be regular files: a pipe or a device may
 never end, and a rename would put a file in its place. A symbolic link is followed: its target is read
 or replaced, and the link stays.
 """
@@ -24,11 +24,11 @@ from reasoner.errors import ReasonerError, StoreError
 from reasoner.printable import one_line, storable
 
 DOCUMENT = 32 * 2**20
-"""The most bytes of a file that is read as one document."""
+"""Largest size of a file that is read as one document, in bytes."""
 LINE = 16 * 2**20
-"""The most bytes of a line."""
+"""Largest size of a line, in bytes."""
 SHOWN = 100
-"""The most characters that a message has of a path or a reason."""
+"""Longest excerpt of a path or a reason in a message, in characters."""
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -39,13 +39,13 @@ KINDS = {
 
 
 def shown(path: object) -> str:
-    """A path as messages have it: the end of a long one."""
+    """Return a path for a message: of a long one, its end."""
     text = one_line(str(path))
     return text if len(text) <= SHOWN else f"…{text[-SHOWN:]}"
 
 
 def clipped(text: object, limit: int = SHOWN) -> str:
-    """The beginning of `text` in one line, as messages have it."""
+    """Return the beginning of `text` in one line, for a message."""
     line = one_line(" ".join(str(text).split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
@@ -55,20 +55,23 @@ def clipped(text: object, limit: int = SHOWN) -> str:
 
 @contextmanager
 def opened(path: Path, hint: str = "") -> Generator[BufferedReader]:
-    """A regular file, open for reading.
+    """Open a regular file for reading.
 
     Raises:
-        StoreError: it cannot be read; `hint` is the next step.
+        StoreError: the file cannot be read; `hint` is the next step.
     """
-    with _failing("read", path, hint), os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file:
+    with (
+        _store_errors("read", path, hint),
+        os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file,
+    ):
         yield file
 
 
 def read_bytes(path: Path, limit: int = DOCUMENT, hint: str = "") -> bytes:
-    """The content of a file of at most `limit` bytes.
+    """Read a file of at most `limit` bytes.
 
     Raises:
-        StoreError: it cannot be read, or is larger.
+        StoreError: the file cannot be read, or is larger.
     """
     with opened(path, hint) as file:
         blob = file.read(limit + 1)
@@ -78,17 +81,17 @@ def read_bytes(path: Path, limit: int = DOCUMENT, hint: str = "") -> bytes:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, with their ends.
+    """Yield the lines of a file, with their ends.
 
     Raises:
-        StoreError: it cannot be read, or a line is longer than `LINE`.
+        StoreError: the file cannot be read, or a line is longer than `LINE`.
     """
     with opened(path) as file:
         yield from bounded_lines(file, path)
 
 
 def bounded_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """The lines of an open file, with their ends.
+    """Yield the lines of an open file, with their ends.
 
     Raises:
         StoreError: a line is longer than `LINE`.
@@ -103,7 +106,7 @@ def bounded_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
 
 
 def size(count: int) -> str:
-    """Bytes as people say them."""
+    """Return a number of bytes in MiB or KiB."""
     return f"{count // 2**20} MiB" if count >= 2**20 else f"{count // 2**10} KiB"
 
 
@@ -112,14 +115,14 @@ def size(count: int) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
-    """A new file in the folder of `path`, which takes its place when the block ends well.
+    """Yield the path of a new file beside `path`, which replaces it when the block ends without an error.
 
-    Its suffix is that of `path`. Folders above are made; a file that is replaced keeps its mode.
+    Its suffix is that of `path`. Missing folders are created; a replaced file keeps its mode.
 
     Raises:
-        StoreError: it cannot be written, or `path` exists and is not a regular file.
+        StoreError: the file cannot be written, or `path` exists and is not a regular file.
     """
-    with _failing("write", path, "choose another --out"):
+    with _store_errors("write", path, "choose another --out"):
         mode = _mode(path)
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,29 +138,29 @@ def replacing(path: Path) -> Generator[Path]:
 
 
 def save_text(text: str, path: Path) -> Path:
-    """Write a file, whole or not at all; what UTF-8 cannot hold becomes U+FFFD."""
+    """Write a text file atomically; what UTF-8 cannot hold becomes U+FFFD."""
     return save_bytes(storable(text).encode(), path)
 
 
 def save_bytes(blob: bytes, path: Path) -> Path:
-    """Write a file, whole or not at all."""
+    """Write a file atomically."""
     with replacing(path) as part:
         part.write_bytes(blob)
     return path
 
 
 def save_json(document: Any, path: Path) -> Path:
-    """Write a document, whole or not at all."""
+    """Write a JSON document atomically."""
     return save_text(json.dumps(document, indent=1) + "\n", path)
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and those above it, where there is none.
+    """Create a folder and those above it, unless they exist.
 
     Raises:
-        StoreError: there is none and none can be made.
+        StoreError: the folder cannot be created.
     """
-    with _failing("write", path, "choose another --out"):
+    with _store_errors("write", path, "choose another --out"):
         path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -165,21 +168,21 @@ def make_folder(path: Path) -> Path:
 # -- one writer at a time ------------------------------------------------------------------------
 
 
-def locked(path: Path, what: Path) -> FileIO:
-    """The file at `path`, opened for appending and locked until it is closed, or its process ends.
+def locked(path: Path, subject: Path) -> FileIO:
+    """Open the file at `path` for appending, and lock it until it is closed or this process ends.
 
     Raises:
-        StoreError: it cannot be written, or another process has `what` it stands for in use.
+        StoreError: the file cannot be written, or another process uses `subject`, which the lock protects.
     """
     make_folder(path.parent)
-    with _failing("write", path, "choose another --out"):
+    with _store_errors("write", path, "choose another --out"):
         file = FileIO(_open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as e:
         file.close()
         raise StoreError(
-            f"{shown(what)} is in use by another process; wait for it or choose another --out"
+            f"{shown(subject)} is in use by another process; wait for it or choose another --out"
         ) from e
     return file
 
@@ -187,8 +190,8 @@ def locked(path: Path, what: Path) -> FileIO:
 class Lines:
     """A file of JSON lines opened for appending, by one process at a time, safe against kill -9.
 
-    A write that was killed half-way leaves a line without its newline: it was never done, and is cut
-    off. `found` are the lines that were there.
+    A write that was killed half-way leaves a line without its newline, which is cut off. `existing` are
+    the lines that the file had before.
 
     Raises:
         StoreError: the file cannot be written, or another process has it open.
@@ -198,15 +201,15 @@ class Lines:
         self.path = path
         self._file = locked(path, path)
         try:
-            self.found = whole_lines(path)
-            self._file.truncate(sum(map(len, self.found)))
+            self.existing = whole_lines(path)
+            self._file.truncate(sum(map(len, self.existing)))
         except BaseException:
             self._file.close()
             raise
 
     def append(self, line: str) -> None:
         """Write `line` and a newline in one system call."""
-        with _failing("write", self.path, "free some space, or choose another --out"):
+        with _store_errors("write", self.path, "free some space, or choose another --out"):
             os.write(self._file.fileno(), storable(line).encode() + b"\n")
 
     def __enter__(self) -> Self:
@@ -221,25 +224,25 @@ class Lines:
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file, one that was torn left out.
+    """Return the lines of a file, without a torn last one.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the file cannot be read.
     """
     return [line for line in read_lines(path) if line.endswith(b"\n")]
 
 
-# -- what they rest on ----------------------------------------------------------------------------
+# -- checks and errors ----------------------------------------------------------------------------
 
 
 def require_regular(path: Path, verb: str = "read") -> None:
-    """Raise a `StoreError` where `path` exists and is not a regular file, or cannot be looked at."""
-    with _failing(verb, path, "choose another --out" if verb == "write" else ""):
+    """Raise a `StoreError` if `path` exists and is not a regular file, or cannot be examined."""
+    with _store_errors(verb, path, "choose another --out" if verb == "write" else ""):
         _mode(path)
 
 
 def _mode(path: Path) -> int | None:
-    """The mode of a regular file; None where there is none."""
+    """Return the mode of a regular file; None if there is no file."""
     try:
         about = path.stat()
     except FileNotFoundError:
@@ -250,7 +253,7 @@ def _mode(path: Path) -> int | None:
 
 
 def _open_regular(path: Path, flags: int) -> int:
-    """Open without waiting for anybody at the other end; looked at before, for opening may do something."""
+    """Open without blocking; the check comes first, since opening a device can have effects."""
     _mode(path)
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
@@ -264,8 +267,8 @@ def _special(mode: int) -> OSError:
 
 
 @contextmanager
-def _failing(verb: str, path: Path, hint: str) -> Generator[None]:
-    """Errors of the system, and of paths that it cannot have, as ours."""
+def _store_errors(verb: str, path: Path, hint: str) -> Generator[None]:
+    """Turn errors of the system, and invalid paths, into a `StoreError`."""
     message, step = f"cannot {verb} {shown(path)}: ", f"; {hint}" * bool(hint)
     if "\0" in str(path):
         raise StoreError(f"{message}a path has no NUL character{step}")

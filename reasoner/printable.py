@@ -1,4 +1,4 @@
-"""Text of models, servers and files, made safe to store and to show."""
+"""Escaping of text from models, servers and files, so that it is safe to store and to show."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Annotated, Any
 import regex
 from pydantic import BeforeValidator
 
-_ACTING = regex.compile(
+_UNSAFE = regex.compile(
     r"[[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]--[\n\t]]",
     regex.V1,
 )
-"""Characters that a terminal or a browser acts on, or that nobody sees; not the ends of lines and tabs."""
+"""Characters that a terminal or a browser acts on, and invisible ones; not newlines and tabs."""
 _LAYOUT = str.maketrans({"\n": r"\n", "\t": r"\t"})
 
 
 def printable(text: str) -> str:
-    r"""Write every character of `text` that does something, or shows nothing, as an escape such as `\x1b`."""
-    return str(_ACTING.sub(lambda found: _escaped(found[0]), text))
+    r"""Return `text` with control and invisible characters as escapes such as `\x1b`."""
+    return str(_UNSAFE.sub(lambda match: _escaped(match[0]), text))
 
 
 def one_line(text: str) -> str:
-    """Return `printable(text)` with the ends of lines and tabs as escapes, too."""
+    """Return `printable(text)` with newlines and tabs as escapes too."""
     return printable(text).translate(_LAYOUT)
 
 
 def all_printable(document: Any) -> Any:
-    """Return a document of plain JSON values with every text printable, and null for infinite numbers."""
+    """Return a JSON document with every text printable, and null for numbers that are not finite."""
     if isinstance(document, float) and not isfinite(document):
         return None
     if isinstance(document, str):
@@ -40,7 +40,7 @@ def all_printable(document: Any) -> Any:
 
 
 def storable(text: str) -> str:
-    """Return `text` with lone surrogates, which no file can hold, as U+FFFD, and pairs as what they encode."""
+    """Return `text` without surrogates, which no file can hold: pairs are decoded, lone ones become U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -48,12 +48,12 @@ def storable(text: str) -> str:
     return text
 
 
-def _stored(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_stored)]
-"""A text from outside, such as a model's reply; validation alone refuses lone surrogates."""
+Text = Annotated[str, BeforeValidator(_storable)]
+"""A text from outside, such as a model's reply; plain `str` validation refuses lone surrogates."""
 
 
 def _escaped(character: str) -> str:

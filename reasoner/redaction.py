@@ -1,4 +1,4 @@
-"""Secrets are masked in every message, and read from the environment where a setting names a variable."""
+"""Masking of secrets in messages, and reading of those that a setting refers to by environment variable."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib.parse import unquote
 
 MASK = "***"
 REFERENCE = "env:"
-"""Begins a secret that an environment variable holds: `api_key='env:MY_KEY'`, `http://env:MY_LOGIN@host/v1`."""
+"""Prefix of a reference to an environment variable that holds a secret: `api_key='env:MY_KEY'`, `http://env:MY_LOGIN@host/v1`."""
 SHORTEST = 6
-"""Characters of a secret that is masked wherever it stands: a shorter one is part of too many words."""
+"""Shortest secret that is masked everywhere, in characters: a shorter one is part of too many words."""
 
 _NAMES = (
     r"(?:[\w-]*[_-])?(?:api[_-]?key|access[_-]?key|private[_-]?key|token|secret|passw(?:or)?d"
     r"|passphrase|authorization|credentials?)"
 )
-"""Settings, headers and parameters that hold a secret; `max_tokens` is none of them."""
+"""Names of settings, headers and parameters that hold a secret; `max_tokens` is not one."""
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _LOGIN = re.compile(r"""(?<=://)[^/?#\s'"]+(?=@)""")
 _PARAMETER = re.compile(
@@ -36,21 +36,21 @@ _MASKED = [
         (rf"(--{_NAMES}\s+)(?!-)\S+", rf"\1{MASK}"),
         (r"\b(authorization\s*:\s*)(?!\*\*\*)(?:(?:bearer|basic)\s+)?\S+", rf"\1{MASK}"),
         (r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", rf"\1 {MASK}"),
-        # Whoever an address logs in, even where it is misspelled.
+        # The login in an address, even if the address is misspelled.
         (r"""(?<=://)(?!env:\w+@|\*\*\*@)[^\s'"]+(?=@)""", MASK),
         (rf"{_PARAMETER.pattern}", rf"\1={MASK}"),
-        # Keys that are known by their form.
+        # Keys with a known form.
         (r"\b(?:sk|pk|rk)-[\w-]{16,}|\bhf_\w{20,}|\bgh[a-z]_\w{20,}", MASK),
     )
 ]
-_used = set[str]()
-_replaced = dict[str, str]()
-"""What `reference` took out of settings, by the environment variable that stands for it."""
+_secrets = set[str]()
+_references = dict[str, str]()
+"""Secrets that `reference` replaced, by environment variable."""
 
 
 def redacted(text: str) -> str:
-    """`text` with a mask over every secret: those used by this process, and what looks like one."""
-    for secret in sorted(_used, key=len, reverse=True):
+    """Return `text` with every secret masked: those used by this process, and what looks like one."""
+    for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     for pattern, mask in _MASKED:
         text = pattern.sub(mask, text)
@@ -58,40 +58,40 @@ def redacted(text: str) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether the setting `name` holds a secret."""
+    """Return True if the setting `name` holds a secret."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 
 def used(secret: str) -> str:
-    """Return `secret`, which every message masks from now on."""
+    """Register `secret`, so that every message masks it, and return it."""
     if len(secret) >= SHORTEST:
-        _used.add(secret)
+        _secrets.add(secret)
     return secret
 
 
 def reference(name: str, secret: str) -> str:
-    """Replace the setting `name` by a reference from which this process reads `secret`.
+    """Return a reference that stands for `secret`, the setting `name`; this process can resolve it.
 
-    The environment variable that it names does not depend on the secret, unless there are several.
+    Its environment variable depends on `name` alone, with a number if there are several secrets.
     """
     if not secret or secret.startswith(REFERENCE):
         return secret
     base = f"REASONER_{re.sub('[^A-Z0-9]', '_', name.upper())}"
     variable, number = base, 1
-    while _replaced.get(variable, secret) != secret:
+    while _references.get(variable, secret) != secret:
         number += 1
         variable = f"{base}_{number}"
-    _replaced[variable] = used(secret)
+    _references[variable] = used(secret)
     return REFERENCE + variable
 
 
 def referring(address: str) -> str:
-    """Replace the user and the key-like parameters of an address by references."""
+    """Return an address with references in place of its login and key-like parameters."""
     return _address(address, reference)
 
 
 def revealed(name: str, value: Any) -> Any:
-    """Return the value of the setting `name`, with what its references stand for.
+    """Return the value of the setting `name` with its references resolved.
 
     Raises:
         LookupError: an environment variable is not set.
@@ -105,29 +105,29 @@ def revealed(name: str, value: Any) -> Any:
     return _read(name, value) if is_secret(name) else _address(value, _read)
 
 
-def server_key(given: str | None) -> str:
-    """Return the key `given`, or else that of the environment (`OPENAI_API_KEY`); empty for none."""
-    return used((os.environ.get("OPENAI_API_KEY", "") if given is None else given).strip())
+def server_key(key: str | None) -> str:
+    """Return `key`, or if it is None that of the environment (`OPENAI_API_KEY`); empty without one."""
+    return used((os.environ.get("OPENAI_API_KEY", "") if key is None else key).strip())
 
 
 def without_login(address: str) -> tuple[str, tuple[str, str] | None]:
-    """Split an address into itself without user and password, and these."""
-    if not (found := _LOGIN.search(address)):
+    """Split an address into the address without its login, and the login (user, password)."""
+    if not (match := _LOGIN.search(address)):
         return address, None
-    name, _, password = found[0].partition(":")
-    plain = address[: found.start()] + address[found.end() + 1 :]
+    name, _, password = match[0].partition(":")
+    plain = address[: match.start()] + address[match.end() + 1 :]
     return plain, (unquote(name), used(unquote(password)))
 
 
 def _address(text: str, replace: Callable[[str, str], str]) -> str:
-    text = _LOGIN.sub(lambda found: replace("login", found[0]), text)
-    return _PARAMETER.sub(lambda found: f"{found[1]}={replace(found[1], found[2])}", text)
+    text = _LOGIN.sub(lambda match: replace("login", match[0]), text)
+    return _PARAMETER.sub(lambda match: f"{match[1]}={replace(match[1], match[2])}", text)
 
 
 def _read(_: str, value: str) -> str:
     if not value.startswith(REFERENCE):
         return used(value)
     variable = value.removeprefix(REFERENCE)
-    if not (secret := _replaced.get(variable) or os.environ.get(variable)):
+    if not (secret := _references.get(variable) or os.environ.get(variable)):
         raise LookupError(f"environment variable {variable} is not set; it holds a secret")
     return used(secret)

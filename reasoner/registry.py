@@ -33,6 +33,11 @@ class Registry:
         self.kind, self.group, self.most = kind, group, most
         self._builtin = builtin
 
+    @property
+    def builtin(self) -> Mapping[str, str]:
+        """Return the components of this package: `module:Class` by name."""
+        return self._builtin
+
     def names(self) -> list[str]:
         return sorted({*self._builtin, *(e.name for e in entry_points(group=self.group))})
 

@@ -1,4 +1,4 @@
-"""Secrets in the settings of components: out of every name that is stored or shown."""
+"""Removal of secrets from component specs, before they are stored or shown."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ T = TypeVar("T")
 
 
 def hidden(value: T) -> T:
-    """Replace the secrets of a component's name, an address, or a collection of them by references.
+    """Return component specs, addresses or collections of these with references in place of secrets.
 
-    This process still knows what they stand for: components built of the result work as before. To
-    another process `judge(api_key='env:REASONER_API_KEY')` says which variable to set.
+    This process can resolve the references: components built from the result work as before. For
+    another process, `judge(api_key='env:REASONER_API_KEY')` names the variable to set.
     """
     replaced: Any = _hidden("", value)
     return value if replaced == value else replaced
 
 
 def keyless(name: str) -> str:
-    """Return a component's name without its secret settings: equal components have equal names."""
+    """Return a component spec without its secret settings, so that equal components have equal specs."""
     base, settings = called(name)
     public = {key: value for key, value in settings.items() if not is_secret(key)}
     return name if public == settings else spelled(base, public)
@@ -41,7 +41,7 @@ def _hidden(name: str, value: Any) -> Any:
 def _hidden_text(text: str) -> str:
     try:
         name, settings = called(text)
-    except ConfigError:  # Whoever builds it tells what is wrong.
+    except ConfigError:  # Building the component reports the error.
         return redacted(text)
     replaced = _hidden("", settings)
     return referring(text if replaced == settings else spelled(name, replaced))

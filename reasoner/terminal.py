@@ -1,4 +1,4 @@
-"""What people read in a terminal: text is shown as it is, and never acted on."""
+"""Terminal output: text is shown literally, and never interpreted."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from reasoner.printable import one_line, printable
 from reasoner.redaction import redacted
 
 LONGEST = 300
-"""Characters of a line on standard error."""
+"""Longest line on standard error, in characters."""
 TAIL = 120
-"""How many of them are the end of a message too long for it: the advice."""
+"""Characters of it for the end of a longer message, which holds the advice."""
 MESSAGE = 10_000
-"""Characters at either end of a message that are looked at."""
+"""Characters at either end of a message that are processed."""
 
 
 class SafeConsole(Console):
-    """A console that takes text literally: no markup, no emoji codes, nothing the terminal acts on."""
+    """A console that shows text literally: no markup, no emoji codes, no control characters."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
     def render_str(self, text: str, **settings: Any) -> Text:
-        """Take a string literally, whatever a table or a call asks for."""
-        literally: dict[str, Any] = {**settings, "markup": False, "emoji": False}
-        return super().render_str(printable(text), **literally)
+        """Render a string literally, whatever options a table or a caller passes."""
+        literal: dict[str, Any] = {**settings, "markup": False, "emoji": False}
+        return super().render_str(printable(text), **literal)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Render; texts that are no strings are made printable here."""
+        """Render, and escape texts that are not plain strings."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else printable(text), style, control)
 
 
 def echo(text: str, file: TextIO | None = None) -> None:
-    """Print text of any origin."""
+    """Print text from any source."""
     print(printable(text), file=file or sys.stdout, flush=True)
 
 
@@ -52,7 +52,7 @@ def complain(message: str) -> None:
 
 
 def line(message: str) -> str:
-    """Return a message as one line without secrets, its middle left out where it is too long."""
+    """Return a message as one line without secrets; a long one loses its middle."""
     if len(message) > MESSAGE:
         message = f"{message[:MESSAGE]} {message[-MESSAGE:]}"
     plain = one_line(" ".join(redacted(message).split()))
@@ -60,7 +60,7 @@ def line(message: str) -> str:
 
 
 def encode_anything() -> None:
-    """Have standard output and error write escapes for what their encoding lacks, instead of failing."""
+    """Make standard output and error write escapes for characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

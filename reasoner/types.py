@@ -1,4 +1,4 @@
-"""The nouns. Frozen, dependency-free; every other module imports these."""
+"""The data types. Frozen and without dependencies; every other module imports these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NodeId = NewType("NodeId", int)
 
 
 class Finish(StrEnum):
-    """Why a completion ended: `ABORTED` by whoever watched it grow, `WRITTEN` by no model at all."""
+    """The reason that a completion ended: `ABORTED` by its watcher, `WRITTEN` without a model."""
 
     EOS = "eos"
     STOP = "stop"
@@ -24,9 +24,9 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a solver may see. It carries no answer, by construction.
+    """A problem as a solver sees it. It carries no answer, by construction.
 
-    `prompt` is the text the model continues; `system` and chat templates are the backend's affair.
+    `prompt` is the text that the model continues; the backend adds system prompt and chat template.
     """
 
     id: str
@@ -34,21 +34,21 @@ class Problem:
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        """Take texts that every file can hold."""
+        """Replace what files cannot hold."""
         object.__setattr__(self, "id", storable(self.id))
         object.__setattr__(self, "prompt", storable(self.prompt))
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw completions for one prompt. A `stop` string is kept in the completion.
+    """Sampling parameters for one prompt. A `stop` string stays in the completion.
 
-    An `end` string ends a whole solution, as the model's own end does, and is not kept: what stands
-    before the next question, say, where worked examples have the model write one.
+    An `end` string ends a whole solution, as the model's end token does, and is removed. After worked
+    examples, for instance, it is the text before the next question.
 
-    Log-probabilities slow an engine down, so they come only where `logprobs` asks for them, and
-    confidences only where `confidences` tells against how many of the likeliest tokens. `labels` asks
-    how probable each of these tokens is at the first position, and then no confidences come.
+    Log-probabilities slow an engine down, so they are returned only with `logprobs`. Confidences are
+    returned only with `confidences`, the number of likeliest tokens they average. `labels` asks for the
+    probability of each of these tokens at the first position; no confidences are returned then.
     """
 
     n: int = 1
@@ -65,10 +65,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What calls spent.
+    """The cost of calls.
 
-    `prompt_tokens` counts every prompt token, `cached_tokens` the part of them the engine did not
-    recompute, `completion_tokens` every decoded token whether kept or not. `flops` counts fresh
+    `prompt_tokens` counts every prompt token, `cached_tokens` those of them that the engine did not
+    recompute, `completion_tokens` every decoded token, used or not. `flops` counts fresh
     tokens only (see `ModelInfo.flops`).
     """
 
@@ -89,7 +89,7 @@ class Usage:
 
     @property
     def fresh_tokens(self) -> int:
-        """Prompt tokens the engine had to compute."""
+        """Return the number of prompt tokens that the engine computed."""
         return self.prompt_tokens - self.cached_tokens
 
 
@@ -97,14 +97,14 @@ class Usage:
 class Completion:
     """One sampled continuation.
 
-    `verdicts` is filled by models that judge their own steps as they end them: one probability in
-    [0, 1] per step end in `token_ids`, in order. `logprob` is the sum of the sampled tokens'
-    log-probabilities under the distribution they were drawn from, where asked for and known.
+    `verdicts` comes from models that judge their own steps as they end them: one probability in [0, 1]
+    per step end in `token_ids`, in order. `logprob` is the sum of the sampled tokens' log-probabilities
+    under the distribution they were drawn from, if requested and known; `logprobs` has its terms.
     `confidences` has, per token, the mean negative log-probability of the likeliest tokens there
-    (Fu et al., 2025, DeepConf, equation 2): high where one token takes it all. `entropies` comes with
-    it: the entropy, in nats, of the same tokens' probabilities, scaled to add up to 1. `logprobs` has
-    what adds up to `logprob`. `labels` has the log-probabilities of the labels asked for, in order, all
-    of them or none: a backend that cannot tell one of them tells none.
+    (Fu et al., 2025, DeepConf, equation 2): high where one token has nearly all the probability.
+    `entropies` comes with it: the entropy, in nats, of the same tokens' probabilities, scaled to sum
+    to 1. `labels` has the log-probabilities of the requested labels, in order, all of them or none: a
+    backend that does not know one returns none.
     """
 
     text: str
@@ -118,13 +118,13 @@ class Completion:
     labels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        """Take text that every file can hold."""
+        """Replace what files cannot hold."""
         object.__setattr__(self, "text", storable(self.text))
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Every completion of one request, with what the request cost."""
+    """All completions of one request, and its cost."""
 
     completions: tuple[Completion, ...]
     usage: Usage
@@ -132,7 +132,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A problem plus the part of its solution already written.
+    """A problem and the beginning of its solution.
 
     `token_ids` holds exactly the ids that were sampled, so a continuation reuses the engine's
     prefix cache instead of re-tokenising the text.
@@ -143,6 +143,7 @@ class Prompt:
     token_ids: tuple[int, ...] = ()
 
     def extend(self, step: Completion) -> Prompt:
+        """Return the prompt with `step` appended."""
         return Prompt(self.problem, self.text + step.text, self.token_ids + step.token_ids)
 
 
@@ -150,8 +151,8 @@ class Prompt:
 class Candidate:
     """A partial or finished solution, as verifiers and graders see it.
 
-    `completions` are the sampled pieces in order: one for a solution drawn in one request, one
-    per step for a tree search.
+    `completions` are the sampled pieces in order: one for a solution sampled in one request,
+    one per step for a tree search.
     """
 
     completions: tuple[Completion, ...]
@@ -184,7 +185,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A verdict in [0, 1]; `steps` is filled by process verifiers only."""
+    """A score in [0, 1]; only process verifiers fill `steps`."""
 
     value: float
     steps: tuple[float, ...] = ()
@@ -192,10 +193,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One score per candidate, in order, with what scoring cost.
+    """One score per candidate, in order, and the cost of scoring.
 
-    `malformed` counts the verdicts that a model owed and did not give in a form that can be read;
-    no score rests on them.
+    `malformed` counts the verdicts of a model that could not be parsed; no score depends on them.
     """
 
     scores: tuple[Score, ...]

@@ -1,4 +1,4 @@
-"""A watchdog that ends other processes once this one is gone, however it dies."""
+"""A watchdog that ends other processes when this one ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from subprocess import DEVNULL, PIPE, Popen
 
 SCRIPT = 'while read -r pid; do pids="$pids $pid"; done; [ -z "$pids" ] || kill -9 $pids'
 PERIOD = 0.05
-"""Seconds between two looks for new children."""
+"""Seconds between two checks for new children."""
 
 
 class Watchdog:
     """A shell that reads process ids from a pipe and kills them when the pipe closes.
 
-    The kernel closes the pipe when this process ends, by SIGTERM or SIGKILL as well, where no Python
-    code runs any more. The shell has a session of its own, so that Ctrl-C does not end it first.
+    The kernel closes the pipe when this process ends, even by SIGTERM or SIGKILL, after which no Python
+    code runs. The shell has its own session, so that Ctrl-C does not end it first.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Watchdog:
         self._watched = set[int]()
 
     def watch(self, pid: int) -> None:
-        """Have `pid` killed when this process ends."""
+        """Kill the process `pid` when this process ends."""
         if pid in self._watched:
             return
         self._watched.add(pid)
@@ -38,7 +38,7 @@ class Watchdog:
 
     @contextmanager
     def starting(self, name: str) -> Generator[None]:
-        """Watch the children of this process named `name...` that start within, from their start."""
+        """Watch the child processes named `name...` that start within the block, from their start."""
         done = threading.Event()
         poller = threading.Thread(target=self._poll, args=(name, done), daemon=True)
         poller.start()
@@ -47,22 +47,22 @@ class Watchdog:
         finally:
             done.set()
             poller.join()
-            self._look(name)
+            self._watch_children(name)
 
     def kill(self) -> None:
-        """Kill what is watched now."""
+        """Kill the watched processes now."""
         self._shell.communicate()
 
     def close(self) -> None:
-        """Stop watching; nothing is killed."""
+        """Stop watching, without killing anything."""
         self._shell.kill()
         self._shell.communicate()
 
     def _poll(self, name: str, done: threading.Event) -> None:
         while not done.wait(PERIOD):
-            self._look(name)
+            self._watch_children(name)
 
-    def _look(self, name: str) -> None:
+    def _watch_children(self, name: str) -> None:
         for child in active_children():
             if child.pid and child.name.startswith(name):
                 self.watch(child.pid)

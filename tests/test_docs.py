@@ -23,7 +23,7 @@ def built_in(registry: Registry) -> list[str]:
     return [n for n in registry.names() if registry.load(n).__module__.startswith("reasoner.")]
 
 
-def told(page: str) -> set[str]:
+def explained(page: str) -> set[str]:
     """The settings that a page's tables explain."""
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     return {setting for row in rows for setting in re.findall(r"`(\w+)`", row)}
@@ -39,12 +39,13 @@ def test_page(name: str) -> None:
     assert f"![A tree it grew]({name}.svg)" in page
     assert (PAGES / f"{name}.svg").stat().st_size
     assert f"| [{name}]({name}.md) |" in INDEX
+    assert "TODO" not in page + INDEX
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_setting_is_explained(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text()
-    assert {f.name for f in fields(strategies.load(name))} <= told(page)
+    assert {f.name for f in fields(strategies.load(name))} <= explained(page)
 
 
 def test_the_index_lists_nothing_else() -> None:
@@ -55,4 +56,4 @@ def test_the_index_lists_nothing_else() -> None:
 def test_every_verifier_is_explained(name: str) -> None:
     page = (VERIFIERS / LINKS[name]).read_text()
     assert f"`{name}`" in page or page.startswith(f"# {name}\n")
-    assert {f.name for f in fields(verifiers.load(name))} <= told(page)
+    assert {f.name for f in fields(verifiers.load(name))} <= explained(page)

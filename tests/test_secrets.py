@@ -133,8 +133,8 @@ def _another_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget() -> None:
     """Be another process, which knows no secret yet."""
-    redaction._used.clear()
-    redaction._replaced.clear()
+    redaction._secrets.clear()
+    redaction._references.clear()
 
 
 def clean(root: Path, capsys: Captured) -> str:

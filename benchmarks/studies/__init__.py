@@ -1,1 +1,1 @@
-"""Experiments with a question of their own, one a file: `python -m reasoner.benchmarks.studies.NAME`."""
+"""Separate experiments and tools, one per file: `python -m reasoner.benchmarks.studies.NAME`."""

@@ -1,10 +1,9 @@
-"""The saving of `auto` beside the cheapest fixed strategy that is as accurate, on the runs of a benchmark.
+"""Compare the cost of `auto` with the cheapest fixed strategy of the same accuracy, on stored runs.
 
     python -m reasoner.benchmarks.studies.auto_rival runs/compare/countdown runs/compare/dagmath --out runs/auto-rival
 
-The rival is one strategy in one size for all tasks, and then, task by task, the one for that task. It is chosen on
-the problems that it is measured on, which favours it; the saving is paired problem by problem. Nothing is
-generated.
+The rival is one strategy in one size for all tasks, and then one for each task. It is chosen on the problems that it
+is measured on, which favours it; the saving is paired by problem. Nothing is generated.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from reasoner.schema import Frozen
 AUTO = "auto"
 PARTS = ("correct", "cost", "arms")
 Arms = Mapping[str, Outcome]
-"""Outcomes of every strategy in every size, by names such as `beam:8`."""
+"""Outcomes of every strategy in every size, by name, such as `beam:8`."""
 
 
 class Comparison(Frozen):
-    """`auto` and its rival; costs are mean FLOPs a problem, and a saving is the rival's over `auto`'s."""
+    """`auto` and its rival. Costs are mean FLOPs per problem; the saving is the rival's cost over `auto`'s."""
 
     problems: int
     accuracy: float
@@ -58,35 +57,35 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
     """Compare `auto` in size `n` with its rival.
 
     Raises:
-        StoreError: there is no such `auto`, or nothing to compare it with.
+        StoreError: the runs lack this `auto`, or a strategy to compare it with.
     """
-    came = arms.get(f"{AUTO}:{n}")
+    auto = arms.get(f"{AUTO}:{n}")
     fixed = {name: arm for name, arm in arms.items() if not name.startswith(f"{AUTO}:")}
-    if came is None or not fixed:
+    if auto is None or not fixed:
         raise StoreError(
             f"the runs hold no {AUTO}:{n} beside other strategies; they hold {', '.join(arms)}"
         )
-    name, best = [*fixed.items()][rival([*fixed.values()], came, tolerance)]
+    name, best = [*fixed.items()][rival([*fixed.values()], auto, tolerance)]
     return Comparison(
-        problems=len(came.cost),
-        accuracy=came.accuracy,
-        cost=came.mean_cost,
+        problems=len(auto.cost),
+        accuracy=auto.accuracy,
+        cost=auto.mean_cost,
         rival=name,
         rival_accuracy=best.accuracy,
         rival_cost=best.mean_cost,
-        saving=saving(best, came),
-        gain=difference(came.correct, best.correct),
+        saving=saving(best, auto),
+        gain=difference(auto.correct, best.correct),
     )
 
 
-def measured(run: Path) -> dict[str, Arms]:
-    """Return what a run's strategies came to, task by task."""
+def load_arms(run: Path) -> dict[str, Arms]:
+    """Return the outcomes of a run's strategies, by task."""
     grid = Grid.load(run)
     return {task: _arms(grid, task, run) for task in grid.tasks}
 
 
 def _arms(grid: Grid, task: str, run: Path) -> Arms:
-    """Return the strategies that attempted most problems and read no reference."""
+    """Return the strategies that attempted most problems and see no reference answer."""
     usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
     most = max((len(o.values) for o in usable), default=0)
     return {
@@ -99,7 +98,7 @@ def _arms(grid: Grid, task: str, run: Path) -> Arms:
 
 
 def together(tasks: Sequence[Arms]) -> Arms:
-    """Return what the strategies that every task has came to on the problems of all."""
+    """Return the outcomes on the problems of all tasks, of the strategies that every task has."""
     return {
         name: Outcome(*(np.concatenate([getattr(t[name], part) for t in tasks]) for part in PARTS))
         for name in tasks[0]
@@ -109,20 +108,18 @@ def together(tasks: Sequence[Arms]) -> Arms:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the comparison on all tasks and on each, and write auto-rival.json."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "runs", type=Path, nargs="+", metavar="DIR", help="what `bench --out` wrote"
-    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="folder of a `bench` run")
     parser.add_argument("--out", type=Path, default=Path("runs/auto-rival"), metavar="DIR")
     parser.add_argument("--n", type=int, default=64, help="the size of auto (default: 64)")
     parser.add_argument(
         "--tolerance", type=float, default=0.01,
-        help="accuracy that the rival may have less (default: 0.01)",
+        help="accuracy the rival may lose against auto (default: 0.01)",
     )  # fmt: skip
-    args = parser.parse_args(given)
-    about = describe(given, "python -m reasoner.benchmarks.studies.auto_rival")
-    tasks = {name: arms for run in args.runs for name, arms in measured(run).items()}
+    args = parser.parse_args(arguments)
+    about = describe(arguments, "python -m reasoner.benchmarks.studies.auto_rival")
+    tasks = {name: arms for run in args.runs for name, arms in load_arms(run).items()}
     parts = {"all": together([*tasks.values()]), **tasks} if len(tasks) > 1 else tasks
     comparisons = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
     document = {name: each.model_dump() for name, each in comparisons.items()}

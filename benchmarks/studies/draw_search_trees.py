@@ -5,7 +5,7 @@
     python -m reasoner.benchmarks.studies.draw_search_trees --all DIR
 
 The model is the embedded GPT, or `scripted`: the toy that adds numbers. A file is what its ending
-says, .svg or .png. `--all` draws every strategy to a file of its own, and tells which failed.
+says, .svg or .png. `--all` draws every strategy to a file of its own, and reports which failed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ TOY = Example(Problem("toy", "12+30+41+5+19"), "107")
 
 
 class Grower:
-    """One problem and one model, for as many strategies as are to be drawn."""
+    """Draws the search trees of strategies on one problem with one model."""
 
     def __init__(self, backend: Backend, task: Task | None, example: Example, seed: int) -> None:
         self.backend, self.task, self.example, self.seed = backend, task, example, seed
@@ -47,25 +48,26 @@ class Grower:
         draw(result, out, title, self.caption(result, settings), right)
 
     def check(self, solution: str) -> bool:
+        """Return True if a solution is right."""
         if self.task:
             return self.task.check(self.example, solution)
         return solution.endswith("#" + self.example.answer)
 
     def caption(self, result: Result, settings: dict[str, Any]) -> str:
-        """What it took and what came of it, in a line."""
+        """Return a line with the settings, the size and cost of the tree, and the answer."""
         pieces, tokens = len(result.trace) - 1, result.usage.completion_tokens
         verdict = "right" if self.check(result.text) else "wrong"
-        told = (
+        parts = (
             *(f"{key} = {value!r}" for key, value in settings.items()),
             f"{pieces} nodes",
             f"{tokens:,} tokens",
             f"answer {result.answer}, {verdict}",
         )
-        return "   ·   ".join(told)
+        return "   ·   ".join(parts)
 
 
 async def draw_all(grower: Grower, wanted: dict[str, Path], settings: dict[str, Any]) -> int:
-    """Draw every tree that can be drawn; tells how many could not."""
+    """Draw every tree that can be drawn; return the number of failures."""
     failed = 0
     for name, out in wanted.items():
         try:
@@ -80,25 +82,27 @@ async def draw_all(grower: Grower, wanted: dict[str, Path], settings: dict[str, 
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """One setting of a strategy."""
+    """Parse one setting of a strategy: `KEY=JSON`."""
     key, _, value = text.partition("=")
     try:
         return key, json.loads(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name, = and a JSON value") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not KEY=JSON; an example is branch=4"
+        ) from None
 
 
 def example_of(task: Task, number: int) -> Example:
-    """The test problem of that number, counted from 0."""
+    """Return the test problem of that number, counted from 0."""
     return list(task.examples("test", number + 1))[number]
 
 
-def main() -> int:
-    """Draw what the command line asks for."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw the trees that the command line asks for; return 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("strategy", nargs="?")
     parser.add_argument(
-        "--all", type=Path, metavar="DIR", help="draw every strategy, to this folder"
+        "--all", type=Path, metavar="DIR", help="draw every strategy into this folder"
     )
     parser.add_argument("--n", type=int, default=8)
     parser.add_argument(
@@ -110,7 +114,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", help="a folder or name; by default the embedded GPT")
     parser.add_argument("--out", type=Path, help="by default STRATEGY.svg")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if not (args.strategy or args.all):
         parser.error("name a strategy, or --all and a folder")
     if args.all:

@@ -1,9 +1,9 @@
-"""How much of the engine's own speed a search keeps: tokens a second through the front door.
+"""Measure the throughput of a search through `Reasoner` against that of the bare engine.
 
     python -m reasoner.benchmarks.studies.engine_throughput [MODEL] [--problems 256] [--n 64] [--json]
 
-The bare loop sends the same prompts to the same running engine with nothing in between. All three
-measurements are taken in one run, since machines differ and are noisy.
+The bare loop sends the same prompts directly to the same running engine. All three measurements are
+taken in one run, since machines differ and are noisy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reasoner.types import Problem, Sampling
 
 
 async def bare(backend: VLLM, problems: list[Problem], n: int, sampling: Sampling) -> int:
-    """Sample `n` solutions of every problem straight from the engine; returns decoded tokens."""
+    """Sample `n` solutions of every problem directly from the engine; return the number of decoded tokens."""
     from vllm.sampling_params import RequestOutputKind, SamplingParams
 
     engine = await backend.start()
@@ -46,7 +46,7 @@ async def bare(backend: VLLM, problems: list[Problem], n: int, sampling: Samplin
 
 
 async def searched(backend: VLLM, task: Task, problems: list[Problem], name: str, n: int) -> int:
-    """Run a strategy over every problem through `Reasoner`; returns decoded tokens."""
+    """Run a strategy on every problem through `Reasoner`; return the number of decoded tokens."""
     reasoner = Reasoner(
         backend,
         strategy=strategies.make(name, n=n),
@@ -61,7 +61,7 @@ async def searched(backend: VLLM, task: Task, problems: list[Problem], name: str
 async def measure(
     model: str, task_name: str, count: int, n: int, rounds: int = 2
 ) -> dict[str, Any]:
-    """Tokens a second of the bare loop, best-of-N and beam, the best of `rounds` each."""
+    """Measure tokens per second of the bare loop, best-of-N and beam: the fastest of `rounds` each."""
     backend, task = VLLM(model), tasks.make(task_name)
     problems = [e.problem for e in task.examples("dev", count)]
     speed = dict[str, float]()
@@ -94,8 +94,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    told = asyncio.run(measure(args.model, args.task, args.problems, args.n, args.rounds))
-    print(json.dumps(told) if args.json else "\n".join(f"{k:22} {v}" for k, v in told.items()))
+    speeds = asyncio.run(measure(args.model, args.task, args.problems, args.n, args.rounds))
+    print(json.dumps(speeds) if args.json else "\n".join(f"{k:22} {v}" for k, v in speeds.items()))
 
 
 if __name__ == "__main__":

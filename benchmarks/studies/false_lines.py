@@ -1,9 +1,9 @@
-"""Count the solutions that are graded right although a line of them is false.
+"""Count the solutions that are graded right although one of their lines is false.
 
     python -m reasoner.benchmarks.studies.false_lines runs/full
 
-The pools of a run are graded anew, from the stored texts. What is graded otherwise than it is recorded is
-counted, too. Nothing is generated.
+The pools of a run are graded again from the stored texts. Grades that differ from the recorded ones are
+counted too. Nothing is generated.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from reasoner.types import Problem
 
 @runtime_checkable
 class Checked(Task, Protocol):
-    """A task that can tell whether every line of a solution is right, besides its answer."""
+    """A task that checks every line of a solution, besides its answer."""
 
-    def sound(self, problem: Problem, solution: str) -> bool: ...
+    def sound(self, problem: Problem, solution: str) -> bool:
+        """Return True if every line is right."""
+        ...
 
 
 class Count(Frozen):
-    """The finished solutions of a task.
+    """Counts of the finished solutions of a task.
 
-    `lucky` ones are right with a false line; `missed` and `withdrawn` are right now and recorded as wrong, and the
-    other way round.
+    `lucky` are right with a false line; `missed` are right now and recorded as wrong; `withdrawn` are wrong now and
+    recorded as right.
     """
 
     task: str
@@ -48,7 +50,8 @@ class Count(Frozen):
         share = self.lucky / max(1, self.right)
         return (
             f"{self.task}: of {self.solutions:,} finished solutions {self.right:,} are right, {self.lucky:,} of these"
-            f" ({share:.2%}) with a false line; recorded otherwise: {self.missed} as wrong, {self.withdrawn} as right"
+            f" ({share:.2%}) with a false line; grade differs from the record: {self.missed} recorded as wrong,"
+            f" {self.withdrawn} as right"
         )
 
 
@@ -66,7 +69,7 @@ def count(task: Checked, pool: Sequence[Record]) -> Count:
 
 
 def _graded(task: Checked, record: Record) -> list[tuple[bool, bool, bool]]:
-    """For each finished solution: whether it is right, its lines are, and it is recorded as right."""
+    """Return for each finished solution: is it right, are its lines right, is it recorded as right."""
     problem = Problem(record.problem, record.question)
     example = Example(problem, record.reference)
     texts = {s.text for s in record.samples if s.complete}
@@ -77,7 +80,7 @@ def _graded(task: Checked, record: Record) -> list[tuple[bool, bool, bool]]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for every task of a run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run", type=Path, metavar="DIR", help="what `bench --out` wrote")
+    parser.add_argument("run", type=Path, metavar="DIR", help="folder of a `bench` run")
     run = parser.parse_args(argv).run
     grid = Grid.load(run)
     for name in grid.tasks:

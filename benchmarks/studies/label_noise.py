@@ -1,12 +1,12 @@
-"""How well a process reward model ranks steps: by the noise of its labels, by data, and by depth.
+"""Step AUC of a process reward model against the noise of its labels, its data and its depth.
 
     python -m reasoner.benchmarks.studies.label_noise --out runs/label-noise [--task dagmath] [--k 16] ...
 
-Labels are drawn once, with the most continuations a step, and thinned to fewer: so many of a step's
-continuations are drawn from those there are, without replacement. Smaller sets have fewer problems,
-each of which is seen more often, so that every model takes as many steps; smaller models are the first
-layers of the policy. All are measured on the same exact labels of other problems. The work is done by
-`reasoner train`, one command a configuration, so that a run that was stopped goes on where it was.
+Labels are sampled once, with the largest number of continuations per step. Noisier labels are subsamples of
+these continuations, without replacement. Smaller sets have fewer problems and more epochs, so that every model
+takes as many optimiser steps; smaller models are the first layers of the policy. All are measured on the same
+exact labels of other problems. `reasoner train` does the work, one command per configuration, so that a stopped
+run resumes where it was.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What to vary, and how far; `epochs` are those of the largest set.
+    """The ranges of the study; `epochs` are those of the largest set.
 
-    Every configuration is trained `seeds` times, on labels thinned anew: what a seed does is told
-    from what is varied.
+    Every configuration is trained `seeds` times, each time on newly subsampled labels, which separates the
+    effect of the seed from that of the configuration.
     """
 
     task: str = "dagmath"
@@ -60,20 +60,20 @@ class Study:
     seeds: int = 2
 
     def configs(self, seed: int) -> list[Config]:
-        """Every model to train, once: along each axis at the least noise, and at the most."""
+        """Return every model to train, once: along each axis, at the least and at the most noise."""
         halvings = range(self.k.bit_length())
         sizes = [max(2, self.problems >> i) for i in range(4)]
         depths = sorted({max(1, layers() * i // 4) for i in (1, 2, 3, 4)})
-        whole = [Config(self.k >> i, self.problems, layers(), seed) for i in halvings]
-        noisy = (whole[0].k, whole[-1].k)
-        fewer = [Config(k, size, layers(), seed) for k in noisy for size in sizes]
-        lower = [Config(k, self.problems, depth, seed) for k in noisy for depth in depths]
-        return list(dict.fromkeys([*whole, *fewer, *lower]))
+        noisier = [Config(self.k >> i, self.problems, layers(), seed) for i in halvings]
+        extremes = (noisier[0].k, noisier[-1].k)
+        fewer = [Config(k, size, layers(), seed) for k in extremes for size in sizes]
+        lower = [Config(k, self.problems, depth, seed) for k in extremes for depth in depths]
+        return list(dict.fromkeys([*noisier, *fewer, *lower]))
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A model to train: continuations a step, problems, layers, seed."""
+    """A model to train: continuations per step, problems, layers, seed."""
 
     k: int
     problems: int
@@ -82,7 +82,7 @@ class Config:
 
 
 class Point(Frozen):
-    """What came of a configuration; `wrong` is the share of its labels that are."""
+    """The result of a configuration; `wrong` is the share of wrong labels."""
 
     k: int
     problems: int
@@ -93,21 +93,21 @@ class Point(Frozen):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Do what is not done yet, and write label-noise.json, .png and .svg."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    """Train what is missing, and write label-noise.json, .png and .svg."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/label-noise"), metavar="DIR")
-    parser.add_argument("--backend", default="vllm", help="of the policy (default: vllm)")
+    parser.add_argument("--backend", default="vllm", help="backend of the policy (default: vllm)")
     for name, default in asdict(Study()).items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(default), default=default,
             help=f"default: {default}",
         )  # fmt: skip
-    args = vars(parser.parse_args(given))
+    args = vars(parser.parse_args(arguments))
     if low := [n for n, v in args.items() if isinstance(v, int) and v < (n != "seed")]:
         parser.error(f"{low[0]} must be positive")
     out, backend = args.pop("out"), args.pop("backend")
-    about = {**describe(given, "python -m reasoner.benchmarks.studies.label_noise"), **args}
+    about = {**describe(arguments, "python -m reasoner.benchmarks.studies.label_noise"), **args}
     study = Study(**args)
     labelled, tested = label(study, out, backend)
     points = list(train(study, out, labelled, tested))
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def reasoner(*argv: str) -> None:
-    """Run a command of `reasoner` in a process of its own; if it fails, end as it did."""
+    """Run a command of `reasoner` in a separate process; exit with its code if it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", "reasoner", *argv], stdout=sys.stderr, check=False
     )
@@ -126,19 +126,19 @@ def reasoner(*argv: str) -> None:
 
 
 def label(study: Study, out: Path, backend: str) -> tuple[list[Row], Path]:
-    """The labelled solutions to learn from, and the file of exactly labelled ones to measure on."""
+    """Return the labelled solutions to train on, and the file of exactly labelled ones to measure on."""
     learned, tested = out / "labels.jsonl", out / "exact.jsonl"
     common = ["train", "labels", "--task", study.task, "--backend", backend]
     common += ["--solutions", str(study.solutions), "--seed", str(study.seed)]
-    drawn = ["--k", str(study.k), "--problems", str(study.problems), "--out", str(learned)]
+    sampled = ["--k", str(study.k), "--problems", str(study.problems), "--out", str(learned)]
     exact = ["--method", "exact", "--problems", str(study.test_problems), "--out", str(tested)]
-    reasoner(*common, *drawn)
+    reasoner(*common, *sampled)
     reasoner(*common, *exact, "--split", "test")
     return [json.loads(line) for line in learned.read_text().splitlines()], tested
 
 
 def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Iterator[Point]:
-    """The point of every configuration, seed by seed."""
+    """Train every configuration, and yield its point; seed by seed."""
     for config in (c for i in range(study.seeds) for c in study.configs(study.seed + i)):
         rows = [thinned(row, config.k, config.seed) for row in first(labelled, config.problems)]
         folder = out / "-".join(f"{name}{value}" for name, value in asdict(config).items())
@@ -151,21 +151,21 @@ def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Ite
             "--model", str(truncated(out, config.layers)), "--epochs", str(epochs),
             "--seed", str(config.seed), "--out", str(folder / "prm"),
         )  # fmt: skip
-        told = json.loads((folder / "prm" / "training.json").read_text())
+        training = json.loads((folder / "prm" / "training.json").read_text())
         wrong = noise(study.task, rows)
-        yield Point(**asdict(config), wrong=wrong, auc=told["held_out"]["auc"])
+        yield Point(**asdict(config), wrong=wrong, auc=training["held_out"]["auc"])
 
 
 def first(rows: Sequence[Row], problems: int) -> list[Row]:
-    """The solutions of the first so many problems."""
+    """Return the solutions of the first `problems` problems."""
     prompts = set(list(dict.fromkeys(row["prompt"] for row in rows))[:problems])
     return [row for row in rows if row["prompt"] in prompts]
 
 
 def thinned(row: Row, k: int, seed: int) -> Row:
-    """`row` as `k` of its continuations would have had it; where steps begin alike, the same ones.
+    """Return `row` with the values of `k` of its continuations; equal prefixes get the same ones.
 
-    The last step has none: its value is the outcome.
+    The last step has no continuations: its value is the outcome.
     """
     values = list[float]()
     for i, value in enumerate(row["values"][:-1], start=1):
@@ -178,14 +178,14 @@ def thinned(row: Row, k: int, seed: int) -> Row:
 
 
 def noise(task: str, rows: Iterable[Row]) -> float:
-    """The share of labels that are not the exact ones."""
-    made: Labelled = tasks.make(task)
+    """Return the share of labels that differ from the exact ones."""
+    labelled: Labelled = tasks.make(task)
     return fmean(
-        told != right
+        label != exact
         for row in rows
-        for told, right in zip(
+        for label, exact in zip(
             row["labels"],
-            made.step_labels(
+            labelled.step_labels(
                 Problem(row["id"], row["prompt"]), row["separator"].join(row["completions"])
             ),
             strict=False,
@@ -194,12 +194,12 @@ def noise(task: str, rows: Iterable[Row]) -> float:
 
 
 def layers() -> int:
-    """How many the embedded GPT has."""
+    """Return the number of layers of the embedded GPT."""
     return int(json.loads((EMBEDDED / "config.json").read_text())["num_hidden_layers"])
 
 
 def truncated(out: Path, depth: int) -> Path:
-    """A folder with the first `depth` layers of the embedded GPT: weights of others are not loaded."""
+    """Return a folder with the first `depth` layers of the embedded GPT; other weights are not loaded."""
     if depth == layers():
         return EMBEDDED
     folder = shutil.copytree(EMBEDDED, out / f"gpt-{depth}", dirs_exist_ok=True)
@@ -210,7 +210,7 @@ def truncated(out: Path, depth: int) -> Path:
 
 
 def small_print(about: dict[str, Any]) -> str:
-    """What was trained on what, machine, commit and date."""
+    """Return the caption: training, test problems, machine, commit and date."""
     machine = about["hardware"]
     parts = [
         "95 % intervals over problems",
@@ -229,7 +229,7 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
     ends = sorted({max(p.k for p in points), min(p.k for p in points)}, reverse=True)
     with plt.rc_context(STYLE):
         figure, (noisy, fewer, lower) = plt.subplots(1, 3, figsize=(12.5, 4.1), sharey=True)
-        _line(noisy, whole, "k", "every layer, all problems", COLOURS[BEST])
+        _line(noisy, whole, "k", "all layers, all problems", COLOURS[BEST])
         for k, colour in zip(ends, (COLOURS[BEST], COLOURS["beam"]), strict=False):
             part = [p for p in points if p.k == k]
             _line(fewer, [p for p in part if p.layers == layers()], "problems", f"K = {k}", colour)
@@ -238,8 +238,10 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
         wrong = {k: fmean(p.wrong for p in whole if p.k == k) for k in {p.k for p in whole}}
         shares = {k: f"{k}\n{share:.1%}" for k, share in wrong.items()}
         noisy.set_xticks(list(shares), list(shares.values()))
-        noisy.set(xlabel="K, continuations a step; below, labels that are wrong", ylabel="step AUC")
-        fewer.set_xlabel(f"problems to learn from, {study.solutions} solutions of each")
+        noisy.set(
+            xlabel="K (continuations per step); below: share of wrong labels", ylabel="step AUC"
+        )
+        fewer.set_xlabel(f"training problems ({study.solutions} solutions each)")
         lower.set_xlabel("layers of the policy")
         noisy.set_title(f"{study.task}", loc="left", weight="bold")
         for axes in (fewer, lower):
@@ -251,18 +253,18 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
 
 
 def _line(axes: Axes, points: Sequence[Point], along: str, name: str, colour: str) -> None:
-    """The mean AUC over powers of two, and each model's with its interval over test problems."""
-    found = defaultdict[int, list[Estimate]](list)
+    """Draw the mean AUC over powers of two, and each model's AUC with its interval over test problems."""
+    aucs = defaultdict[int, list[Estimate]](list)
     for point in points:
         if point.auc:
-            found[getattr(point, along)].append(point.auc)
-    x = sorted(found)
+            aucs[getattr(point, along)].append(point.auc)
+    x = sorted(aucs)
     axes.set_xscale("log", base=2)
     axes.set_xticks(x, [str(at) for at in x])
     axes.minorticks_off()
-    means = [fmean(e.value for e in found[at]) for at in x]
+    means = [fmean(e.value for e in aucs[at]) for at in x]
     axes.plot(x, means, "-", color=colour, lw=1.7, label=name)
-    for at, models in found.items():
+    for at, models in aucs.items():
         for auc in models:
             axes.plot([at, at], [auc.low, auc.high], "-", color=colour, lw=1.2, alpha=0.45)
             axes.plot(at, auc.value, "o", color=colour, ms=3.6, alpha=0.8)

@@ -1,12 +1,12 @@
-"""What scoring every child of a beam search costs a process reward model, in tokens it computes.
+"""Measure the tokens that a process reward model computes to score every child of a beam search.
 
     python -m reasoner.benchmarks.studies.prm_prefix_caching [--model FOLDER] [--steps 10,20,40,80,160] [--json]
 
-Each new step is sampled once; the verifier computes it once, and whatever of the text before it the
-engine's prefix cache does not hold: the part of a block that was not full. So what counts is the
-length of a step beside that of a block. Steps here are of one length, in random letters, and the
-model, if none is given, has the embedded GPT's size and a random head: nothing of this changes what
-is computed, as long as the search keeps some beams and leaves others.
+Each new step is sampled once. The verifier computes it once, together with the earlier text that the
+engine's prefix cache lacks: the part of a block that was not full. The cost therefore depends on the
+length of a step relative to a block. Steps here have one length, in random letters. The default model
+has the embedded GPT's size and a random head; this does not change the number of computed tokens, as
+long as the search keeps some beams and drops others.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
 
 DEPTH = 6
-"""Steps of a solution."""
+"""Steps per solution."""
 CONTEXT = 2048
-"""Tokens that the untrained model takes."""
+"""Context of the untrained model, in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Tokens of one search: sampled, computed by the verifier, and had it read all it scored anew."""
+    """Tokens of one search: sampled (`new`), computed by the verifier, and computed without any cache (`anew`).
+
+    `step` is the length of a step.
+    """
 
     step: int
     new: int
@@ -48,23 +51,23 @@ class Cost:
 
     @property
     def factor(self) -> float:
-        """Computed per new token."""
+        """Return the computed tokens per new token."""
         return self.computed / self.new
 
     @property
     def saved(self) -> float:
-        """How many times as much scoring anew computes."""
+        """Return the tokens computed without a cache, relative to those computed with it."""
         return self.anew / self.computed
 
 
 class Reread:
-    """`inner`, with an account of what it would compute without a bank and without a cache."""
+    """Wraps `inner` and counts the tokens that it would compute without any cache."""
 
     def __init__(self, inner: PRM) -> None:
         self.inner, self.tokens = inner, 0
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """That of `inner`."""
+        """Return the estimate of `inner`."""
         return self.inner.estimate(problem, candidates)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
@@ -76,7 +79,7 @@ class Reread:
 
 
 def lines(size: int) -> Reply:
-    """Solutions of `DEPTH` steps of `size` tokens, with the newline or the end that ends each."""
+    """Return a script for solutions of `DEPTH` steps of `size` tokens, the newline or end token included."""
 
     def reply(prompt: Prompt, rng: random.Random) -> str:
         left = DEPTH - prompt.text.count("\n")
@@ -87,7 +90,7 @@ def lines(size: int) -> Reply:
 
 
 async def search(verifier: PRM, size: int, problems: int, n: int) -> Cost:
-    """What beam search costs on `problems`, with steps of `size` tokens."""
+    """Measure beam search on `problems`, with steps of `size` tokens."""
     read, new, computed = Reread(verifier), 0, 0
     for number in range(problems):
         problem = Problem(str(number), f"dg:{size}+{number}+b=a+5,a=7,c=a*b?c\n")
@@ -101,7 +104,7 @@ async def search(verifier: PRM, size: int, problems: int, n: int) -> Cost:
 
 
 async def measure(model: str, sizes: Sequence[int], problems: int, n: int) -> list[Cost]:
-    """The cost at each length of steps."""
+    """Measure the cost at each length of steps."""
     verifier = TokenClassifier(model)
     try:
         return [await search(verifier, size, problems, n) for size in sizes]
@@ -110,7 +113,7 @@ async def measure(model: str, sizes: Sequence[int], problems: int, n: int) -> li
 
 
 def untrained(folder: Path) -> str:
-    """A process reward model of the embedded GPT's size, with a random head."""
+    """Save a process reward model of the embedded GPT's size, with a random head, and return its folder."""
     from transformers import AutoModelForTokenClassification, AutoTokenizer
 
     kind: Any = AutoModelForTokenClassification
@@ -124,7 +127,7 @@ def main() -> None:
     """Print the cost at each length of steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--model", help="a token classifier (default: the embedded GPT's size)")
-    parser.add_argument("--steps", default="10,20,40,80,160", help="tokens a step")
+    parser.add_argument("--steps", default="10,20,40,80,160", help="tokens per step")
     parser.add_argument("--problems", type=int, default=8)
     parser.add_argument("--n", type=int, default=16, help="beams")
     parser.add_argument("--json", action="store_true")
@@ -134,17 +137,17 @@ def main() -> None:
         model = args.model or untrained(Path(folder))
         costs = asyncio.run(measure(model, sizes, args.problems, args.n))
     if args.json:
-        told = [asdict(c) | {"factor": c.factor, "saved": c.saved} for c in costs]
+        rows = [asdict(c) | {"factor": c.factor, "saved": c.saved} for c in costs]
         about = {
             **describe(sys.argv[1:], "python -m reasoner.benchmarks.studies.prm_prefix_caching"),
             **vars(args),
             "seed": "each problem's number",
         }
-        print(json.dumps({**about, "costs": told}, indent=1))
+        print(json.dumps({**about, "costs": rows}, indent=1))
         return
-    print("tokens a step   computed per new token   anew: times as many")
+    print("tokens per step   computed per new token   without cache: factor")
     for c in costs:
-        print(f"{c.step:13} {c.factor:24.2f} {c.saved:21.1f}")
+        print(f"{c.step:15} {c.factor:24.2f} {c.saved:23.1f}")
 
 
 if __name__ == "__main__":

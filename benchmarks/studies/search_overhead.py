@@ -1,13 +1,13 @@
-"""What a search costs of our own CPU per node of its tree, and whether that grows with the tree.
+"""Measure our own CPU time per node of a search tree, and its growth with the tree.
 
     python -m reasoner.benchmarks.studies.search_overhead [STRATEGY ...] [--nodes 10000] [--journal] [--json]
 
-The model is scripted, so nearly all the time is ours; what the script itself takes is measured by
-asking it the same again with no search around it, and subtracted. Every strategy gets the size `n`
-at which its tree has at least the nodes asked for, and a tenth of them; the ratio of the two costs
-is near 1 where the cost is linear. Python's garbage collector looks through large trees more than
-once, which makes it 1.2 to 2.6; without the collector it is 0.9 to 1.2. A tree that does not grow
-with `n` is measured as it is. With `--journal` every call is kept on disk, as a benchmark does.
+The model is scripted, so nearly all the time is ours. The time of the script itself is measured by
+repeating the same requests without a search, and subtracted. Every strategy runs at the sizes `n` at
+which its tree has at least `--nodes` nodes, and a tenth of them; the ratio of the two costs is near 1
+if the cost is linear. Python's garbage collector traverses large trees more than once, which makes it
+1.2 to 2.6; without the collector it is 0.9 to 1.2. A tree that does not grow with `n` is measured as
+it is. With `--journal` every call is stored on disk, as a benchmark does.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ PROBLEM = Problem("overhead", "?")
 STEPS = 8
 SAMPLING = Sampling(stop=("\n",), max_tokens=16 * STEPS)
 FLAT = 64
-"""The size from which a tree that does not grow with `n` is taken not to."""
+"""The size from which a tree that has stopped growing with `n` is not enlarged further."""
 PAIRS = [a + b + "\n" for a in ascii_lowercase for b in ascii_lowercase]
 
 
 def letters(prompt: Prompt, rng: random.Random) -> str:
-    """Two letters a step and any number in the end: branches differ, and votes do not agree."""
+    """Return two letters per step and a random number at the end: branches differ, and votes disagree."""
     lines = range(prompt.text.count("\n"), STEPS - 1)
     return "".join(rng.choice(PAIRS) for _ in lines) + f"#{rng.random()}"[:9] + END
 
 
 def coin(_: Prompt, step: str) -> float:
-    """A verdict that depends on the step alone."""
+    """Return a verdict that depends on the step alone."""
     return 0.2 + 0.6 * (sum(map(ord, step[-3:])) % 64) / 64
 
 
 class Recorder(Scripted):
-    """Keeps every request, so that it can be made again."""
+    """Records every request, so that it can be repeated."""
 
     def __init__(self) -> None:
         super().__init__(reply=letters, judge=coin)
@@ -77,18 +77,19 @@ class Recorder(Scripted):
         return await again(prompt, sampling, halt)
 
     async def repeat(self) -> None:
-        """Answer all of it once more."""
+        """Answer all recorded requests again."""
         for call in self.calls:
             await call()
 
 
 def never(_: object) -> bool:
+    """Halt no sample."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of our own CPU per node, in a tree of `nodes`."""
+    """Milliseconds of our own CPU time per node, in a tree of `nodes`."""
 
     n: int
     nodes: int
@@ -96,7 +97,7 @@ class Cost:
 
 
 def measure(strategy: Strategy, n: int, journal: bool = False) -> Cost:
-    """Search once, and subtract what the script takes for the same requests."""
+    """Search once, and subtract the time of the script for the same requests."""
     backend = Recorder()
     with journalled(backend, journal) as model:
         result, whole = clock(search(strategy, model))
@@ -107,7 +108,7 @@ def measure(strategy: Strategy, n: int, journal: bool = False) -> Cost:
 
 @contextmanager
 def journalled(backend: Backend, journal: bool) -> Generator[Backend]:
-    """`backend`, its calls kept in a database if there is to be a `journal`."""
+    """Yield `backend`, with its calls stored in a database if `journal` is set."""
     if not journal:
         yield backend
         return
@@ -117,18 +118,19 @@ def journalled(backend: Backend, journal: bool) -> Generator[Backend]:
 
 
 def search(strategy: Strategy, backend: Backend) -> Coroutine[Any, Any, Result]:
+    """Solve the one problem with `strategy`."""
     return solve(PROBLEM, strategy, backend, Verdict("last"), sampling=SAMPLING)
 
 
 def clock(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
-    """What `work` gives, and the CPU seconds it takes."""
+    """Return the result of `work`, and its CPU seconds."""
     started = time.process_time()
-    done = asyncio.run(work)
-    return done, time.process_time() - started
+    result = asyncio.run(work)
+    return result, time.process_time() - started
 
 
 def grown(name: str, nodes: int, n: int = 1, *, journal: bool = False) -> Cost:
-    """The cost in the first size, from `n` by doubling, whose tree has as many nodes as asked for."""
+    """Return the cost at the first size, doubling from `n`, whose tree has at least `nodes` nodes."""
     before, cost = 0, measure(strategies.make(name, n=n), n, journal)
     while cost.nodes < nodes and (cost.nodes > before or n < FLAT):
         before, n = cost.nodes, 2 * n
@@ -138,7 +140,7 @@ def grown(name: str, nodes: int, n: int = 1, *, journal: bool = False) -> Cost:
 
 
 def compare(name: str, nodes: int, journal: bool = False) -> dict[str, Any]:
-    """Cost per node in a small tree and in one ten times as large."""
+    """Return the cost per node in a small tree and in one ten times as large."""
     small = grown(name, nodes // 10, journal=journal)
     large = grown(name, nodes, 4 * small.n, journal=journal)
     grew = large.nodes > 4 * small.nodes
@@ -151,7 +153,7 @@ def compare(name: str, nodes: int, journal: bool = False) -> dict[str, Any]:
 
 
 def line(row: dict[str, Any]) -> str:
-    """One row of the table."""
+    """Format one row of the table."""
     ratio = "" if row["ratio"] is None else f"{row['ratio']:6.2f}"
     sizes = "".join(f"{row[f'{s}_nodes']:>8,} {row[f'{s}_ms']:>8.3f}" for s in ("small", "large"))
     return f"{row['strategy']:24}{sizes}{ratio}"
@@ -162,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("strategy", nargs="*", help="names; all by default")
     parser.add_argument("--nodes", type=int, default=10_000)
-    parser.add_argument("--journal", action="store_true", help="keep every call on disk")
+    parser.add_argument("--journal", action="store_true", help="store every call on disk")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if not args.json:

@@ -1,12 +1,11 @@
-"""Best-of-N with a worse verifier: noise on the verdicts of a stored pool, and rules that need none.
+"""Best-of-N with a worse verifier: noisy verdicts of a stored pool, and baselines without a verdict.
 
     python -m reasoner.benchmarks.studies.verifier_noise --run runs/full --out runs/verifier-noise
 
-The embedded tasks are small enough for the verdict to be nearly an oracle, as verifiers of real tasks are not.
-So the scores of a run's pools get Gaussian noise on their log-odds, as much as takes their AUC down to each of
-`--auc`, and best-of-N and the weighted vote choose anew. Equal solutions of a problem get equal noise, as they get equal
-scores; scores level off where they did. Beside them stand rules that read the surface of a solution only.
-Nothing is generated.
+On the embedded tasks the verdict is nearly an oracle, unlike verifiers of real tasks. This study adds Gaussian noise to
+the log-odds of a run's scores, enough to lower their AUC to each of `--auc`, and repeats the choices of best-of-N and
+the weighted vote. Equal solutions of a problem have equal scores and get equal noise; scores saturate where they did
+before. The baselines read only the surface of a solution. Nothing is generated.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ from reasoner.files import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
 BASELINES = ("#A6761D", "#CC79A7", "#D55E00")
-"""Colours of baselines that have none of their own."""
+"""Colours of baselines without a colour in `COLOURS`."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write verifier-noise.json, .png and .svg."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--run",
         type=Path,
         default=Path("runs/full"),
         metavar="DIR",
-        help="what `bench --out` wrote",
+        help="folder of a `bench` run",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/verifier-noise"), metavar="DIR")
     parser.add_argument(
@@ -51,12 +50,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--draws", type=int, default=4, help="draws of the noise (default: 4)")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(given)
+    args = parser.parse_args(arguments)
     if args.draws < 1 or not all(0.5 < value < 1 for value in args.auc):
         parser.error("--draws must be positive, and each --auc between 0.5 and 1")
     grid = Grid.load(args.run)
     about = {
-        **describe(given, "python -m reasoner.benchmarks.studies.verifier_noise"),
+        **describe(arguments, "python -m reasoner.benchmarks.studies.verifier_noise"),
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
     seeds = range(args.seed, args.seed + args.draws)
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def sentence(result: Study) -> str:
-    """Describe how near to an oracle the verifier is."""
+    """Return a sentence on the errors of the verifier."""
     return (
         f"{result.task}: {result.problems} {result.split} problems × {result.samples} solutions, AUC {result.auc:.4f},"
         f" {result.false_positives:.2%} of the wrong solutions score as high as any can,"
@@ -78,7 +77,7 @@ def sentence(result: Study) -> str:
 
 
 def small_print(about: Mapping[str, Any], result: Study) -> str:
-    """Problems, noise, machine, commit and date."""
+    """Return the caption: problems, noise, machine, commit and date."""
     machine = about["hardware"]
     parts = [
         f"{result.problems} {result.split} problems × {result.samples} solutions",
@@ -92,7 +91,7 @@ def small_print(about: Mapping[str, Any], result: Study) -> str:
 
 
 def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
-    """Write verifier-noise.png and verifier-noise.svg: a row for each task, a column for each way to choose."""
+    """Write verifier-noise.png and verifier-noise.svg: a row for each task, a column for each selection rule."""
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
             len(studies), 2, squeeze=False, figsize=(12.5, 3.9 * len(studies) + 0.4)
@@ -108,7 +107,7 @@ def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
 
 
 def _panel(axes: Axes, result: Study, choice: str) -> None:
-    """Accuracy against samples: the verdicts in full, baselines dashed, names in the right margin."""
+    """Draw accuracy against samples: verdicts solid, baselines dashed, names in the right margin."""
     lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
     colours = _colours(lines)
     label(axes, [_line(axes, line, choice, colours[line.name, line.noise]) for line in lines])
@@ -121,7 +120,7 @@ def _panel(axes: Axes, result: Study, choice: str) -> None:
 
 
 def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
-    """Shades for more and more noise, and colours of their own for the baselines."""
+    """Return shades by the amount of noise, and separate colours for the baselines."""
     noisy = [line for line in lines if line.noise is not None]
     shades = colormaps["viridis"].resampled(len(noisy) + 1)
     colours = {(line.name, line.noise): to_hex(shades(i)) for i, line in enumerate(noisy)}
@@ -132,19 +131,19 @@ def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
 
 
 def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
-    """Draw a line; return its end, with its name."""
+    """Draw a line, and return its end with its name."""
     accuracy = line.accuracy.get(choice) or next(iter(line.accuracy.values()))
     ns, means = [*accuracy], [e.value for e in accuracy.values()]
-    full = line.noise is not None
-    axes.plot(ns, means, "o-" if full else "--", color=colour, lw=1.6, ms=3.6)
-    if full:
+    solid = line.noise is not None
+    axes.plot(ns, means, "o-" if solid else "--", color=colour, lw=1.6, ms=3.6)
+    if solid:
         low, high = ([getattr(e, end) for e in accuracy.values()] for end in ("low", "high"))
         axes.fill_between(ns, low, high, color=colour, alpha=0.13, lw=0)
     return _name(line), colour, ns[-1], means[-1]
 
 
 def _bound(line: Line) -> bool:
-    """Return True for a line that stands in both columns."""
+    """Return True for a line that belongs in both columns."""
     return line.name in (COVERAGE, MAJORITY)
 
 

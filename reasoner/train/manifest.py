@@ -1,4 +1,4 @@
-"""A document beside every result: with which settings it is made, and in the end how it went."""
+"""The manifest beside every result: its settings, and finally its measurements."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from reasoner.files import clipped, opened, save_json, shown
 
 
 def claim(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What `path` tells of the work with these settings; work that is new is entered there.
+    """Return the manifest at `path`; write it with these settings if there is none.
 
     Raises:
-        ConfigError: `path` is of work with other settings.
+        ConfigError: the manifest has other settings.
         StoreError: it cannot be read or written.
     """
-    wanted = json.loads(json.dumps(settings))
+    requested = json.loads(json.dumps(settings))
     if not os.path.lexists(path):
-        save_json({"settings": wanted}, path)
-    found = _read(path)
-    had = found.get("settings", {})
-    if changed := [name for name in wanted if had.get(name) != wanted[name]]:
+        save_json({"settings": requested}, path)
+    manifest = _read(path)
+    stored = manifest.get("settings", {})
+    if changed := [name for name in requested if stored.get(name) != requested[name]]:
         name = changed[0]
-        there, asked = (clipped(repr(settings.get(name)), 40) for settings in (had, wanted))
+        old, new = (clipped(repr(settings.get(name)), 40) for settings in (stored, requested))
         raise ConfigError(
-            f"{shown(path)} is of work with {name} {there}, and {asked} is asked for; choose another"
+            f"{shown(path)} has results for {name} {old}, but {new} is requested; choose another"
             " --out"
         )
-    return found
+    return manifest
 
 
-def told_apart(model: str, path: str) -> dict[str, str]:
-    """A model's name, and where its weights lie in the folder `path`, what tells them from others."""
+def identity(model: str, path: str) -> dict[str, str]:
+    """Return a model's name, and the fingerprint of its weights if they are in the folder `path`."""
     weights = fingerprint(Path(path))
     return {"model": Path(model).name if weights else model, "weights": weights}
 
 
 def digest(path: Path) -> str:
-    """What tells the contents of a file from others.
+    """Return a digest of a file's content.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the file cannot be read.
     """
     with opened(path) as file:
         return file_digest(file, "sha256").hexdigest()[:12]
@@ -55,10 +55,10 @@ def digest(path: Path) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = read_json(path, "delete it or choose another --out")
+        manifest = read_json(path, "delete it or choose another --out")
     except Malformed as e:
         message = f"cannot read {shown(path)}: {e}; delete it or choose another --out"
         raise StoreError(message) from e
-    if not isinstance(found, dict) or not isinstance(found.get("settings", {}), dict):
-        raise StoreError(f"{shown(path)} tells of no training; choose another --out")
-    return found
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("settings", {}), dict):
+        raise StoreError(f"{shown(path)} is no manifest of a training; choose another --out")
+    return manifest

@@ -1,4 +1,4 @@
-"""How training tells what it is doing."""
+"""Progress of training."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ Report = Callable[[str], None]
 
 
 def say(line: str) -> None:
-    """Progress goes to standard error."""
+    """Print a line of progress on standard error."""
     echo(line, sys.stderr)

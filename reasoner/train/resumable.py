@@ -1,4 +1,4 @@
-"""Work on many problems that a killed run goes on with: one JSON line a problem, as it ends."""
+"""Resumable work on many problems: a journal with one JSON line per finished problem."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Row = dict[str, Any]
 
 
 class Entry(BaseModel, extra="allow"):
-    """The part of a row that every journal has; each kind of work adds its own."""
+    """The fields of a row that every journal has; each kind of work adds its own."""
 
     prompt: str
 
 
 def read(path: Path, kind: type[Entry] = Entry) -> Iterator[Row]:
-    """The rows of a journal, each a `kind`; a torn last line is left out.
+    """Yield the rows of a journal, each a `kind`, without a torn last line.
 
     Raises:
         StoreError: a line is corrupt.
@@ -42,26 +42,26 @@ async def keep(
     live: int = 128,
     kind: type[Entry] = Entry,
 ) -> list[Row]:
-    """The row that `work` makes of each example, in order; rows that `path` has are not made again.
+    """Return the row that `work` computes for each example, in order; rows in `path` are not computed again.
 
-    At most `live` examples are worked on at once. One that `work` makes nothing of has no row.
+    At most `live` examples are worked on at once. An example for which `work` returns None has no row.
     """
     gate = asyncio.Semaphore(live)
 
     async def one(example: Example) -> Row | None:
         async with gate:
-            made = await work(example)
-            return made and {"prompt": example.problem.prompt, **made}
+            row = await work(example)
+            return row and {"prompt": example.problem.prompt, **row}
 
     with Lines(path) as file:
-        rows = {row["prompt"]: row for row in _rows(path, file.found, kind)}
+        rows = {row["prompt"]: row for row in _rows(path, file.existing, kind)}
         missing = [e for e in examples if e.problem.prompt not in rows]
-        for done, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
+        for count, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
             if row := await finished:
                 file.append(json.dumps(row))
                 rows[row["prompt"]] = row
-            if done % 100 == 0:
-                report(f"{path.name}: {done}/{len(missing)} problems")
+            if count % 100 == 0:
+                report(f"{path.name}: {count}/{len(missing)} problems")
     return [rows[e.problem.prompt] for e in examples if e.problem.prompt in rows]
 
 

@@ -135,7 +135,7 @@ async def test_nothing_is_ever_given_back(usage: Usage) -> None:
     with pytest.raises(BackendError, match="cannot have spent"):
         ledger.charge(GENERATOR, usage)
     assert ledger.spent == Usage() and ledger.room.tokens == 100
-    with pytest.raises(BackendError, match="it was charged"):
+    with pytest.raises(BackendError, match=r"worst case .* was charged"):
         async with ledger.reserve(GENERATOR, clip(Sampling(max_tokens=60), 7, MODEL)) as hold:
             hold.usage = usage
     assert ledger.spent == worst_case(Sampling(max_tokens=60), 7, MODEL)

@@ -1,4 +1,4 @@
-"""What worker processes do while a GPU trains. They start fast: nothing here imports torch."""
+"""Functions for worker processes while a GPU trains. Nothing here imports torch, so that they start fast."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from reasoner.base import Example, Task
 from reasoner.train.gpt import vocabulary as v
 
 
-def made(task: Task, count: int, seed: int) -> list[Example]:
-    """Training problems."""
+def training_problems(task: Task, count: int, seed: int) -> list[Example]:
+    """Return training problems of a task."""
     return list(task.examples("train", count, seed))
 
 
-def graded(task: Task, examples: Sequence[Example], drawn: bytes, longest: int) -> list[bool]:
-    """Whether each solution ended, and rightly; `drawn` has `longest` token ids of each.
+def grade(task: Task, examples: Sequence[Example], solutions: bytes, longest: int) -> list[bool]:
+    """Return for each solution if it ended with a right answer; `solutions` has `longest` token ids of each.
 
-    A token that stands for no character, one in millions, makes it wrong.
+    A token without a character, one in millions, makes it wrong.
     """
     return [
         v.END in ids and max(ids) < len(v.TOKENS) and task.check(example, v.decode(list(ids)))
-        for example, ids in zip(examples, _cut(drawn, longest), strict=True)
+        for example, ids in zip(examples, _cut(solutions, longest), strict=True)
     ]
 
 
-def _cut(drawn: bytes, longest: int) -> Iterator[bytes]:
-    return (drawn[i : i + longest] for i in range(0, len(drawn), longest))
+def _cut(solutions: bytes, longest: int) -> Iterator[bytes]:
+    return (solutions[i : i + longest] for i in range(0, len(solutions), longest))

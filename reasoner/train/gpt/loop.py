@@ -1,4 +1,4 @@
-"""The loop that both stages of training share: resume, step, report, save."""
+"""The training loop of both stages: resume, step, report, save."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def device() -> str:
-    """CUDA if there is one."""
+    """Return "cuda" if there is a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -32,24 +32,24 @@ def fit(
     losses: Callable[[int], Iterable[str]],
     report: Report,
 ) -> Path:
-    """Optimise until `steps`, going on from the checkpoint at `path` if there is one.
+    """Optimise until `steps`, resuming from the checkpoint at `path` if there is one.
 
-    `losses` adds the gradients of a step to `model` and tells what it saw. A checkpoint is written
-    every minute, under another name first, so that a killed run loses at most a minute.
+    `losses` adds the gradients of a step to `model` and yields its losses as text. A checkpoint is
+    written atomically every minute, so that a killed run loses at most a minute.
     """
     torch.set_float32_matmul_precision("high")  # A GPU's tensor cores; a CPU computes as before.
     first = _restore(path, model, optimizers)
     started = saved = time.monotonic()
     for step in range(first, steps):
         schedule(optimizers, step / steps)
-        told = " ".join(losses(step))
+        loss = " ".join(losses(step))
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         now = time.monotonic()
         if step % 20 == 0:
             left = (now - started) / (step - first + 1) * (steps - step)
-            report(f"step {step}/{steps}  loss {told}  {left:.0f} s left")
+            report(f"step {step}/{steps}  loss {loss}  {left:.0f} s left")
         if now - saved > 60 or step == steps - 1:
             saved = now
             _save(path, model, optimizers, step + 1)
@@ -57,7 +57,7 @@ def fit(
 
 
 def restored(model: Model, path: Path) -> Model:
-    """`model` with the weights of the checkpoint at `path`."""
+    """Return `model` with the weights of the checkpoint at `path`."""
     with _loading(path) as state:
         model.load_state_dict(state["model"])
     return model
@@ -75,19 +75,19 @@ def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimize
 
 @contextmanager
 def _loading(path: Path) -> Generator[Any]:
-    """A checkpoint; whatever its use raises tells that it is none of this model."""
+    """Yield a checkpoint; an error in its use means that it is not of this model."""
     require_regular(path)
     try:
         yield torch.load(path, weights_only=True, map_location=device())
-    except Exception as e:  # Files of others raise anything.
+    except Exception as e:  # Foreign files raise anything.
         reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
         raise StoreError(
-            f"{shown(path)} is no checkpoint of this model ({reason}); delete it or choose another"
+            f"{shown(path)} is not a checkpoint of this model ({reason}); delete it or choose another"
             " --out"
         ) from e
 
 
-def _save(path: Path, model: nn.Module, made: list[torch.optim.Optimizer], step: int) -> None:
-    states = [o.state_dict() for o in made]
+def _save(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], step: int) -> None:
+    states = [o.state_dict() for o in optimizers]
     with replacing(path) as part:
         torch.save({"model": model.state_dict(), "optimizers": states, "step": step}, part)

@@ -13,15 +13,15 @@ from reasoner.train.gpt import vocabulary as v
 from reasoner.train.gpt.loop import device
 
 TOKENWISE = ("model.embed_tokens.weight", "lm_head.weight")
-"""Weights with a row a token: as it is read, and as it is written."""
+"""Weights with a row per token: input embedding and output layer."""
 
 
 def build(
     layers: int = 6, width: int = 192, seed: int = 0, vocabulary: int = v.SIZE
 ) -> Qwen3ForCausalLM:
-    """An untrained model; a head of attention is 32 wide.
+    """Build an untrained model with attention heads of width 32.
 
-    Deep rather than wide: to judge a line, a layer must read what earlier layers expected there.
+    Deep rather than wide: to judge a line, a layer must read the predictions of earlier layers there.
     """
     torch.manual_seed(seed)
     heads = width // 32
@@ -46,7 +46,7 @@ def build(
 
 
 def compile_layers(model: Any) -> Any:
-    """`model`, its layers compiled: they are alike, so that what is compiled for one serves all."""
+    """Compile the layers of `model` and return it: they are alike, so one compilation serves all."""
     for layer in getattr(model, "model", model).layers:
         layer.compile()
     return model
@@ -55,8 +55,8 @@ def compile_layers(model: Any) -> Any:
 def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     """Write `model` as bfloat16 weights, its tokenizer and its verdict tokens into `folder`.
 
-    The tokens of an ending get its first one's input embedding, so a verdict cannot change what
-    follows it. No engine samples a level unless told to: its logit is the padding's, never wanted.
+    The tokens of an ending share the input embedding of its first, so that a verdict cannot change the
+    continuation. No engine samples a level by itself: its logit is the padding's, which is very low.
     """
     make_folder(folder)
     wide = build(model.config.num_hidden_layers, model.config.hidden_size, vocabulary=v.EXPORTED)
@@ -66,7 +66,7 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
     for name, rows in zip(TOKENWISE, (as_read, as_written), strict=True):
         state[name] = state[name][rows]
     wide.load_state_dict(state)
-    # Servers stop at what the generation settings call an end.
+    # Servers stop at the end tokens of the generation settings.
     wide.generation_config.eos_token_id = [t for t in range(v.EXPORTED) if as_read[t] == v.END]
     torch.nn.Module.to(wide, torch.bfloat16)
     wide.save_pretrained(folder)
@@ -74,7 +74,7 @@ def export(model: Qwen3ForCausalLM, folder: Path) -> None:
 
 
 def imported(folder: Path) -> Qwen3ForCausalLM:
-    """The model that `export` wrote, as training sees it."""
+    """Load the model that `export` wrote, with the vocabulary of training."""
     wide = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32)
     state = {
         name: weight[: v.SIZE] if name in TOKENWISE else weight

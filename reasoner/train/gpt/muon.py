@@ -1,4 +1,4 @@
-"""Muon for the hidden matrices, AdamW for the rest, one schedule for both."""
+"""Muon for the hidden matrices, AdamW for the rest, and one schedule for both."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is made orthogonal (Jordan et al., 2024), as `torch.optim.Muon` has it.
+    """Momentum with orthogonalised updates (Jordan et al., 2024), as in `torch.optim.Muon`.
 
-    That one computes in bfloat16, which a CPU without the instructions for it does so slowly that
-    it took 60 % of a training step. This one keeps float32 and takes matrices of a shape together.
+    PyTorch's version computes in bfloat16, which took 60 % of a training step on a CPU without bfloat16
+    instructions. This one computes in float32 and batches matrices of equal shape.
     """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Move every matrix that has a gradient."""
+        """Update every matrix that has a gradient."""
         with torch.no_grad():
             for group in self.param_groups:
                 shapes = defaultdict[torch.Size, list[nn.Parameter]](list)
@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
             p.add_(update, alpha=-lr * max(1.0, rows / columns) ** 0.5)
 
     def _momentum(self, p: nn.Parameter, momentum: float) -> torch.Tensor:
-        """Nesterov's: the gradient, and the running mean that it has just entered."""
+        """Return Nesterov's momentum: the gradient, averaged with its updated running mean."""
         assert p.grad is not None
         state = self.state[p]
         mean = state.setdefault("momentum", torch.zeros_like(p))
@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Matrices (n, rows, columns) with their singular values drawn towards 1."""
+    """Return matrices (n, rows, columns) with singular values near 1, by Newton-Schulz iteration."""
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[-2] > matrices.shape[-1]
     x: torch.Tensor = matrices.mT if tall else matrices
@@ -57,28 +57,28 @@ def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    back: torch.Tensor = x.mT if tall else x
-    return back
+    result: torch.Tensor = x.mT if tall else x
+    return result
 
 
 def optimizers(model: nn.Module, muon: float, adam: float) -> list[torch.optim.Optimizer]:
-    """Muon on matrices inside the blocks, AdamW on embeddings, head and norms."""
+    """Return Muon for matrices inside the blocks, and AdamW for embeddings, head and norms."""
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
-    chosen = {id(p) for p in hidden}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
-    made: list[torch.optim.Optimizer] = [
+    hidden_ids = {id(p) for p in hidden}
+    rest = [p for p in model.parameters() if id(p) not in hidden_ids]
+    both: list[torch.optim.Optimizer] = [
         Muon(hidden, lr=muon),
         torch.optim.AdamW(rest, lr=adam, betas=(0.9, 0.95), weight_decay=0.0),
     ]
-    for optimizer in made:
+    for optimizer in both:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
-    return made
+    return both
 
 
-def schedule(made: list[torch.optim.Optimizer], progress: float, warmup: float = 0.03) -> None:
-    """Linear warm-up, a plateau, then linear decay to zero over the last 60 %."""
+def schedule(parts: list[torch.optim.Optimizer], progress: float, warmup: float = 0.03) -> None:
+    """Set the rates: linear warm-up, a plateau, then linear decay to zero over the last 60 %."""
     factor = min(1.0, progress / warmup, (1.0 - progress) / 0.6)
-    for optimizer in made:
+    for optimizer in parts:
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * max(factor, 0.0)

@@ -1,4 +1,4 @@
-"""`reasoner train gpt`: the embedded GPT from nothing to shipped weights, in resumable stages."""
+"""Training of the embedded GPT, in resumable stages: `reasoner train gpt`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from reasoner.train.progress import say
 T = TypeVar("T")
 
 ROWS = {"dagmath": 8, "countdown": 64}
-"""Rows of each task in a step of learning to judge."""
+"""Rows of each task in an optimiser step of the verdict stage."""
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """Run the stages asked for; what they tell.
+    """Run the requested stages, and return their results.
 
     Raises:
         ConfigError: the options contradict each other, or an earlier stage is missing.
     """
     if args.model and not args.stage:
-        raise ConfigError("--model is for one stage; name it with --stage")
+        raise ConfigError("--model needs --stage: it is for one stage")
     if args.model:
         ModelFiles(str(args.model.absolute()))
     result: dict[str, object] = {"out": str(args.out)}
@@ -38,19 +38,19 @@ def run(args: argparse.Namespace) -> dict[str, object]:
 
 
 def policy(args: argparse.Namespace) -> None:
-    """Pre-train on demonstrations, or train --model on them more gently; export what came of it."""
+    """Pre-train on demonstrations, or fine-tune --model on them; export the policy."""
     from reasoner.train.gpt.model import export, imported
     from reasoner.train.gpt.pretraining import Recipe, gentle, train, trained
 
     recipe = Recipe(steps=args.steps, seed=args.seed)
-    model = imported(_given(args.model)) if args.model else None
+    model = imported(_model_folder(args.model)) if args.model else None
     recipe = gentle(recipe, model) if model else recipe
     train(recipe, args.out, compiled=not args.eager, report=say, model=model)
     export(trained(args.out), args.out / "policy")
 
 
 def rollouts(args: argparse.Namespace) -> None:
-    """Sample the policy on training problems."""
+    """Sample solutions of training problems from the policy."""
     from reasoner.base import Backend
     from reasoner.train.gpt.rollouts import sample
 
@@ -64,24 +64,24 @@ def rollouts(args: argparse.Namespace) -> None:
 
 
 def verdict(args: argparse.Namespace) -> None:
-    """Train the layers that judge, new ones or those of --model; export the model with them."""
+    """Train the verdict layers, new ones or those of --model; export the model with them."""
     for name in () if args.fresh else ROWS:
         _need(args.out / f"{name}.jsonl")  # Before PyTorch is imported, which takes seconds.
     from reasoner.train.gpt.model import export, imported
     from reasoner.train.gpt.pretraining import trained
     from reasoner.train.gpt.verdict_layers import grown, train
 
-    drawn = [] if args.fresh else _drawn(args)
-    model = imported(_given(args.model)) if args.model else trained(args.out)
+    stored = [] if args.fresh else _stored(args)
+    model = imported(_model_folder(args.model)) if args.model else trained(args.out)
     layers: int = args.verdict_layers
     depth = model.config.num_hidden_layers - (layers if args.model else 0)
     if depth < 0:
-        raise ConfigError(f"--verdict-layers {layers} are more than {args.model} has")
+        raise ConfigError(f"{args.model} has fewer layers than --verdict-layers {layers}")
     file = args.out / "verdict.pt"
-    # What has been learned is easily lost by large steps on few rows.
+    # Large steps on few rows easily lose what the layers have learned.
     rates = (0.01, 1e-3) if args.model and not args.fresh else (0.02, 2e-3)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        sources = drawn or _fresh(args, model, workers)
+        sources = stored or _fresh(args, model, workers)
         train(
             model, depth, file, sources, args.verdict_steps, args.seed, layers, *rates,
             compiled=not args.eager, report=say,
@@ -89,8 +89,8 @@ def verdict(args: argparse.Namespace) -> None:
     export(grown(model, depth, file, layers), args.out / "model")
 
 
-def _drawn(args: argparse.Namespace) -> list[Any]:
-    """What the rollouts stage left, a few rows a step."""
+def _stored(args: argparse.Namespace) -> list[Any]:
+    """Return sources of the stored rollouts, with few rows per step."""
     from reasoner.train.gpt.pretraining import ROW
     from reasoner.train.gpt.verdict_layers import rereading
 
@@ -101,7 +101,7 @@ def _drawn(args: argparse.Namespace) -> list[Any]:
 
 
 def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]:
-    """Rollouts drawn on the way, many rows a step: a GPU's way."""
+    """Return sources that sample rollouts during training, with many rows per step, for a GPU."""
     from copy import deepcopy
 
     import torch
@@ -123,18 +123,18 @@ def _fresh(args: argparse.Namespace, model: Any, workers: Executor) -> list[Any]
 
 
 def evaluation(args: argparse.Namespace) -> dict[str, object]:
-    """Measure the model on --split of each task; evaluation.json tells how, where and with what."""
+    """Measure the model on --split of each task, and write evaluation.json."""
     from reasoner.backends.checkpoint import fingerprint
     from reasoner.base import Backend
     from reasoner.benchmarks.store.environment import describe
     from reasoner.train.gpt.evaluation import evaluate
 
     model = _model(args, "model")
-    drawn = args.out / f"samples-{fingerprint(model)}"
+    samples = args.out / f"samples-{fingerprint(model)}"
 
     async def measure(backend: Backend) -> list[dict[str, Any]]:
         return await evaluate(
-            backend, _tasks(), drawn, args.split, args.test_problems, 64, args.seed, say
+            backend, _tasks(), samples, args.split, args.test_problems, 64, args.seed, say
         )
 
     tasks = _served(model, args.eager, measure)
@@ -171,18 +171,18 @@ def _served(folder: Path, eager: bool, work: Callable[[Any], Awaitable[T]]) -> T
 
 
 def _model(args: argparse.Namespace, stage: str) -> Path:
-    """The folder of --model, or of what an earlier stage left."""
-    return _given(args.model) if args.model else _need(args.out / stage)
+    """Return the folder of --model, or of the result of an earlier stage."""
+    return _model_folder(args.model) if args.model else _need(args.out / stage)
 
 
-def _given(model: Path) -> Path:
+def _model_folder(model: Path) -> Path:
     if not (model / "config.json").exists():
-        raise ConfigError(f"no model in {str(model)!r}; give a folder that training exported to")
+        raise ConfigError(f"no model in {str(model)!r}; name a folder that training exported")
     return model
 
 
 def _need(path: Path) -> Path:
     if not path.exists():
-        again = f"reasoner train gpt --out {path.parent}"
-        raise ConfigError(f"{path} is not there; run the earlier stages first: {again}")
+        command = f"reasoner train gpt --out {path.parent}"
+        raise ConfigError(f"{path} does not exist; run the earlier stages first: {command}")
     return path

@@ -1,4 +1,4 @@
-"""Pre-train the embedded GPT on demonstrations of both tasks, resumable at any moment."""
+"""Pre-training of the embedded GPT on demonstrations of both tasks, resumable at any time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from reasoner.train.gpt.muon import optimizers
 from reasoner.train.progress import Report
 
 ROW = {"dagmath": 170, "countdown": 122}
-"""Tokens of a row: the longest problem with its solution and its end."""
+"""Tokens per row: the longest problem with its solution and its end token."""
 
 Demonstrator = Callable[[Random], Demonstration | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides the weights; `steps` counts optimiser steps."""
+    """Everything that determines the weights; `steps` counts optimiser steps."""
 
     steps: int = 1600
     layers: int = 6
@@ -44,14 +44,14 @@ class Recipe:
 
 
 class _Size(BaseModel, extra="ignore"):
-    """The part of a recipe that a finished policy is built by."""
+    """The part of a recipe that defines the architecture of a policy."""
 
     layers: int = Field(ge=1, le=1024)
     width: int = Field(ge=32, le=65_536)
 
 
 def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
-    """The recipe for training a finished `model` further: its size, and small steps."""
+    """Return the recipe for further training of a finished `model`: its size, and small steps."""
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
     return replace(
         recipe,
@@ -65,7 +65,7 @@ def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
 
 
 def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
-    """(demonstrator, rows a batch, tokens a row) of each task."""
+    """Return (demonstrator, rows per batch, tokens per row) of each task."""
     return [
         (dagmath.demonstrate, recipe.dagmath_rows, ROW["dagmath"]),
         (countdown.demonstrate, recipe.countdown_rows, ROW["countdown"]),
@@ -75,47 +75,48 @@ def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
 def batch(
     draw: Demonstrator, rows: int, length: int, rng: Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (rows, length) and a mask of those to imitate, the end token included.
+    """Return tokens (rows, length) and a mask of those to imitate, the end token included.
 
-    A demonstration longer than `length` is an error, never left out: that would teach short
-    problems only.
+    A demonstration longer than `length` is an error, never skipped: skipping would teach only short
+    problems.
     """
     tokens = torch.full((rows, length), v.PAD)
     mask = torch.zeros((rows, length))
     row = 0
     while row < rows:
-        shown = draw(rng)
-        if shown is None:
+        demonstration = draw(rng)
+        if demonstration is None:
             continue
-        ids = [*v.encode(shown.prompt + shown.solution), v.END]
+        ids = [*v.encode(demonstration.prompt + demonstration.solution), v.END]
         tokens[row, : len(ids)] = torch.tensor(ids)
-        mask[row, len(shown.prompt) : len(ids)] = torch.tensor(shown.mask).float()
+        start = len(demonstration.prompt)
+        mask[row, start : len(ids)] = torch.tensor(demonstration.mask).float()
         row += 1
     return tokens, mask
 
 
 def token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of every next token, the two of a pair counted as one."""
+    """Return the cross-entropy of every next token, with the two of a pair counted as one."""
     flat = merged(logits).flatten(0, 1)
     return cross_entropy(flat, tokens.flatten(), reduction="none").view_as(tokens)
 
 
 def merged(logits: torch.Tensor) -> torch.Tensor:
-    """Logits in which the first of each pair stands for both."""
-    one = logits.float().clone()
+    """Return logits in which the first token of each pair has the probability of both."""
+    result = logits.float().clone()
     for first, second in v.PAIRS:
-        one[..., first] = torch.logsumexp(logits[..., [first, second]].float(), -1)
-        one[..., second] = -1e9
-    return one
+        result[..., first] = torch.logsumexp(logits[..., [first, second]].float(), -1)
+        result[..., second] = -1e9
+    return result
 
 
 def trained(folder: Path) -> Qwen3ForCausalLM:
-    """The policy that `train` left in `folder`."""
+    """Load the policy that `train` wrote to `folder`."""
     path = folder / "recipe.json"
     try:
         recipe = parse_model(_Size, read_bytes(path))
     except Malformed as e:
-        raise StoreError(f"{shown(path)} is no recipe ({e}); run the first stage again") from e
+        raise StoreError(f"{shown(path)} is not a recipe ({e}); run the first stage again") from e
     return restored(build(recipe.layers, recipe.width), folder / "policy.pt")
 
 
@@ -126,13 +127,13 @@ def train(
     report: Report = print,
     model: Qwen3ForCausalLM | None = None,
 ) -> Path:
-    """Train to `folder`/policy.pt, continuing from the last checkpoint found there.
+    """Train into `folder`/policy.pt, resuming from the last checkpoint there.
 
-    A new model, or `model` further, which must have the recipe's layers and width.
+    Trains a new model, or `model`, which must have the recipe's layers and width.
     """
     save_json(asdict(recipe), folder / "recipe.json")
     model = model or build(recipe.layers, recipe.width, recipe.seed)
-    made = optimizers(model, recipe.muon, recipe.adam)
+    parts = optimizers(model, recipe.muon, recipe.adam)
     run = compile_layers(model) if compiled else model
 
     def losses(step: int) -> Iterator[str]:
@@ -145,4 +146,4 @@ def train(
             (loss / 2).backward()
             yield f"{loss.item():.4f}"
 
-    return fit(model, made, folder / "policy.pt", recipe.steps, losses, report)
+    return fit(model, parts, folder / "policy.pt", recipe.steps, losses, report)

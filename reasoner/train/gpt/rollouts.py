@@ -1,6 +1,6 @@
-"""Sample the policy's own solutions and label every prefix with how often it ended well.
+"""Sampling of the policy's own solutions, and Monte-Carlo values of their prefixes.
 
-One JSON line a problem: {"prompt", "task", "rollouts": [{"ids": [...], "correct": bool}]}.
+One JSON line per problem: {"prompt", "task", "rollouts": [{"ids": [...], "correct": bool}]}.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reasoner.types import Prompt
 
 
 class Rollout(BaseModel):
-    """A solution: its tokens, of the embedded GPT's, and whether it is right."""
+    """A solution: its tokens in the embedded GPT's vocabulary, and its correctness."""
 
     ids: list[Annotated[int, Field(ge=0, lt=EXPORTED)]]
     correct: bool
@@ -44,7 +44,7 @@ async def sample(
     seed: int,
     report: Report = print,
 ) -> None:
-    """Append `each` rollouts of `problems` training problems to `path`, skipping those it has."""
+    """Append `each` rollouts of `problems` training problems to `path`, except for those it has."""
 
     async def work(example: Example) -> Row:
         sampling = replace(
@@ -52,7 +52,7 @@ async def sample(
             n=each,
             seed=crc32(f"{seed}/{example.problem.prompt}".encode()) >> 1,
             stop=(),
-            top_p=1.0,  # Rare errors teach the verdict, too.
+            top_p=1.0,  # Rare errors teach the verdict too.
         )
         generation = await backend.generate(Prompt(example.problem), sampling)
         rollouts = [
@@ -66,9 +66,9 @@ async def sample(
 
 
 def prefix_values(rollouts: Sequence[dict[str, Any]]) -> list[list[float]]:
-    """For each rollout, the Monte-Carlo value of what stood before each of its tokens.
+    """Return for each rollout the Monte-Carlo value of the prefix before each of its tokens.
 
-    The value of a prefix is the share of this problem's rollouts through it whose outcome was right
+    The value of a prefix is the share of right ones among this problem's rollouts through it
     (Math-Shepherd's soft estimate, with the rollouts themselves as completions).
     """
     outcomes = defaultdict[tuple[int, ...], list[bool]](list)

@@ -1,17 +1,17 @@
-"""Teach the policy to judge its own steps, from its own rollouts' outcomes alone.
+"""Training of the verdict layers: the policy judges its own steps, from its rollouts' outcomes alone.
 
-The policy is frozen, and `LAYERS` more layers are grown on top of it: they read, at every token, what
-the policy expected there and what was written instead. They start as the identity. One loss keeps
-the policy's distribution over tokens what it was; the other is the verdict. (A model that has its
-verdict layers is trained further in those, or in more of its upper layers.)
+The policy is frozen, and `LAYERS` more layers are added on top of it. At every token they read what the
+policy expected there and what was written instead. They start as the identity. One loss preserves the
+policy's distribution over tokens; the other trains the verdict. (For a model that has verdict layers,
+these are trained further, or more of its upper layers.)
 
-The log-odds of the two tokens that could end a step are its verdict. The log-odds of ending well are
-those of the latest step, less all *doubts*, the negative ones before it. So a verdict need not
-repeat what is wrong with the steps before it: asked for the value of the whole prefix instead, a
-small model forgets an error a line or two after it has seen it. And unlike in a plain sum, what
-follows an error cannot make up for it. Only step ends are read later, but every token is asked (as
-in Cobbe et al., 2021), which teaches where a solution goes wrong: judged at step ends alone, there
-are twenty times fewer examples.
+The log-odds of the two tokens that can end a step are its verdict. The log-odds of a right answer are
+those of the latest step, plus all *doubts*: the negative log-odds of the steps before it. A verdict
+therefore need not repeat the errors of earlier steps: trained on the value of the whole prefix instead,
+a small model forgets an error after a line or two. And unlike in a plain sum, later steps cannot
+compensate for an error. Only verdicts at step ends are used later, but every token is trained (as in
+Cobbe et al., 2021), which teaches where a solution goes wrong: step ends alone are twenty times fewer
+examples.
 """
 
 from __future__ import annotations
@@ -40,27 +40,28 @@ from reasoner.train.progress import Report
 
 LAYERS = 2
 FIDELITY = 20.0
-"""What a nat of the policy's distribution is worth: a solution has a hundred tokens."""
+"""Weight of a nat of KL divergence from the policy: a solution has a hundred tokens."""
 LAYER = re.compile(r"model\.layers\.(\d+)\.(.*)")
 State = dict[str, torch.Tensor]
 Source = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
-"""The batch of a step: tokens (rows, length), and the value before each sampled one, -1 elsewhere."""
+"""Returns the batch of a step: tokens (rows, length), and the value before each sampled one, -1 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A rollout as the model reads it, and the value of what stood before each sampled token."""
+    """A rollout as the model reads it, and the value of the prefix before each sampled token."""
 
     ids: list[int]
     values: list[float]
 
     @property
     def start(self) -> int:
+        """Return the position of the first sampled token."""
         return len(self.ids) - len(self.values)
 
 
 def load(path: Path) -> list[Row]:
-    """Every rollout of a file, with prefix values averaged over its problem's rollouts."""
+    """Load every rollout of a file, with prefix values averaged over its problem's rollouts."""
     rows = list[Row]()
     for line in journal.read(path, Rollouts):
         prompt = v.encode(line["prompt"])
@@ -71,20 +72,20 @@ def load(path: Path) -> list[Row]:
 
 
 def batch(rows: Sequence[Row], size: int, step: int, seed: str) -> list[Row]:
-    """The rows of a step: every row once before any comes again, each time in another order."""
+    """Return the rows of a step: every row once before any is repeated, in a new order each round."""
     round_, start = divmod(step, -(-len(rows) // size))
     order = Random(f"{seed}/{round_}").sample(range(len(rows)), len(rows))
     return [rows[i] for i in order[start * size : (start + 1) * size]]
 
 
 def rereading(path: Path, size: int, length: int, seed: str) -> Source:
-    """Batches of the rollouts in a file, `size` rows of `length` tokens each."""
+    """Return a source of batches of the rollouts in a file: `size` rows of `length` tokens."""
     rows = load(path)
     return lambda step: tensors(batch(rows, size, step, seed), length)
 
 
 def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens, and the value before each sampled one (-1 elsewhere); longer rows lose their end."""
+    """Return tokens, and the value before each sampled one (-1 elsewhere); longer rows lose their end."""
     tokens = torch.full((len(rows), length), v.PAD)
     values = torch.full((len(rows), length), -1.0)
     for i, row in enumerate(rows):
@@ -95,10 +96,10 @@ def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def log_odds(logits: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-    """Log-odds (rows, length) of ending well: a step's own, and the doubts about the steps before.
+    """Return log-odds (rows, length) of a right answer: a step's own, and the doubts about earlier steps.
 
-    `tokens` are the next ones, `ends` tells which of them end a step. Inside a step it is the pair
-    of newlines that judges.
+    `tokens` are the next ones; `ends` is 1 for those that end a step. Inside a step, the pair of
+    newlines is the verdict.
     """
     step = logits[..., v.STEP].float() - logits[..., v.STEP_BAD].float()
     end = logits[..., v.END].float() - logits[..., v.END_BAD].float()
@@ -108,9 +109,9 @@ def log_odds(logits: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> 
 
 
 def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the log-odds against the values, over step ends and over all tokens.
+    """Return the cross-entropy of the log-odds against the values.
 
-    The two means are averaged.
+    It is the average of two means: over step ends, and over all tokens.
     """
     known = (values >= 0).float()
     ends = known * ((tokens == v.STEP) | (tokens == v.END)).float()
@@ -119,14 +120,14 @@ def verdict_loss(logits: torch.Tensor, tokens: torch.Tensor, values: torch.Tenso
     return ((loss * known).sum() / known.sum() + (loss * ends).sum() / ends.sum()) / 2
 
 
-def policy_loss(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """KL divergence of every next-token distribution from the wanted one, pairs counted as one."""
-    told, meant = (merged(x).log_softmax(-1) for x in (logits, wanted))
-    return kl_div(told, meant, reduction="none", log_target=True).sum(-1)
+def policy_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the KL divergence of every next-token distribution from its target, pairs counted as one."""
+    ours, target = (merged(x).log_softmax(-1) for x in (logits, targets))
+    return kl_div(ours, target, reduction="none", log_target=True).sum(-1)
 
 
 def cut(model: Qwen3ForCausalLM, depth: int) -> tuple[Any, Qwen3ForCausalLM]:
-    """A frozen model in two: what its first `depth` layers leave, and what the rest make of it."""
+    """Split a frozen model in two: its first `depth` layers, and the rest with the output layer."""
     width, rest = model.config.hidden_size, model.config.num_hidden_layers - depth
     below, above = build(depth, width), build(rest, width)
     below.load_state_dict(_renumbered(model.state_dict(), 0, depth))
@@ -136,17 +137,17 @@ def cut(model: Qwen3ForCausalLM, depth: int) -> tuple[Any, Qwen3ForCausalLM]:
 
 
 def sprout(above: Qwen3ForCausalLM, layers: int = LAYERS, seed: int = 0) -> Qwen3ForCausalLM:
-    """`layers` layers to train: those of `above`, then layers that do nothing yet.
+    """Return `layers` layers to train: those of `above`, then new ones that are the identity.
 
-    Until there are verdict layers, every verdict is undecided.
+    Without verdict layers in `above`, every verdict starts undecided.
     """
-    top, have = build(layers, above.config.hidden_size, seed), above.config.num_hidden_layers
+    top, existing = build(layers, above.config.hidden_size, seed), above.config.num_hidden_layers
     with torch.no_grad():
         top.load_state_dict(top.state_dict() | above.state_dict())
-        for layer in cast(Sequence[Any], top.model.layers)[have:]:
+        for layer in cast(Sequence[Any], top.model.layers)[existing:]:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
-        for good, bad in v.PAIRS if not have else ():  # Pre-training never wrote the second.
+        for good, bad in v.PAIRS if not existing else ():  # Pre-training never wrote the second.
             top.lm_head.weight[bad] = top.lm_head.weight[good]
     return top
 
@@ -154,7 +155,7 @@ def sprout(above: Qwen3ForCausalLM, layers: int = LAYERS, seed: int = 0) -> Qwen
 def grown(
     model: Qwen3ForCausalLM, depth: int, file: Path, layers: int = LAYERS
 ) -> Qwen3ForCausalLM:
-    """The first `depth` layers of `model` under the verdict layers of `file`: one ordinary model."""
+    """Return one model: the first `depth` layers of `model` under the verdict layers of `file`."""
     width = model.config.hidden_size
     top = restored(build(layers, width), file)
     whole = build(depth + layers, width)
@@ -165,7 +166,7 @@ def grown(
 
 
 def _renumbered(state: State, by: int, layers: int) -> State:
-    """Weights with `by` added to the number of each layer; only those below `layers` are kept."""
+    """Return weights with `by` added to the number of each layer, for numbers from 0 to below `layers`."""
     moved: State = {}
     for name, weight in state.items():
         if not (match := LAYER.match(name)):
@@ -190,26 +191,24 @@ def train(
 ) -> Path:
     """Train `layers` layers above `depth` into `file`.
 
-    `model` made the rollouts; a step takes a batch from each of their `sources`.
+    `model` wrote the rollouts; a step takes a batch from each of their `sources`.
     """
     below, above = cut(model, depth)
     top = sprout(above, layers, seed)
-    made = optimizers(top, muon, adam)
-    read, want, judge = (
-        map(compile_layers, (below, above, top)) if compiled else (below, above, top)
-    )
+    parts = (below, above, top)
+    lower, policy, judge = map(compile_layers, parts) if compiled else parts
 
     def losses(step: int) -> Iterator[str]:
         for source in sources:
             tokens, values = (t.to(device()) for t in source(step))
             with torch.no_grad():
-                states = read(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-                wanted = want(inputs_embeds=states, use_cache=False).logits
+                states = lower(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
+                targets = policy(inputs_embeds=states, use_cache=False).logits
             logits = judge(inputs_embeds=states, use_cache=False).logits
             sampled = (values[:, 1:] >= 0).float()
-            kept = (policy_loss(logits, wanted) * sampled).sum() / sampled.sum()
+            divergence = (policy_loss(logits, targets) * sampled).sum() / sampled.sum()
             verdict = verdict_loss(logits, tokens[:, 1:], values[:, 1:])
-            ((FIDELITY * kept + verdict) / len(sources)).backward()
-            yield f"{kept.item():.5f}+{verdict.item():.4f}"
+            ((FIDELITY * divergence + verdict) / len(sources)).backward()
+            yield f"{divergence.item():.5f}+{verdict.item():.4f}"
 
-    return fit(top, made, file, steps, losses, report)
+    return fit(top, optimizers(top, muon, adam), file, steps, losses, report)

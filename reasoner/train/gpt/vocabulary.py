@@ -1,10 +1,10 @@
-"""The embedded GPT's alphabet: one token a character, and two ways to end a step.
+"""The embedded GPT's vocabulary: one token per character, and two tokens that end a step.
 
-A line may be ended by either of two newline tokens, and a solution by either of two end tokens.
-Both members of a pair look the same to the model that reads them and render as the same text; how
-probable the first is, given the pair, is the model's *verdict* on the step. The exported model has,
-for each pair, `LEVELS` more tokens with the same look, by which the engine tells that verdict (see
-`reasoner.backends.verdict_tokens`). Training never sees those.
+Either of two newline tokens ends a line, and either of two end tokens ends a solution. Both members of
+a pair have the same input embedding and the same text; the probability of the first, given the pair, is
+the model's *verdict* on the step. The exported model has `LEVELS` more tokens per pair, with the same
+embedding and text, by which the engine returns that verdict (see `reasoner.backends.verdict_tokens`).
+Training never sees these.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _IDS = {token: i for i, token in enumerate(TOKENS)}
 
 
 def encode(text: str) -> list[int]:
-    """Token ids of `text`; a newline becomes the first of its pair."""
+    """Return the token ids of `text`; a newline becomes the first of its pair."""
     return [_IDS[c] for c in text]
 
 
 def decode(ids: list[int]) -> str:
-    """The text of `ids`, ends and padding left out."""
+    """Return the text of `ids`, without end tokens and padding."""
     return "".join(TOKENS[i] for i in as_read(ids) if i > END_BAD)
 
 
 def as_read(ids: list[int]) -> list[int]:
-    """`ids` as the model reads them: whatever ends a step or a solution, as the first of its pair."""
+    """Return `ids` as the model reads them: each token that ends a step or solution as the first of its pair."""
     return [_READ.get(i, i) for i in ids]
 
 

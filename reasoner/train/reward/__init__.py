@@ -1,1 +1,1 @@
-"""Labels for steps, and the reward models and value heads that learn from them."""
+"""Step labels, and the reward models and value heads that are trained on them."""

@@ -1,6 +1,6 @@
-"""Labelled solutions on disk, one JSON line each, and which of them are held out.
+"""Labelled solutions on disk, one JSON line each, and their split into training and held-out ones.
 
-A line is a row of TRL's stepwise supervision (`prompt`, `completions`, `labels`) and tells more:
+A line is a row of TRL's stepwise supervision (`prompt`, `completions`, `labels`) with further fields:
 
     {"id": "dagmath-default-train-0-0/0", "task": "dagmath", "prompt": "dg:c=a+b,...?d\\n",
      "completions": ["a7025+b1840=c8865", ...], "separator": "\\n", "labels": [true, ...],
@@ -26,10 +26,10 @@ Method = Literal["monte-carlo", "omega", "exact"]
 
 
 class LabelledSolution(Frozen, extra="ignore"):
-    """A solution of a problem, step by step.
+    """A solution of a problem, as steps.
 
-    `values` are chances of a right answer from after each step on, `k` continuations each, and null
-    where nothing is known. `tokens` counts what was generated for this row alone.
+    `values` are the probabilities of a right answer after each step, from `k` continuations each; null if
+    unknown. `tokens` counts the tokens generated for this row alone.
     """
 
     id: str
@@ -52,27 +52,27 @@ class LabelledSolution(Frozen, extra="ignore"):
 
     @property
     def targets(self) -> list[float]:
-        """How likely each step is to end well: its value, or where that is unknown its label."""
+        """Return the probability of a right answer after each step: its value, or if unknown its label."""
         pairs = zip(self.values, self.labels, strict=True)
         return [float(label if value is None else value) for value, label in pairs]
 
     @property
     def solution(self) -> str:
-        """The text, as a verifier is given it."""
+        """Return the text, as a verifier reads it."""
         return self.separator.join(self.completions)
 
 
 def read(path: Path) -> list[LabelledSolution]:
-    """The solutions in a file.
+    """Read the solutions in a file.
 
     Raises:
         ConfigError: there are none.
-        StoreError: it cannot be read, or a line is no labelled solution.
+        StoreError: the file cannot be read, or a line is no labelled solution.
     """
     rows = [_parse(path, number, line) for number, line in enumerate(read_lines(path), start=1)]
     if not rows:
         raise ConfigError(
-            f"{shown(path)} holds no solutions; make some with `reasoner train labels`"
+            f"{shown(path)} has no solutions; write some with `reasoner train labels`"
         )
     return rows
 
@@ -80,7 +80,7 @@ def read(path: Path) -> list[LabelledSolution]:
 def held_out(
     rows: Sequence[LabelledSolution], seed: int, share: float = 0.1
 ) -> tuple[list[LabelledSolution], list[LabelledSolution]]:
-    """The solutions to learn from, and those of a random `share` of the problems.
+    """Split solutions into those to train on and those of a random `share` of the problems.
 
     Raises:
         ConfigError: all solutions are of one problem.
@@ -88,8 +88,8 @@ def held_out(
     prompts = sorted({row.prompt for row in rows})
     if len(prompts) < 2:
         raise ConfigError("all solutions are of one problem; label more, or name --test solutions")
-    kept = set(Random(seed).sample(prompts, max(1, round(share * len(prompts)))))
-    return [r for r in rows if r.prompt not in kept], [r for r in rows if r.prompt in kept]
+    held = set(Random(seed).sample(prompts, max(1, round(share * len(prompts)))))
+    return [r for r in rows if r.prompt not in held], [r for r in rows if r.prompt in held]
 
 
 def _parse(path: Path, number: int, line: bytes) -> LabelledSolution:

@@ -1,4 +1,4 @@
-"""`reasoner train orm`: an outcome reward model, to be used as verifier `orm`."""
+"""Training of an outcome reward model, for verifier `orm`: `reasoner train orm`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reasoner.train.reward.recipe import Kind, Recipe
 from reasoner.train.reward.recipe import train as train_classifier
 
 KIND = Kind(
-    spelled=lambda model, _: f"orm(model={json.dumps(model)})",
+    verifier_spec=lambda model, _: f"orm(model={json.dumps(model)})",
     auto="AutoModelForSequenceClassification",
     labels=1,
     targets=lambda solution: [float(solution.correct)],
@@ -21,5 +21,5 @@ KIND = Kind(
 
 
 def train(recipe: Recipe, environment: Mapping[str, Any], report: Report = print) -> dict[str, Any]:
-    """Train one label on whether the solution is right. Raises what `classifier.train` raises."""
+    """Train one label on the correctness of the solution. Raises what `recipe.train` raises."""
     return train_classifier(KIND, recipe, environment, report)

@@ -1,4 +1,4 @@
-"""`reasoner train prm`: a process reward model, to be used as verifier `token-classifier`."""
+"""Training of a process reward model, for verifier `token-classifier`: `reasoner train prm`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Target = Literal["soft", "hard"]
 def train(
     recipe: Recipe, target: Target, environment: Mapping[str, Any], report: Report = print
 ) -> dict[str, Any]:
-    """Train two labels on every step: on its value where `target` is soft, else on its label.
+    """Train two labels on every step: on its value if `target` is soft, else on its label.
 
-    A step without a value is learned from its label. Raises what `classifier.train` raises.
+    The target of a step without a value is its label. Raises what `recipe.train` raises.
     """
     kind = Kind(
-        spelled=spelled,
+        verifier_spec=verifier_spec,
         auto="AutoModelForTokenClassification",
         labels=2,
         targets=soft if target == "soft" else hard,
@@ -32,17 +32,17 @@ def train(
     return train_classifier(kind, recipe, environment, report)
 
 
-def spelled(model: str, separator: str) -> str:
-    """The verifier as it is named on the command line."""
+def verifier_spec(model: str, separator: str) -> str:
+    """Return the verifier's spec for the command line."""
     cut = "" if separator == "\n" else f", separator={separator!r}"
     return f"token-classifier(model={json.dumps(model)}{cut})"
 
 
 def soft(solution: LabelledSolution) -> list[float]:
-    """The value of each step, or its label."""
+    """Return the value of each step, or if unknown its label."""
     return solution.targets
 
 
 def hard(solution: LabelledSolution) -> list[float]:
-    """The label of each step."""
+    """Return the label of each step."""
     return [float(label) for label in solution.labels]

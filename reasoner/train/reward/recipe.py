@@ -1,7 +1,7 @@
-"""Training of reward models: a classifier learns to tell, where its verifier reads it, what it should.
+"""Training of reward models: a classifier learns its targets at the positions that its verifier reads.
 
-The verifier itself makes the tokens and says where they are read, and the trained folder is measured
-through it: what is trained is what is used.
+The verifier itself encodes solutions and chooses these positions, and the trained model is measured
+through it, so that training and use agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reasoner.benchmarks.analysis.step_metrics import Ranking, Solution
 from reasoner.errors import ConfigError
 from reasoner.files import save_json
 from reasoner.registry import verifiers
-from reasoner.train.manifest import claim, digest, told_apart
+from reasoner.train.manifest import claim, digest, identity
 from reasoner.train.progress import Report
 from reasoner.train.reward.labelled_solutions import LabelledSolution, held_out, read
 from reasoner.train.reward.trainer import LARGE, checkpoints, fit
@@ -31,10 +31,10 @@ from reasoner.verifiers.reward.reward_model import RewardModel
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides the weights, the kind of reward model aside.
+    """Everything that determines the weights, except the kind of reward model.
 
-    Where `test` names no solutions, those of a tenth of the problems in `data` are held out. A step
-    takes `batch` solutions; without a `rate`, it is 1e-5, or 1e-3 for less than `LARGE` parameters.
+    Without `test`, the solutions of a tenth of the problems in `data` are held out. An optimiser step takes
+    `batch` solutions. The default `rate` is 1e-5, or 1e-3 below `LARGE` parameters.
     """
 
     data: Path
@@ -50,14 +50,14 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What tells one kind of reward model from another in training.
+    """A kind of reward model in training.
 
-    `spelled` is the verifier of a model, given the separator of its steps, as the registry has it;
-    `auto` the Transformers class of such models. `targets` and `right` have an entry per read of a
-    solution: the score that is wanted, and whether it ought to be high.
+    `verifier_spec` returns the spec of the verifier of a model and a separator of steps; `auto` is the
+    Transformers class of such models, and `labels` their number of outputs. `targets` and `right` return
+    an entry per read of a solution: the target score, and True if it should be high.
     """
 
-    spelled: Callable[[str, str], str]
+    verifier_spec: Callable[[str, str], str]
     auto: str
     labels: int
     targets: Callable[[LabelledSolution], Sequence[float]]
@@ -68,25 +68,25 @@ class Kind:
 def train(
     kind: Kind, recipe: Recipe, environment: Mapping[str, Any], report: Report = print
 ) -> dict[str, Any]:
-    """Train into the folder `recipe.out`, and return what its training.json tells.
+    """Train into the folder `recipe.out`, and return the content of its training.json.
 
-    A run that was killed goes on from its last checkpoint; one that had ended is left as it is.
+    A killed run resumes from its last checkpoint; a finished one is left as it is.
 
     Raises:
-        ConfigError: the data or the model will not do, or the folder is of another recipe.
+        ConfigError: the data or the model is unsuitable, or the folder belongs to another recipe.
         StoreError: a file cannot be read or written.
     """
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    learned, tested = _solutions(recipe)
-    separator = _separator([*learned, *tested])
-    verifier: RewardModel = verifiers.make(kind.spelled(recipe.model, separator))
+    trained, tested = _solutions(recipe)
+    separator = _separator([*trained, *tested])
+    verifier: RewardModel = verifiers.make(kind.verifier_spec(recipe.model, separator))
     if recipe.out.resolve() == Path(verifier.weights.path).resolve():
         raise ConfigError(f"{str(recipe.out)!r} is the model itself; train into another folder")
-    rows, settings = examples(kind, verifier, learned), _settings(kind, recipe, verifier)
+    rows, settings = examples(kind, verifier, trained), _settings(kind, recipe, verifier)
     record = recipe.out / "training.json"
-    if "held_out" in (found := claim(record, settings)):
-        return found
+    if "held_out" in (manifest := claim(record, settings)):
+        return manifest
     model = build(kind, recipe, verifier)
     fit(
         model, rows, recipe.out, epochs=recipe.epochs, batch=recipe.batch, rate=settings["rate"],
@@ -94,8 +94,8 @@ def train(
     )  # fmt: skip
     model.save_pretrained(recipe.out)
     verifier.weights.tokenizer.save_pretrained(recipe.out)
-    name = kind.spelled(str(recipe.out), separator)
-    found = {
+    name = kind.verifier_spec(str(recipe.out), separator)
+    manifest = {
         "settings": settings,
         **environment,
         "accelerate": accelerate.__version__,
@@ -104,15 +104,15 @@ def train(
         "tokens": recipe.epochs * sum(len(row["input_ids"]) for row in rows),
         "held_out": asyncio.run(measure(verifiers.make(name, engine="transformers"), kind, tested)),
     }
-    save_json(found, record)
+    save_json(manifest, record)
     shutil.rmtree(checkpoints(recipe.out))
-    return found
+    return manifest
 
 
 def examples(
     kind: Kind, verifier: RewardModel, solutions: Iterable[LabelledSolution]
 ) -> list[dict[str, Any]]:
-    """What the verifier reads of each solution, and what it ought to read there.
+    """Return the tokens of each solution, the positions that the verifier reads, and the targets there.
 
     Reads beyond the model's context are left out, as the verifier leaves them out.
 
@@ -126,20 +126,20 @@ def examples(
         targets = kind.targets(solution)
         if len(encoded.reads) != len(targets):
             raise ConfigError(
-                f"{solution.id} has {len(targets)} steps, and the verifier reads"
-                f" {len(encoded.reads)}: none may contain the separator {solution.separator!r}"
+                f"{solution.id} has {len(targets)} steps, but the verifier reads"
+                f" {len(encoded.reads)}: no step may contain the separator {solution.separator!r}"
             )
-        kept = encoded.within(context)
-        if kept.reads:
-            targets = targets[: len(kept.reads)]
-            rows.append({"input_ids": kept.ids, "reads": kept.reads, "targets": targets})
+        inside = encoded.within(context)
+        if inside.reads:
+            targets = targets[: len(inside.reads)]
+            rows.append({"input_ids": inside.ids, "reads": inside.reads, "targets": targets})
     if not rows:
         raise ConfigError(f"no solution has a step within {verifier.model!r}'s context")
     return rows
 
 
 def build(kind: Kind, recipe: Recipe, verifier: RewardModel) -> Any:
-    """The classifier to train, with a new head; in single precision, whatever it was saved in.
+    """Build the classifier to train, with a new head, in single precision.
 
     Raises:
         ConfigError: Transformers has no such classifier, or cannot load the weights.
@@ -152,21 +152,21 @@ def build(kind: Kind, recipe: Recipe, verifier: RewardModel) -> Any:
         config = transformers.AutoConfig.from_pretrained(path, num_labels=kind.labels)
         return auto.from_config(config, dtype=torch.float32)
     except (OSError, ValueError) as e:
-        told = str(e).splitlines()[0]
-        raise ConfigError(f"cannot make a reward model of {recipe.model!r}: {told}") from e
+        cause = str(e).splitlines()[0]
+        raise ConfigError(f"cannot make a reward model of {recipe.model!r}: {cause}") from e
 
 
 async def measure(
     verifier: RewardModel, kind: Kind, solutions: Sequence[LabelledSolution]
 ) -> dict[str, Any]:
-    """How well the verifier's scores of solutions rank right over wrong, with its interval."""
+    """Measure how well the verifier's scores rank right over wrong, with the interval."""
     pools = list[list[Solution]]()
     for prompt in dict.fromkeys(s.prompt for s in solutions):
         pool = [s for s in solutions if s.prompt == prompt and kind.right(s)]
         judged = await verifier.score(Problem(prompt, prompt), [_candidate(s) for s in pool])
-        told = [score.steps or (score.value,) for score in judged.scores]
-        # Of a solution longer than the context, the steps beyond it have no score.
-        pools.append([(t, kind.right(s)[: len(t)]) for s, t in zip(pool, told, strict=True)])
+        scores = [score.steps or (score.value,) for score in judged.scores]
+        # Steps beyond the model's context have no score.
+        pools.append([(t, kind.right(s)[: len(t)]) for s, t in zip(pool, scores, strict=True)])
     await verifier.aclose()
     return Ranking.of(pools).model_dump()
 
@@ -176,7 +176,7 @@ def _candidate(solution: LabelledSolution) -> Candidate:
 
 
 def _solutions(recipe: Recipe) -> tuple[list[LabelledSolution], list[LabelledSolution]]:
-    """The solutions to learn from, and those to measure on."""
+    """Return the solutions to train on, and those to measure on."""
     rows = read(recipe.data)
     if recipe.test is None:
         return held_out(rows, recipe.seed)
@@ -192,20 +192,20 @@ def _separator(rows: Sequence[LabelledSolution]) -> str:
     separators = sorted({row.separator for row in rows})
     if len(separators) > 1:
         raise ConfigError(
-            f"the solutions end their steps in different ways: {', '.join(map(repr, separators))};"
-            " train on those of one kind"
+            f"the solutions have different step separators: {', '.join(map(repr, separators))};"
+            " train on those with one"
         )
     return separators[0]
 
 
 def _settings(kind: Kind, recipe: Recipe, verifier: RewardModel) -> dict[str, Any]:
-    """The recipe, with files told by what is in them."""
-    chosen = 1e-5 if verifier.weights.info.parameters >= LARGE else 1e-3
+    """Return the recipe as settings, with digests in place of files."""
+    default = 1e-5 if verifier.weights.info.parameters >= LARGE else 1e-3
     return {
         **{k: v for k, v in asdict(recipe).items() if k != "out"},
         **kind.settings,
         "data": digest(recipe.data),
         "test": recipe.test and digest(recipe.test),
-        **told_apart(recipe.model, verifier.weights.path),
-        "rate": chosen if recipe.rate is None else recipe.rate,
+        **identity(recipe.model, verifier.weights.path),
+        "rate": default if recipe.rate is None else recipe.rate,
     }

@@ -1,4 +1,4 @@
-"""`reasoner train labels`: solutions of a policy, with labels and values for their steps."""
+"""Solutions of a policy with labels and values for their steps: `reasoner train labels`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reasoner.train.reward.labelled_solutions import LabelledSolution, Method
 from reasoner.train.reward.step_values import (
     Estimate,
     Solution,
-    Told,
+    StepLabels,
     Way,
     exact,
     monte_carlo,
@@ -36,17 +36,17 @@ from reasoner.train.reward.step_values import (
 from reasoner.types import Completion, Finish, Problem, Prompt
 
 LIVE = 16
-"""Problems worked on at once; each has a request under way for every prefix."""
+"""Problems in flight; each has a pending request for every prefix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to label and how: `k` continuations of a prefix tell its value.
+    """A plan of labelling: `k` continuations of a prefix estimate its value.
 
-    `named` is what the registry makes `task` from.
+    `named` is the spec of `task`.
 
     Raises:
-        ConfigError: the task ends no steps, or has no labels and is to tell them.
+        ConfigError: the task has no separator of steps, or no labels of its own for method "exact".
     """
 
     named: str
@@ -60,7 +60,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.task.sampling.stop:
-            raise ConfigError(f"task {self.named!r} ends no steps: its sampling has no stop")
+            raise ConfigError(f"task {self.named!r} ends no steps: its sampling has no stop string")
         if self.method == "exact" and not isinstance(self.task, Labelled):
             raise ConfigError(
                 f"task {self.named!r} labels no steps itself; use --method monte-carlo or omega"
@@ -68,18 +68,18 @@ class Plan:
 
     @property
     def separator(self) -> str:
-        """What ends a step."""
+        """Return the string that ends a step."""
         return self.task.sampling.stop[0]
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the labels of a problem."""
-        named = ("method", "k", "solutions", "split", "seed")
-        settings = {name: getattr(self, name) for name in named}
+        """Return the settings that determine the labels of a problem."""
+        names = ("method", "k", "solutions", "split", "seed")
+        settings = {name: getattr(self, name) for name in names}
         return {"task": self.named, "sampling": recorded(self.task.sampling), **settings}
 
     def way(self, problem: Problem) -> Way:
-        """How steps of solutions of `problem` are told right from wrong."""
+        """Return the method that labels the steps of solutions of `problem`."""
         if self.method == "exact":
             assert isinstance(self.task, Labelled)
             return exact(self.task, problem, self.separator)
@@ -100,13 +100,13 @@ async def make(
     environment: Mapping[str, Any],
     report: Report = print,
 ) -> dict[str, Any]:
-    """Write the labelled solutions to `out`, and return what is told of them beside it.
+    """Write the labelled solutions to `out`, and return the manifest beside it.
 
-    Finished problems are kept in a journal beside `out`, so that a killed run goes on. `policy` is
-    what tells the backend's model apart from others.
+    A journal beside `out` stores finished problems, so that a killed run resumes. `policy` identifies the
+    backend's model.
 
     Raises:
-        ConfigError: the files are of other settings.
+        ConfigError: the files belong to other settings.
         BackendError: every problem fails.
     """
     if out.suffix != ".jsonl":
@@ -128,35 +128,35 @@ async def make(
         tally.count(None)
         return {"rows": rows}
 
-    kept = await keep(out.with_suffix(".journal"), examples, work, report, LIVE, Labels)
-    if errors and not kept:
+    finished = await keep(out.with_suffix(".journal"), examples, work, report, LIVE, Labels)
+    if errors and not finished:
         raise BackendError(errors[-1])
-    rows = [row for line in kept for row in line["rows"]]
+    rows = [row for line in finished for row in line["rows"]]
     _write(out, rows)
-    found = {"settings": settings, **environment, **summary(rows), "failed": len(errors)}
-    save_json(found, out.with_suffix(".json"))
-    return found
+    manifest = {"settings": settings, **environment, **summary(rows), "failed": len(errors)}
+    save_json(manifest, out.with_suffix(".json"))
+    return manifest
 
 
 async def label(plan: Plan, backend: Backend, example: Example) -> list[Row]:
-    """The rows of one problem: its solutions sampled, their prefixes probed, the cost counted."""
+    """Return the rows of one problem: sample solutions, estimate their prefixes, count the tokens."""
     solutions, way = await sample(plan, backend, example), plan.way(example.problem)
     known = dict[str, Estimate]()
     while missing := _missing([way(s, known) for s in solutions], known):
-        drawn = await gather(estimate(plan, backend, example, p) for p in missing.values())
-        known |= zip(missing, drawn, strict=True)
+        estimates = await gather(estimate(plan, backend, example, p) for p in missing.values())
+        known |= zip(missing, estimates, strict=True)
     rows, paid = list[Row](), set[str]()
     for i, solution in enumerate(solutions):
-        told = way(solution, known)
-        probed = {prefix.text for prefix in told.probed}
+        steps = way(solution, known)
+        probed = {prefix.text for prefix in steps.probed}
         spent = solution.tokens + sum(known[text].tokens for text in probed - paid)
-        rows.append(_row(plan, f"{example.problem.id}/{i}", example, solution, told, spent))
+        rows.append(_row(plan, f"{example.problem.id}/{i}", example, solution, steps, spent))
         paid |= probed
     return rows
 
 
 async def sample(plan: Plan, backend: Backend, example: Example) -> list[Solution]:
-    """Solutions drawn a step at a time, so that the tokens of every prefix are known.
+    """Sample solutions one step at a time, so that the tokens of every prefix are known.
 
     Raises:
         BackendError: a request failed.
@@ -170,12 +170,12 @@ async def sample(plan: Plan, backend: Backend, example: Example) -> list[Solutio
         raise BackendError(result.error)
     return [
         Solution.of(example.problem, pieces, plan.separator, _right(plan, example, pieces))
-        for pieces in _drawn(result.trace)
+        for pieces in _solutions(result.trace)
     ]
 
 
 async def estimate(plan: Plan, backend: Backend, example: Example, prefix: Prompt) -> Estimate:
-    """Continue `prefix` to the end `k` times; the seed is the prefix's own, whenever it is its turn."""
+    """Continue `prefix` to the end `k` times; the seed depends on the prefix alone, not on the order."""
     sampling = replace(
         plan.task.sampling,
         n=plan.k,
@@ -190,7 +190,7 @@ async def estimate(plan: Plan, backend: Backend, example: Example, prefix: Promp
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """What the rows come to; `tokens` were generated for them."""
+    """Summarise the rows; `tokens` is the number generated for them."""
     labels = [label for row in rows for label in row["labels"]]
     return {
         "problems": len({row["prompt"] for row in rows}),
@@ -202,27 +202,27 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _missing(told: Sequence[Told], known: Mapping[str, Estimate]) -> dict[str, Prompt]:
-    """The prefixes still to be estimated by their text; of those with the same, the first."""
-    unknown = [p for t in told for p in t.probed if p.text not in known]
+def _missing(labels: Sequence[StepLabels], known: Mapping[str, Estimate]) -> dict[str, Prompt]:
+    """Return the prefixes to estimate, by text; of equal ones, the first."""
+    unknown = [p for each in labels for p in each.probed if p.text not in known]
     return {p.text: p for p in reversed(unknown)}
 
 
-def _drawn(trace: Trace) -> list[tuple[Completion, ...]]:
-    """The pieces of each solution, in the order of their first ones."""
+def _solutions(trace: Trace) -> list[tuple[Completion, ...]]:
+    """Return the pieces of each solution, ordered by rank of their first pieces."""
     leaves = [n for n in trace if n is not trace.root and not trace.children(n)]
     leaves.sort(key=lambda leaf: trace.path(leaf)[1].rank)
     return [trace.completions(leaf) for leaf in leaves]
 
 
 def _right(plan: Plan, example: Example, pieces: Sequence[Completion]) -> bool:
-    """Whether the model ended the solution itself, and rightly."""
+    """Return True if the model ended the solution itself, with a right answer."""
     ended = pieces[-1].finish is Finish.EOS
     return ended and plan.task.check(example, "".join(p.text for p in pieces))
 
 
 def _row(
-    plan: Plan, name: str, example: Example, solution: Solution, told: Told, tokens: int
+    plan: Plan, name: str, example: Example, solution: Solution, steps: StepLabels, tokens: int
 ) -> Row:
     return {
         "id": name,
@@ -230,8 +230,8 @@ def _row(
         "prompt": example.problem.prompt,
         "completions": list(solution.steps),
         "separator": plan.separator,
-        "labels": told.labels,
-        "values": told.values,
+        "labels": steps.labels,
+        "values": steps.values,
         "correct": solution.correct,
         "method": plan.method,
         "k": plan.k,

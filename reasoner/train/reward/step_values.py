@@ -1,7 +1,7 @@
-"""Three ways to tell which steps of a solution are right; two of them look at how its prefixes go on.
+"""Three methods of labelling the steps of a solution; two of them estimate values of its prefixes.
 
-A way looks at the estimates there are and tells what follows from them, and which prefixes that
-rests on. As long as some of those have not been estimated, it is not done.
+A method returns the labels that follow from the known estimates, and the prefixes they depend on. It is
+complete once all of these have been estimated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reasoner.verifiers.reward.step_boundaries import ends
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A sampled solution: its steps, and what the policy goes on from after each but the last."""
+    """A sampled solution: its steps, and the prompt that continues it after each but the last."""
 
     steps: Sequence[str]
     prefixes: Sequence[Prompt]
@@ -30,57 +30,57 @@ class Solution:
     def of(
         cls, problem: Problem, pieces: Sequence[Completion], separator: str, correct: bool
     ) -> Self:
-        """The solution sampled as `pieces`; a prefix has exactly the tokens that were sampled."""
-        so_far = [*accumulate(pieces, Prompt.extend, initial=Prompt(problem))]
-        steps = cut(so_far[-1].text, separator)
-        marks = ends(so_far[-1].text, separator)[:-1]
-        prefixes = [next(p for p in so_far if len(p.text) >= mark) for mark in marks]
-        return cls(steps, prefixes, correct, len(so_far[-1].token_ids))
+        """Return the solution sampled as `pieces`; a prefix has exactly the tokens that were sampled."""
+        prompts = [*accumulate(pieces, Prompt.extend, initial=Prompt(problem))]
+        steps = cut(prompts[-1].text, separator)
+        marks = ends(prompts[-1].text, separator)[:-1]
+        prefixes = [next(p for p in prompts if len(p.text) >= mark) for mark in marks]
+        return cls(steps, prefixes, correct, len(prompts[-1].token_ids))
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The share of a prefix's continuations that ended right, and the tokens of them all."""
+    """The share of a prefix's continuations with a right answer, and the tokens of all of them."""
 
     value: float
     tokens: int
 
 
 Known = Mapping[str, Estimate]
-"""Estimates by the text of the prefix: where solutions begin alike, they share them."""
+"""Estimates by the text of the prefix: solutions with a common prefix share them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A label and a value (None: unknown) per step, and the prefixes that these rest on."""
+class StepLabels:
+    """A label and a value (None if unknown) per step, and the prefixes that these depend on."""
 
     labels: list[bool]
     values: list[float | None]
     probed: Sequence[Prompt] = ()
 
 
-Way = Callable[[Solution, Known], Told]
+Way = Callable[[Solution, Known], StepLabels]
 
 
-def monte_carlo(solution: Solution, known: Known) -> Told:
-    """Math-Shepherd (Wang et al., 2023, arXiv 2312.08935): a step is right if it can end well.
+def monte_carlo(solution: Solution, known: Known) -> StepLabels:
+    """Math-Shepherd (Wang et al., 2023, arXiv 2312.08935): a step is right if a right answer can follow.
 
-    The value of a step is the share of right continuations from after it (soft estimation,
-    equation 4), its label whether there was one (hard estimation, equation 3). After the last step
-    there is nothing to estimate: the outcome is its value.
+    The value of a step is the share of right continuations after it (soft estimation, equation 4); its
+    label is true if there is one (hard estimation, equation 3). The value of the last step is the
+    outcome, which needs no estimate.
     """
     estimates = [known.get(prefix.text) for prefix in solution.prefixes]
     values = [None if e is None else e.value for e in estimates]
     values += [float(solution.correct)] if solution.steps else []
-    return Told([bool(value) for value in values], values, solution.prefixes)
+    return StepLabels([bool(value) for value in values], values, solution.prefixes)
 
 
-def omega(solution: Solution, known: Known) -> Told:
+def omega(solution: Solution, known: Known) -> StepLabels:
     """OmegaPRM (Luo et al., 2024, arXiv 2406.06592, section 3.2): binary search for the first error.
 
-    A right continuation of the middle prefix says that the first error comes later, none that it
-    does not. Steps before the first error are right, those from it on are wrong. A solution with a
-    right outcome is not searched: it is itself a right continuation of each of its prefixes.
+    If the middle prefix has a right continuation, the first error comes later, otherwise not. Steps before
+    the first error are right, all later ones wrong. A solution with a right outcome is not searched: it
+    is itself a right continuation of each of its prefixes.
     """
     size, probed = len(solution.steps), list[Prompt]()
     values: list[float | None] = [None] * size
@@ -93,15 +93,15 @@ def omega(solution: Solution, known: Known) -> Told:
             break
         values[middle - 1] = estimate.value
         good, bad = (middle, bad) if estimate.value else (good, middle)
-    return Told([step < bad for step in range(1, size + 1)], values, probed)
+    return StepLabels([step < bad for step in range(1, size + 1)], values, probed)
 
 
 def exact(task: Labelled, problem: Problem, separator: str) -> Way:
-    """The task's own labels, which it has from the reference: to evaluate with, never to learn from."""
+    """Return the task's own labels, which come from the reference answer: for evaluation, never for training."""
 
-    def way(solution: Solution, _: Known) -> Told:
+    def way(solution: Solution, _: Known) -> StepLabels:
         prefixes = [separator.join(solution.steps[: i + 1]) for i in range(len(solution.steps))]
         labels = [all(task.step_labels(problem, prefix)) for prefix in prefixes]
-        return Told(labels, [None] * len(labels))
+        return StepLabels(labels, [None] * len(labels))
 
     return way

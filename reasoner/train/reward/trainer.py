@@ -1,4 +1,4 @@
-"""How a classifier is trained where its verifier reads it, by Transformers' own loop."""
+"""Training of a classifier at the positions that its verifier reads, by Transformers' trainer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from reasoner.train.progress import Report
 from reasoner.verifiers.reward.torch_heads import head_of
 
 LARGE = 10**8
-"""Parameters from which on a model is trained gently, and remembers no activations."""
+"""Number of parameters from which a model gets a small rate and gradient checkpointing."""
 NONE = -1.0
-"""The target where nothing is read."""
+"""The target of padding, where nothing is read."""
 Row = Mapping[str, Any]
-"""`input_ids`, `reads` (the places among them where an output is read) and the `targets` there."""
+"""`input_ids`, `reads` (the positions among them where an output is read) and the `targets` there."""
 
 
-class AtReads(nn.Module):
-    """A classifier, and how far its log-odds are from what they should be where they are read."""
+class LossAtReads(nn.Module):
+    """A classifier with the loss of its log-odds at the positions that are read."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -33,23 +33,23 @@ class AtReads(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, reads: Tensor, targets: Tensor
     ) -> dict[str, Tensor]:
-        """Cross-entropy at `reads` (solutions, steps) against `targets`, those of `NONE` left out."""
+        """Return the cross-entropy at `reads` (solutions, steps) against `targets`, without those of `NONE`."""
         body = self.model.base_model(
             input_ids=input_ids, attention_mask=attention_mask, use_cache=False
         )
         solutions = torch.arange(len(reads), device=reads.device)[:, None]
         odds = log_odds(head_of(self.model)(body.last_hidden_state[solutions, reads]).float())
-        wanted = targets != NONE
-        return {"loss": bce(odds[wanted], targets[wanted])}
+        known = targets != NONE
+        return {"loss": bce(odds[known], targets[known])}
 
 
 def log_odds(logits: Tensor) -> Tensor:
-    """Of the second of two labels, or of a lone one, as the verifiers have it: (..., labels) to (...)."""
+    """Return log-odds of the second of two labels, or of a single one, as verifiers do: (..., labels) to (...)."""
     return logits[..., 0] if logits.shape[-1] == 1 else logits[..., 1] - logits[..., 0]
 
 
 def collate(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """A batch padded on the right: what follows a read changes nothing before it."""
+    """Return a batch padded on the right: attention is causal, so padding changes no read."""
 
     def padded(name: str, value: float) -> Tensor:
         tensors = [torch.tensor(row[name]) for row in rows]
@@ -76,7 +76,7 @@ def fit(
     seed: int,
     report: Report,
 ) -> None:
-    """Train `model`, from the last checkpoint under `out` on if there is one."""
+    """Train `model`, resuming from the last checkpoint under `out`."""
     gpu = torch.cuda.is_available()
     if model.num_parameters() >= LARGE:
         model.gradient_checkpointing_enable()
@@ -85,7 +85,7 @@ def fit(
         num_train_epochs=epochs,
         per_device_train_batch_size=batch,
         learning_rate=rate,
-        adam_beta2=0.95,  # At 0.999 some small models never leave the plateau they begin on.
+        adam_beta2=0.95,  # At 0.999 some small models never leave their initial plateau.
         warmup_steps=0.05,
         seed=seed,
         save_steps=0.1,
@@ -97,37 +97,37 @@ def fit(
         disable_tqdm=True,
         report_to="none",
     )
-    sequence: Any = rows  # Trainer takes one, and its types do not say so.
+    sequence: Any = rows  # Trainer accepts a sequence, but its types do not.
     trainer = Trainer(
-        AtReads(model),
+        LossAtReads(model),
         arguments,
         data_collator=collate,
         train_dataset=sequence,
-        callbacks=[Telling(report)],
+        callbacks=[LossReporter(report)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=last_checkpoint(out))
 
 
-class Telling(TrainerCallback):
+class LossReporter(TrainerCallback):
     """Reports the loss."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """One line."""
+        """Report one line per log entry with a loss."""
         if "loss" in (logs or {}):
             self._report(f"step {state.global_step}/{state.max_steps}  loss {logs['loss']:.4f}")
 
 
 def last_checkpoint(out: Path) -> str | None:
-    """The latest checkpoint that was written to its end: its trainer_state.json comes last."""
+    """Return the latest complete checkpoint: its trainer_state.json is written last."""
     states = checkpoints(out).glob("checkpoint-*/trainer_state.json")
-    found = sorted((int(s.parent.name.rpartition("-")[2]), s.parent) for s in states)
-    return str(found[-1][1]) if found else None
+    complete = sorted((int(s.parent.name.rpartition("-")[2]), s.parent) for s in states)
+    return str(complete[-1][1]) if complete else None
 
 
 def checkpoints(out: Path) -> Path:
-    """Where they are, until the training has ended."""
+    """Return the folder of checkpoints, which exists until the training ends."""
     return out / "checkpoints"

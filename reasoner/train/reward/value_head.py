@@ -1,7 +1,7 @@
-"""`reasoner train value-head`: a value head on the policy's own states, for verifier `value-head`.
+"""Training of a value head on the policy's states, for verifier `value-head`: `reasoner train value-head`.
 
-The head is linear: the log-odds that a solution with this prefix ends well are w·h, h being the last
-hidden state where a step ends. `value_tokens` writes it into the policy.
+The head is linear: the log-odds of a right answer after a prefix are w·h, where h is the last hidden
+state at the end of a step. `value_tokens` writes it into the policy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reasoner.benchmarks.analysis.step_metrics import Ranking
 from reasoner.errors import ConfigError
 from reasoner.files import make_folder, save_json
 from reasoner.train.gpt.loop import device
-from reasoner.train.manifest import digest, told_apart
+from reasoner.train.manifest import digest, identity
 from reasoner.train.reward.labelled_solutions import LabelledSolution, held_out, read
 from reasoner.train.reward.value_tokens import Head, Numbers, export, extend, verify
 from reasoner.types import Problem
@@ -32,16 +32,16 @@ from reasoner.verifiers.reward.step_boundaries import ends
 from reasoner.verifiers.reward.torch_heads import Headed
 
 BATCH = 16
-"""Solutions computed at once, of about the same length."""
+"""Solutions per forward pass, of about the same length."""
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Weights of the L2 penalty that are tried, against the mean loss of a step."""
+"""Candidate weights of the L2 penalty, relative to the mean loss of a step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A solution with the policy's last hidden states (steps, width) where its steps end.
+class SolutionStates:
+    """A solution with the policy's last hidden states (steps, width) at the ends of its steps.
 
-    Steps that end beyond the policy's context have none.
+    Steps that end beyond the policy's context have no state.
     """
 
     row: LabelledSolution
@@ -49,12 +49,12 @@ class Seen:
 
     @property
     def targets(self) -> list[float]:
-        """How likely each step is to end well."""
+        """Return the probability of a right answer after each step."""
         return self.row.targets[: len(self.states)]
 
     @property
     def right(self) -> tuple[bool, ...]:
-        """The label of each step."""
+        """Return the label of each step."""
         return self.row.labels[: len(self.states)]
 
 
@@ -71,67 +71,70 @@ def fit(
     """Train a head on the labelled solutions in `data`; write `model` with it to the folder `out`.
 
     Prompts become tokens as with `VLLM(model, chat=..., system=..., shots=...)`. The solutions of a
-    tenth of the problems are held out to measure, those of another choose the penalty; the head that
-    is written has learned from all.
+    tenth of the problems are held out for measurement, those of another choose the penalty; the head
+    that is written is trained on all.
 
     Returns:
-        What training.json in `out` tells, after `environment`: how many `rows` and `steps` there were,
-        the `penalty`, the `policy` to serve, the `verifier` as the registry has it, and of the steps
-        `held_out` their AUC: how well the head ranks right over wrong.
+        The content of training.json in `out`, after `environment`: the numbers of `rows` and `steps`, the
+        `penalty`, the `policy` to serve, the spec of the `verifier`, and the AUC on the steps `held_out`:
+        how well the head ranks right over wrong.
 
     Raises:
-        ConfigError: there are too few problems, all steps are alike, or the model's logits are more
-            than its output layer makes of hidden states.
+        ConfigError: there are too few problems, all steps have one label, or the model's logits are not
+            its output layer applied to hidden states.
         StoreError: a file cannot be read or written.
     """
     checkpoint, template = Checkpoint(model), Template(system, shots)
     if out.resolve() == Path(checkpoint.path).resolve():
         raise ConfigError(f"{str(out)!r} is the model itself; write to another folder")
-    learned, tuned, tested = parts(read(data))
-    policy = loaded(checkpoint)
-    seen = [see(policy, rows, checkpoint, template, chat) for rows in (learned, tuned, tested)]
-    if not all(seen):
+    split = parts(read(data))
+    policy = load(checkpoint)
+    states = [hidden_states(policy, rows, checkpoint, template, chat) for rows in split]
+    if not all(states):
         raise ConfigError(f"too few steps of {data} end within the context of {model!r}")
     biased = policy.get_output_embeddings().bias is not None
-    heads = {penalty: logistic(seen[0], penalty, biased) for penalty in PENALTIES}
-    penalty = min(heads, key=lambda p: loss(heads[p], seen[1]))
-    everything = [solution for part in seen for solution in part]
+    training, tuning, test = states
+    penalty, chosen = choose(training, tuning, biased)
+    everything = [solution for part in states for solution in part]
     head = logistic(everything, penalty, biased)
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
     export(policy, checkpoint, make_folder(out))
-    origin = told_apart(model, checkpoint.path)
-    found = {
-        "settings": {
-            "data": digest(data),
-            **origin,
-            "chat": chat,
-            "system": system,
-            "shots": shots,
-        },
+    origin = {"data": digest(data), **identity(model, checkpoint.path)}
+    manifest = {
+        "settings": {**origin, "chat": chat, "system": system, "shots": shots},
         **(environment or {}),
         "rows": len(everything),
         "steps": sum(len(solution.states) for solution in everything),
         "penalty": penalty,
         "policy": str(out),
-        "verifier": spelled(learned[0].separator),
-        "held_out": measure(heads[penalty], seen[2]),
+        "verifier": verifier_spec(split[0][0].separator),
+        "held_out": measure(chosen, test),
     }
-    save_json(found, out / "training.json")
-    return found
+    save_json(manifest, out / "training.json")
+    return manifest
+
+
+def choose(
+    training: Sequence[SolutionStates], tuning: Sequence[SolutionStates], biased: bool
+) -> tuple[float, Head]:
+    """Return the penalty with the least loss on `tuning`, and its head, trained on `training`."""
+    heads = {penalty: logistic(training, penalty, biased) for penalty in PENALTIES}
+    penalty = min(heads, key=lambda p: loss(heads[p], tuning))
+    return penalty, heads[penalty]
 
 
 def parts(rows: list[LabelledSolution]) -> tuple[list[LabelledSolution], ...]:
-    """The solutions to learn from, to choose by and to measure on, which share no problem."""
+    """Split solutions into those to train on, to choose by and to measure on, which share no problem."""
     if (problems := len({row.prompt for row in rows})) < 3:
         raise ConfigError(f"there are solutions of {problems} problems; label at least three")
-    rest, tested = held_out(rows, 0)
-    learned, tuned = held_out(rest, 0)
-    return learned, tuned, tested
+    rest, test = held_out(rows, 0)
+    training, tuning = held_out(rest, 0)
+    return training, tuning, test
 
 
-def loaded(checkpoint: Checkpoint) -> Any:
-    """The policy: on a GPU as it was saved, else in single precision."""
+def load(checkpoint: Checkpoint) -> Any:
+    """Load the policy: on a GPU in the saved precision, else in single precision."""
     dtype = "auto" if device() == "cuda" else torch.float32
     policy: Any = AutoModelForCausalLM.from_pretrained(checkpoint.path, dtype=dtype)
     return policy.to(device()).eval()
@@ -140,71 +143,74 @@ def loaded(checkpoint: Checkpoint) -> Any:
 def encoded(
     row: LabelledSolution, checkpoint: Checkpoint, template: Template, chat: bool | None
 ) -> Encoded:
-    """The tokens of problem and solution; of each step the last one, its separator included."""
+    """Return the tokens of problem and solution, with reads at the last token of each step, its separator."""
     problem = template.ids(checkpoint.tokenizer, Problem(row.id, row.prompt), chat)
     written = marked(checkpoint.tokenizer, row.solution, ends(row.solution, row.separator))
     reads = tuple(len(problem) + read for read in written.reads)
     return Encoded((*problem, *written.ids), reads).within(checkpoint.info.context)
 
 
-def see(
+def hidden_states(
     policy: Any,
     rows: Sequence[LabelledSolution],
     checkpoint: Checkpoint,
     template: Template,
     chat: bool | None,
-) -> list[Seen]:
-    """The hidden states of `rows`, shorter ones first; those without a step in the context left out."""
+) -> list[SolutionStates]:
+    """Compute the hidden states of `rows`, shorter ones first, without those that have no step in the context."""
     body = Headed(policy.base_model, lambda hidden: hidden)
     pairs = [(row, encoded(row, checkpoint, template, chat)) for row in rows]
     order = sorted((p for p in pairs if p[1].reads), key=lambda p: len(p[1].ids))
-    seen = list[Seen]()
+    solutions = list[SolutionStates]()
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
         states = body.rows([tokens for _, tokens in batch])
-        seen += [Seen(p[0], np.array(s, np.float32)) for p, s in zip(batch, states, strict=True)]
-    return seen
+        solutions += [
+            SolutionStates(row, np.array(values, np.float32))
+            for (row, _), values in zip(batch, states, strict=True)
+        ]
+    return solutions
 
 
-def table(solutions: Sequence[Seen]) -> tuple[Numbers, Numbers]:
-    """All states (steps, width), and the target of each."""
+def table(solutions: Sequence[SolutionStates]) -> tuple[Numbers, Numbers]:
+    """Return all states (steps, width), and the target of each."""
     states = np.concatenate([solution.states for solution in solutions])
     targets = [target for solution in solutions for target in solution.targets]
     return states, np.array(targets, np.float32)
 
 
-def logistic(solutions: Sequence[Seen], penalty: float, biased: bool) -> Head:
-    """Logistic regression on states of unit size, with `penalty` on the squared weights.
+def logistic(solutions: Sequence[SolutionStates], penalty: float, biased: bool) -> Head:
+    """Fit a logistic regression on states of unit size, with `penalty` on the squared weights.
 
-    A step is one that went well and one that did not, weighted by its target.
+    Each step counts as a right one and a wrong one, weighted by its target.
 
     Raises:
-        ConfigError: all steps went alike.
+        ConfigError: all steps have the same label.
     """
     states, targets = table(solutions)
     size = np.sqrt(np.mean(states**2, 0)) + 1e-6
     weights = np.concatenate([targets, 1 - targets])
-    kept = np.flatnonzero(weights)
-    well: npt.NDArray[np.bool_] = kept < len(targets)
-    if well.all() or not well.any():
-        raise ConfigError("all steps to learn from went alike; label more solutions")
+    rows = np.flatnonzero(weights)
+    right: npt.NDArray[np.bool_] = rows < len(targets)
+    if right.all() or not right.any():
+        raise ConfigError("all training steps have the same label; label more solutions")
     regression = LogisticRegression(
         C=1 / (penalty * len(targets)), fit_intercept=biased, max_iter=1000
     )
-    regression.fit((states / size)[kept % len(targets)], well, weights[kept])
+    regression.fit((states / size)[rows % len(targets)], right, weights[rows])
     weight = (regression.coef_[0] / size).astype(np.float32)
     return Head(weight, float(np.ravel(regression.intercept_)[0]))
 
 
-def loss(head: Head, solutions: Sequence[Seen]) -> float:
-    """The mean cross-entropy of a step, in nats."""
+def loss(head: Head, solutions: Sequence[SolutionStates]) -> float:
+    """Return the mean cross-entropy of a step, in nats."""
     states, targets = table(solutions)
     logits = head.logits(states)
     return float(np.mean(np.logaddexp(0, logits) - targets * logits))
 
 
-def measure(head: Head, solutions: Sequence[Seen]) -> dict[str, Any]:
-    """How well the head ranks right steps over wrong ones, with its interval over problems."""
+def measure(head: Head, solutions: Sequence[SolutionStates]) -> dict[str, Any]:
+    """Measure how well the head ranks right steps over wrong ones, with the interval over problems."""
     problems = dict.fromkeys(solution.row.prompt for solution in solutions)
     pools = [
         [(head.logits(s.states).tolist(), s.right) for s in solutions if s.row.prompt == problem]
@@ -213,6 +219,6 @@ def measure(head: Head, solutions: Sequence[Seen]) -> dict[str, Any]:
     return Ranking.of(pools).model_dump()
 
 
-def spelled(separator: str) -> str:
-    """The verifier as it is named on the command line."""
+def verifier_spec(separator: str) -> str:
+    """Return the verifier's spec for the command line."""
     return "value-head" if separator == "\n" else f"value-head(separator={separator!r})"

@@ -1,8 +1,8 @@
 """A value head as two tokens of the policy, so that the policy's own engine serves it.
 
-Their rows of the output layer are w/2 and -w/2: the difference of their logits is w·h. All else of the
-model stays as it is. The tokens are read, never said, and backends see to that (`model_files.VALUE`).
-Cobbe et al. (2021, arXiv 2110.14168) read a value from the logit of one special token so.
+Their rows of the output layer are w/2 and -w/2: the difference of their logits is w·h. The rest of the
+model is unchanged. The tokens are read, never sampled, which backends ensure (`models.files.VALUE`).
+Cobbe et al. (2021, arXiv 2110.14168) read a value from the logit of one special token in this way.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from reasoner.backends.checkpoint import Checkpoint
 from reasoner.errors import ConfigError
 from reasoner.models.files import VALUE
 
-OFF = 0.05
-"""How far log-odds may be off, in nats or of their size, in the precision that models are saved in."""
+TOLERANCE = 0.05
+"""Tolerance of log-odds, in nats and relative, in the precision that models are saved in."""
 
 Numbers = npt.NDArray[np.float32]
 
@@ -37,19 +37,19 @@ class Head:
     bias: float = 0.0
 
     def logits(self, states: Numbers) -> Numbers:
-        """Log-odds of a right answer, one per row of `states` (steps, width)."""
+        """Return the log-odds of a right answer, one per row of `states` (steps, width)."""
         return states @ self.weight + np.float32(self.bias)
 
 
 def extend(policy: Any, tokenizer: Any, head: Head) -> None:
-    """Give `policy` the two tokens, and `head` as their rows of the output layer.
+    """Add the two tokens to `policy`, with `head` as their rows of the output layer.
 
     Raises:
-        ConfigError: the tokenizer has tokens that the policy does not know.
+        ConfigError: the tokenizer has more tokens than the policy.
     """
     if len(tokenizer) > (size := policy.get_input_embeddings().num_embeddings):
         raise ConfigError(
-            f"the tokenizer has {len(tokenizer)} tokens, the model {size}: they differ"
+            f"the tokenizer has {len(tokenizer)} tokens, but the model only {size}; use another model"
         )
     untie(policy)
     tokens = [AddedToken(name, special=True, normalized=False) for name in VALUE]
@@ -66,7 +66,7 @@ def extend(policy: Any, tokenizer: Any, head: Head) -> None:
 
 
 def untie(policy: Any) -> None:
-    """Give the output layer weights of its own: these tokens are not written as they are read."""
+    """Give the output layer its own weights: these tokens differ in input and output."""
     for config in (policy.config, policy.config.get_text_config()):
         config.tie_word_embeddings = False
     layer = policy.get_output_embeddings()
@@ -75,24 +75,24 @@ def untie(policy: Any) -> None:
 
 @torch.inference_mode()
 def verify(policy: Any, checkpoint: Checkpoint, head: Head, ids: Sequence[int]) -> None:
-    """Refuse a model whose logits are more than its output layer makes of hidden states.
+    """Refuse a model whose logits are not its output layer applied to hidden states.
 
     Raises:
-        ConfigError: they are scaled or capped, say.
+        ConfigError: the logits differ; they are scaled or capped, for instance.
     """
     tokens = torch.tensor([ids], device=policy.device)
     states = policy.base_model(input_ids=tokens).last_hidden_state[0].float().cpu().numpy()
     logits = policy(input_ids=tokens).logits[0].float().cpu().numpy()
     good, bad = checkpoint.tokenizer.convert_tokens_to_ids(list(VALUE))
-    if not np.allclose(logits[:, good] - logits[:, bad], head.logits(states), OFF, OFF):
+    if not np.allclose(logits[:, good] - logits[:, bad], head.logits(states), TOLERANCE, TOLERANCE):
         raise ConfigError(
-            f"{checkpoint.info.name!r} scales or caps its logits, so that no value head can be read"
+            f"{checkpoint.info.name!r} scales or caps its logits, so a value head cannot be read"
             " from them; use another model, or verifier 'label-token'"
         )
 
 
 def export(policy: Any, checkpoint: Checkpoint, out: Path) -> None:
-    """Write `policy` in the precision it was saved in, its tokenizer, and its `reasoner.json`."""
+    """Write `policy` in its saved precision, its tokenizer, and its `reasoner.json`."""
     policy.to(checkpoint.config.dtype or policy.dtype).save_pretrained(out)
     checkpoint.tokenizer.save_pretrained(out)
     described = Path(checkpoint.path) / "reasoner.json"

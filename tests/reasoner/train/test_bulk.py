@@ -92,5 +92,5 @@ def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_d
 
 
 def test_less_than_a_batch_is_refused(policy: Qwen3ForCausalLM, workers: Executor) -> None:
-    with pytest.raises(ConfigError, match="less than a step's 64; give more --problems"):
+    with pytest.raises(ConfigError, match="fewer than the 64 of a step; give more --problems"):
         Fresh(TASK, policy, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)

@@ -99,15 +99,15 @@ def test_a_killed_run_ends_with_the_same_weights(
     recipe = replace(recipe, model=str(model(recipe.out.parent / "other")))
     train(recipe)
     cut = replace(recipe, out=recipe.out.parent / "cut")
-    forward, steps = trainer.AtReads.forward, list[int]()
+    forward, steps = trainer.LossAtReads.forward, list[int]()
 
-    def dying(self: trainer.AtReads, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
+    def dying(self: trainer.LossAtReads, **batch: torch.Tensor) -> dict[str, torch.Tensor]:
         steps.append(len(steps))
         if len(steps) == 4:
             raise Killed
         return forward(self, **batch)
 
-    monkeypatch.setattr(trainer.AtReads, "forward", dying)
+    monkeypatch.setattr(trainer.LossAtReads, "forward", dying)
     with pytest.raises(Killed):
         train(cut)
     last = Path(trainer.last_checkpoint(cut.out) or "")
@@ -186,7 +186,7 @@ def test_it_learns_and_a_finished_training_is_left_alone(recipe: Recipe, train: 
     files = {p: p.stat().st_mtime_ns for p in longer.out.iterdir()}
     assert train(longer) == told == json.loads((longer.out / "training.json").read_text())
     assert {p: p.stat().st_mtime_ns for p in longer.out.iterdir()} == files
-    with pytest.raises(ConfigError, match="epochs 5, and 1 is asked for"):
+    with pytest.raises(ConfigError, match="epochs 5, but 1 is requested"):
         train(recipe)
 
 
@@ -213,8 +213,10 @@ def test_a_step_without_a_value_is_learned_from_its_label(
 
 
 def test_random_weights_are_the_seeds(recipe: Recipe) -> None:
-    verifier = verifiers.make(prm.spelled(recipe.model, "\n"))
-    kind = classifier.Kind(prm.spelled, "AutoModelForTokenClassification", 2, prm.soft, right, {})
+    verifier = verifiers.make(prm.verifier_spec(recipe.model, "\n"))
+    kind = classifier.Kind(
+        prm.verifier_spec, "AutoModelForTokenClassification", 2, prm.soft, right, {}
+    )
     made = list[torch.Tensor]()
     for seed in (0, 0, 1):
         chosen = replace(recipe, init="random", seed=seed)
@@ -233,12 +235,12 @@ def test_what_cannot_be_learned_from_is_refused(
             train_prm(replace(recipe, data=data, **other))
 
     first = solutions[0]
-    refused("holds no solutions", [])
+    refused("has no solutions", [])
     refused("80 solutions|20 problems of .* are in", solutions, test=recipe.data)
     two = [first, solutions[9].model_copy(update={"separator": "\n\n"})]
-    refused("end their steps in different ways", two)
+    refused("have different step separators", two)
     within = first.model_copy(update={"completions": ("a\nb", *first.completions[1:])})
-    refused("none may contain the separator", [within, solutions[9]])
+    refused("no step may contain the separator", [within, solutions[9]])
     refused("is the model itself", solutions, out=Path(recipe.model))
     assert not recipe.out.exists()
     long = [s.model_copy(update={"prompt": s.prompt + "a" * 600}) for s in solutions]
@@ -250,12 +252,14 @@ def test_steps_beyond_the_context_are_not_learned_from(
 ) -> None:
     longest = next(s for s in solutions if len(s.completions) == 4)
     room = longest.model_copy(update={"prompt": "a" * (512 - 9)})
-    verifier = verifiers.make(prm.spelled(recipe.model, "\n"))
-    kind = classifier.Kind(prm.spelled, "AutoModelForTokenClassification", 2, prm.hard, right, {})
+    verifier = verifiers.make(prm.verifier_spec(recipe.model, "\n"))
+    kind = classifier.Kind(
+        prm.verifier_spec, "AutoModelForTokenClassification", 2, prm.hard, right, {}
+    )
     [kept] = classifier.examples(kind, verifier, [room])
     assert kept["reads"] == (506, 510) and len(kept["targets"]) == 2
     assert len(kept["input_ids"]) == 511
 
 
 def test_another_separator_goes_into_the_verifiers_name() -> None:
-    assert prm.spelled("m", "\n\n") == "token-classifier(model=\"m\", separator='\\n\\n')"
+    assert prm.verifier_spec("m", "\n\n") == "token-classifier(model=\"m\", separator='\\n\\n')"

@@ -239,7 +239,7 @@ async def test_exact_labels_are_the_tasks(tmp_path: Path) -> None:
 async def test_other_settings_do_not_go_into_the_same_file(tmp_path: Path) -> None:
     await made(tmp_path / "l.jsonl", Scripted())
     other = Plan("labelled", LabelledSums(), 5, 2, "monte-carlo", 4)
-    with pytest.raises(ConfigError, match="k 3, and 4 is asked for"):
+    with pytest.raises(ConfigError, match="k 3, but 4 is requested"):
         await made(tmp_path / "l.jsonl", Scripted(), other)
 
 

@@ -197,7 +197,7 @@ def test_values_are_targets_and_labels_stand_in(tmp_path: Path) -> None:
     ("rows", "told"),
     [
         ([row("1:", ["1"], [True]), row("2:", ["2"], [False])], "solutions of 2 problems"),
-        ([row(f"{i}:", ["1"], [True]) for i in range(9)], "went alike"),
+        ([row(f"{i}:", ["1"], [True]) for i in range(9)], "the same label"),
         ([row(f"{i}:" + "9" * 300, ["1"], [i % 2 == 0]) for i in range(9)], "within the context"),
     ],
 )
