@@ -21,8 +21,10 @@ from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 
 Extract = Callable[[str], str | None]
 Listener = Callable[[Event], None]
-TOLD = ("verdicts", "confidences", "entropies", "logprobs")
-"""What a completion tells of its tokens, of the last one last."""
+Chooser = Callable[[Sequence[Node]], Node]
+"""Choose one of several finished nodes."""
+PER_TOKEN_FIELDS = ("verdicts", "confidences", "entropies", "logprobs")
+"""The fields of a completion that hold one value per token, in token order."""
 
 
 def ignore(_: Event) -> None:
@@ -36,7 +38,7 @@ def last_line(solution: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DrawRequest:
     """How the children of a node are to be drawn; `tokens` is how long a piece may be."""
 
     model: Metered
@@ -72,8 +74,7 @@ class Run:
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None
         self.clipped = False
-        self.decide: Callable[[Sequence[Node]], Node] = best
-        """How to choose among finished nodes should the run be cut short."""
+        self._choose: Chooser = best
         self._model, self._second = Metered(backend, ledger), Metered(second or backend, ledger)
         self._verifier = verifier
         self._extract, self._seed, self._listen = extract, seed, listen
@@ -110,11 +111,11 @@ class Run:
             BudgetExhausted: there was budget for none.
             BackendError: a request failed; children that arrived stay in the trace.
         """
-        wish = self._wish(step, tokens, temperature, halt, second)
+        request = self._request(step, tokens, temperature, halt, second)
         # Watched samples are requests of their own, and a deadline keeps what arrived.
         parts = n if halt or self.ledger.budget.seconds is not None else 1
         tasks = await gather(
-            [self._draw(node, wish, n // parts) for node in nodes for _ in range(parts)]
+            [self._draw(node, request, n // parts) for node in nodes for _ in range(parts)]
         )
         children = [child for drawn in tasks for child in drawn]
         if not children and any(not node.terminal for node in nodes):
@@ -127,7 +128,7 @@ class Run:
         if not (node.finished and node.completion and (parent := self.trace.parent(node))):
             return self.trace.add(node, Completion(text, ids, Finish.WRITTEN))
         ended = node.completion
-        told = {name: getattr(ended, name)[:-1] for name in TOLD}
+        told = {name: getattr(ended, name)[:-1] for name in PER_TOKEN_FIELDS}
         ids = ended.token_ids[:-1] + ids
         piece = replace(ended, text=ended.text + text, token_ids=ids, finish=Finish.WRITTEN, **told)
         return self.trace.add(parent, piece, spent=node.spent)
@@ -167,7 +168,7 @@ class Run:
         """Put what `ask` returned after `node`: a solution to score and choose from."""
         return self._grow(node, completion, terminal=True)
 
-    def within(self, share: float, time: float | None = None) -> Self:
+    def sub_run(self, share: float, time: float | None = None) -> Self:
         """This run with `share` of what is left of its budget, for a strategy inside another.
 
         `time` is the share of the seconds left, where that differs.
@@ -176,7 +177,7 @@ class Run:
         part.ledger = self.ledger.part(share, share if time is None else time)
         part._model = Metered(self._model.backend, part.ledger)
         part._second = Metered(self._second.backend, part.ledger)
-        part.incumbent, part.clipped, part.decide = None, False, best
+        part.incumbent, part.clipped, part._choose = None, False, best
         return part
 
     async def score(self, nodes: Sequence[Node]) -> None:
@@ -212,59 +213,71 @@ class Run:
             self._listen(AnswerOffered(self.answer(node), self.trace.candidate(node)))
         return node
 
-    def improve(self, nodes: Sequence[Node]) -> Node:
+    def offer_if_better(self, nodes: Sequence[Node]) -> Node:
         """Offer the best of `nodes`, unless the answer so far is as good."""
         return self.offer(best([*filter(None, [self.incumbent]), *nodes]))
+
+    def choose_final(self, nodes: Sequence[Node]) -> Node:
+        """Choose the answer among finished `nodes`: the best-scored one, or as `choose_final_by` set."""
+        return self._choose(nodes)
+
+    def choose_final_by(self, choose: Chooser) -> None:
+        """Choose by `choose` in the end, and also where the budget cuts the run short."""
+        self._choose = choose
 
     def conclude(self) -> Node | None:
         """The answer of a run that was cut short: finished solutions go before unfinished ones."""
         if self.incumbent and self.incumbent.finished:
             return self.incumbent
         finished = self.trace.finished
-        return self.decide(finished) if finished else self.incumbent
+        return self.choose_final(finished) if finished else self.incumbent
 
-    def _wish(
+    def _request(
         self,
         step: bool,
         tokens: int | None,
         temperature: float | None,
         halt: Callable[[], Halt] | None,
         second: bool,
-    ) -> Wish:
+    ) -> DrawRequest:
         sampling = self.sampling if step else replace(self.sampling, stop=())
         if temperature is not None:
             sampling = replace(sampling, temperature=temperature)
-        return Wish(self._second if second else self._model, sampling, tokens, halt)
+        return DrawRequest(self._second if second else self._model, sampling, tokens, halt)
 
-    async def _draw(self, node: Node, wish: Wish, n: int) -> list[Node]:
+    async def _draw(self, node: Node, request: DrawRequest, n: int) -> list[Node]:
         """Sample until `n` children are there; a clipped request is followed by another."""
         children = list[Node]()
         prompt = self.trace.prompt(node)
         # Token ids mean something to their own model only.
-        if wish.model.backend is not self._model.backend:
+        if request.model.backend is not self._model.backend:
             prompt = replace(prompt, token_ids=())
-        length = wish.model.length(prompt)
-        limit = self._limit(node, wish, length)
+        length = request.model.length(prompt)
+        limit = self._limit(node, request, length)
         try:
             while len(children) < n and limit > 0:
-                rest = replace(wish.sampling, n=n - len(children), max_tokens=limit)
-                children += await self._sample(node, prompt, length, replace(wish, sampling=rest))
+                rest = replace(request.sampling, n=n - len(children), max_tokens=limit)
+                children += await self._sample(
+                    node, prompt, length, replace(request, sampling=rest)
+                )
         except BudgetExhausted:
             self.clipped = True
         return children
 
-    async def _sample(self, node: Node, prompt: Prompt, length: int, wish: Wish) -> list[Node]:
-        seeded = replace(wish.sampling, seed=self._next_seed(node, wish.sampling.n))
-        halt = wish.halt() if wish.halt else None
-        generation = await wish.model.sample(prompt, length, seeded, halt=halt)
-        return [self._add(node, completion, wish) for completion in generation.completions]
+    async def _sample(
+        self, node: Node, prompt: Prompt, length: int, request: DrawRequest
+    ) -> list[Node]:
+        seeded = replace(request.sampling, seed=self._next_seed(node, request.sampling.n))
+        halt = request.halt() if request.halt else None
+        generation = await request.model.sample(prompt, length, seeded, halt=halt)
+        return [self._add(node, completion, request) for completion in generation.completions]
 
-    def _add(self, node: Node, completion: Completion, wish: Wish) -> Node:
+    def _add(self, node: Node, completion: Completion, request: DrawRequest) -> Node:
         size, cut = len(completion.token_ids), completion.finish is Finish.LENGTH
         full = node.length + size >= self.sampling.max_tokens
-        piece = cut and size == wish.tokens
+        piece = cut and size == request.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
-        self.clipped |= cut and size < wish.sampling.max_tokens
+        self.clipped |= cut and size < request.sampling.max_tokens
         return self._grow(node, completion, terminal=not goes_on)
 
     def _grow(self, node: Node, completion: Completion, *, terminal: bool) -> Node:
@@ -273,13 +286,13 @@ class Run:
         self._listen(StepSampled(child))
         return child
 
-    def _limit(self, node: Node, wish: Wish, prompt: int) -> int:
+    def _limit(self, node: Node, request: DrawRequest, prompt: int) -> int:
         """Tokens that may follow `node`: the solution's length and the model's context allow."""
-        left = 0 if node.terminal else wish.sampling.max_tokens - node.length
-        left = left if wish.tokens is None else min(left, wish.tokens)
-        space = wish.model.info.context - prompt
+        left = 0 if node.terminal else request.sampling.max_tokens - node.length
+        left = left if request.tokens is None else min(left, request.tokens)
+        space = request.model.info.context - prompt
         # A problem that does not fit at all is the backend's to refuse.
-        fits = not wish.model.info.context or (node.depth == 0 and space <= 0)
+        fits = not request.model.info.context or (node.depth == 0 and space <= 0)
         return left if fits else min(left, space)
 
     def _next_seed(self, node: Node, n: int) -> int:

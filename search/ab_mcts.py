@@ -56,7 +56,7 @@ class ABMCTS:
         if self.rollout and not child.terminal:
             [reached] = await run.expand([child])
         await run.score([reached])
-        run.improve([reached])
+        run.offer_if_better([reached])
         forest.observe(path, child, reached.score or 0.0)
 
 

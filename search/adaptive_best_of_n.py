@@ -31,6 +31,6 @@ class AdaptiveBestOfN:
         while drawn < self.n and not (chosen.finished and (chosen.score or 0.0) >= enough):
             nodes = await run.expand([run.trace.root], n=min(self.batch, self.n - drawn))
             await run.score(nodes)
-            chosen = run.improve(nodes)
+            chosen = run.offer_if_better(nodes)
             drawn += len(nodes)
         return chosen

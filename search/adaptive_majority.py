@@ -36,7 +36,7 @@ class AdaptiveMajority:
 
     async def search(self, run: Run) -> Node:
         """Sample and count until the vote is settled."""
-        run.decide = partial(vote, run)
+        run.choose_final_by(partial(vote, run))
         poll = Poll(run)
 
         def draw() -> Coroutine[Any, Any, list[Node]]:

@@ -135,7 +135,7 @@ class Auto:
         arm = table.arm([sample(run, node) for node in probed])
         size = min(arm.n, self.n) - (len(probed) if arm.strategy == SAMPLING else 0)
         if arm.strategy != STOP and size > 0:
-            await attempt(run, run.within(1.0), make(arm.strategy, size))
+            await attempt(run, run.sub_run(1.0), make(arm.strategy, size))
         return answered(run)
 
 

@@ -98,7 +98,7 @@ class Frontier:
         new = [c for c, first in zip(children, firsts, strict=True) if c is first]
         self.open([c for c in new if not c.terminal])
         self.ended |= any(c.finished for c in children)
-        self.run.improve(children)
+        self.run.offer_if_better(children)
 
     def open(self, nodes: Sequence[Node]) -> None:
         for node in nodes:

@@ -43,7 +43,7 @@ class DeepConf:
         """Warm up, set the bar, go on under watch."""
         ask_confidences(run)
         gate = Gate(run, self.window)
-        run.decide = partial(vote, run, weight=gate.vote)
+        run.choose_final_by(partial(vote, run, weight=gate.vote))
         whole, sure = Poll(run, gate.lowest), Poll(run, gate.vote)
         warm = await run.expand([run.trace.root], n=min(self.warmup, self.n))
         require_confidences(run, warm)

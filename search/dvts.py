@@ -44,7 +44,7 @@ class DVTS:
         trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
         grown = await gather([self.descend(siblings, tree) for tree in trees])
         solutions += [node for tree in grown for node in tree if node.finished]
-        return run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
+        return run.offer(run.choose_final(solutions) if solutions else run.incumbent or firsts[0])
 
     async def descend(self, siblings: Siblings, children: list[Node]) -> list[Node]:
         """Follow the best child to an end, from `children` down; every node of the tree."""
@@ -64,7 +64,7 @@ class DVTS:
     def offer(self, run: Run, children: Sequence[Node]) -> None:
         """Tell a better answer; a vote waits for all trees."""
         if self.choose == "best":
-            run.improve(children)
+            run.offer_if_better(children)
 
 
 def follow(children: Sequence[Node]) -> Node | None:

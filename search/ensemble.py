@@ -35,9 +35,9 @@ class Ensemble:
     async def search(self, run: Run) -> Node:
         """Run every member to its end, then choose."""
         if self.choose == "vote" or not run.verified:
-            run.decide = partial(vote, run, weight=by_score if run.verified else one)
+            run.choose_final_by(partial(vote, run, weight=by_score if run.verified else one))
         sizes = self.sizes()
-        parts = [run.within(1 / len(sizes), time=1.0) for _ in sizes]
+        parts = [run.sub_run(1 / len(sizes), time=1.0) for _ in sizes]
         await gather(
             attempt(run, part, make(name, n)) for part, (name, n) in zip(parts, sizes, strict=True)
         )
@@ -45,7 +45,7 @@ class Ensemble:
             return answered(run)
         if run.verified:
             await score(run, [n for n in run.trace.finished if n.score is None])
-        return run.decide(run.trace.finished)
+        return run.choose_final(run.trace.finished)
 
     def sizes(self) -> list[tuple[str, int]]:
         """The members that run, and the size of each."""

@@ -28,7 +28,7 @@ class ESC:
 
     async def search(self, run: Run) -> Node:
         """Draw one window after another."""
-        run.decide = partial(vote, run)
+        run.choose_final_by(partial(vote, run))
         poll = Poll(run)
         agreed = False
         while poll.size < self.n and not agreed:

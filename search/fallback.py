@@ -34,9 +34,9 @@ class Fallback:
 
     async def search(self, run: Run) -> Node:
         """Search once, and again if need be."""
-        found = await attempt(run, run.within(self.share), make(self.first, self.n))
+        found = await attempt(run, run.sub_run(self.share), make(self.first, self.n))
         if found is None or self.doubts(found):
-            await attempt(run, run.within(1.0), make(self.second, self.n))
+            await attempt(run, run.sub_run(1.0), make(self.second, self.n))
         return answered(run)
 
     def doubts(self, found: Node) -> bool:

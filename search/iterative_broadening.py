@@ -33,7 +33,7 @@ class IterativeBroadening:
     async def search(self, run: Run) -> Node:
         """Search round after round; the best answer of all is taken."""
         for width in self.widths():
-            await attempt(run, run.within(1.0), make(self.strategy, width))
+            await attempt(run, run.sub_run(1.0), make(self.strategy, width))
             if run.clipped or self.sure(run):
                 break
         return answered(run)

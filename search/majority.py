@@ -20,5 +20,5 @@ class Majority:
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and count votes."""
-        run.decide = partial(vote, run)
-        return run.decide(await run.expand([run.trace.root], n=self.n))
+        run.choose_final_by(partial(vote, run))
+        return run.choose_final(await run.expand([run.trace.root], n=self.n))

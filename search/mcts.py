@@ -45,12 +45,12 @@ class MCTS:
         """Simulate until `n` or the budget is spent."""
         if self.choose != "best":
             weight = by_score if self.choose == "vote" else partial(on_the_way, run)
-            run.decide = partial(vote, run, weight=weight)
+            run.choose_final_by(partial(vote, run, weight=weight))
         await self.explore(self.tree(run), run.score)
         found = run.trace.finished or [n for n in [run.incumbent] if n]
         if not found:
             raise BudgetExhausted("no step could be sampled")
-        return run.decide(found)
+        return run.choose_final(found)
 
     def tree(self, run: Run) -> Tree:
         """An empty tree with this search's settings."""

@@ -86,7 +86,7 @@ class Swarm:
             return particles, logs
         steps = await self.siblings.step(wanted)
         if self.choose == "best":
-            self.run.improve([*chain.from_iterable(steps.values())])
+            self.run.offer_if_better([*chain.from_iterable(steps.values())])
         queues = {p: iter(children) for p, children in steps.items()}
         grown = [next(queues[p], None) if p in queues else p for p in particles]
         kept = [(p, w) for p, w in zip(grown, logs, strict=False) if p]

@@ -43,7 +43,7 @@ class Rebase:
         while shares:
             children = list(chain.from_iterable((await siblings.step(shares)).values()))
             solutions += [c for c in children if c.finished]
-            chosen = run.offer(run.decide(solutions) if solutions else best(children))
+            chosen = run.offer(run.choose_final(solutions) if solutions else best(children))
             width -= sum(c.terminal for c in children)
             shares = self.share(Counter(c for c in children if not c.terminal), width)
         return chosen

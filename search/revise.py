@@ -46,9 +46,9 @@ class Revise:
     async def search(self, run: Run) -> Node:
         """Follow every chain to its end, as many at once as the budget holds."""
         if self.choose == "vote" and run.verified:
-            run.decide = partial(vote, run, weight=by_score)
+            run.choose_final_by(partial(vote, run, weight=by_score))
         elif not run.verified:
-            run.decide = partial(vote, run)
+            run.choose_final_by(partial(vote, run))
         lengths = self.lengths()
         chains = iter([(size, Random(run.rng.random())) for size in lengths])
         at_once = max(1, run.affordable(len(lengths)))
@@ -57,7 +57,7 @@ class Revise:
         found = run.trace.finished or [*filter(None, [run.incumbent])]
         if not found:
             raise BudgetExhausted("no solution could be sampled")
-        return run.decide(found)
+        return run.choose_final(found)
 
     def lengths(self) -> list[int]:
         """How many solutions each chain has."""
@@ -76,16 +76,26 @@ class Revise:
     async def revise(self, siblings: Siblings, length: int, rng: Random) -> None:
         """Solve, then revise `length - 1` times."""
         run = siblings.run
-        attempts = [await offered(siblings, await self.first(run))]
+        attempts = [await self.offered(siblings, await self.first(run))]
         reached = attempts[0]
         while len(attempts) < length:
             if self.how == "ask":
                 node = await self.asked(run, attempts[-self.context :])
             else:
                 node = await finish(run, before_weakest(run, reached, rng))
-            attempts.append(await offered(siblings, node))
+            attempts.append(await self.offered(siblings, node))
             # Of equals the later one goes on, so that a chain does not stay where it is.
             reached = best([node, reached])
+
+    async def offered(self, siblings: Siblings, node: Node) -> Node:
+        """`node`, scored, and offered if it is the best; votes are counted at the end."""
+        run = siblings.run
+        if run.verified:
+            await siblings.merge([node])
+        voting = self.choose == "vote" or not run.verified
+        if not (voting and run.trace.finished):
+            run.offer_if_better([node])
+        return node
 
     async def first(self, run: Run) -> Node:
         """A chain's first solution; a step at a time if it will be cut between steps."""
@@ -102,16 +112,6 @@ class Revise:
         text = PROMPT.format(problem=run.problem.prompt, attempts=shown)
         [completion] = await run.ask(text)
         return run.adopt(run.trace.root, completion)
-
-
-async def offered(siblings: Siblings, node: Node) -> Node:
-    """`node`, scored, and offered if it is the best; votes are counted at the end."""
-    run = siblings.run
-    if run.verified:
-        await siblings.merge([node])
-    if run.decide is best or not run.trace.finished:
-        run.improve([node])
-    return node
 
 
 async def finish(run: Run, node: Node) -> Node:

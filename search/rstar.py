@@ -40,12 +40,12 @@ class RStar:
         """Search and check in turns, until `n` simulations are done or the budget is spent."""
         mcts = MCTS(self.n, self.branch, self.exploration, self.parallel)
         trial, tree, done = Trial(run), mcts.tree(run), False
-        run.decide = trial.decide
+        run.choose_final_by(trial.decide)
         while not done:
-            tree.run = run.within(0.5)
+            tree.run = run.sub_run(0.5)
             done = await mcts.explore(tree, trial.judge)
             await self.check(run, trial)
-        return run.offer(run.decide(run.trace.finished))
+        return run.offer(run.choose_final(run.trace.finished))
 
     async def check(self, run: Run, trial: "Trial") -> None:
         """Complete the beginnings of all candidates not yet checked, the best ones first."""

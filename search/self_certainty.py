@@ -34,10 +34,10 @@ class SelfCertainty:
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and hold the vote."""
         ask_confidences(run)
-        run.decide = partial(self.borda, run)
+        run.choose_final_by(partial(self.borda, run))
         nodes = await run.expand([run.trace.root], n=self.n)
         require_confidences(run, nodes)
-        return run.decide([n for n in nodes if n.finished] or nodes)
+        return run.choose_final([n for n in nodes if n.finished] or nodes)
 
     def borda(self, run: Run, nodes: Sequence[Node]) -> Node:
         """The answer with the most votes; of its solutions the surest."""

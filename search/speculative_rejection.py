@@ -36,7 +36,7 @@ class SpeculativeRejection:
         while growing:
             pieces = await run.expand(growing, n=wanted, tokens=self.tokens)
             await score(run, [p for p in pieces if p.finished or stepped(run, p)])
-            chosen = run.improve(pieces)
+            chosen = run.offer_if_better(pieces)
             growing, wanted = self.keep([p for p in pieces if not p.terminal]), 1
         return chosen
 

@@ -45,7 +45,7 @@ class StepRejection:
                 await steps.end()
         if not steps.finished:
             await steps.end()
-        return run.improve(steps.known)
+        return run.offer_if_better(steps.known)
 
 
 @plain(slots=True)
@@ -96,4 +96,4 @@ class Steps:
         self.drawn += len(drawn)
         firsts = dict.fromkeys(await self.siblings.merge(drawn))
         self.known += [s for s in firsts if s not in self.known]
-        self.run.improve(drawn)
+        self.run.offer_if_better(drawn)

@@ -19,4 +19,4 @@ class Weighted:
         decide_by(run, "vote")
         nodes = await run.expand([run.trace.root], n=self.n)
         await run.score(nodes)
-        return run.decide(nodes)
+        return run.choose_final(nodes)

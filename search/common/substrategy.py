@@ -16,7 +16,7 @@ def make(name: str, n: int) -> Strategy:
 
 
 async def attempt(run: Run, part: Run, strategy: Strategy) -> Node | None:
-    """Search in `part`, one of `run.within`; what is found is scored, and offered if it is better.
+    """Search in `part`, one of `run.sub_run`; what is found is scored, and offered if it is better.
 
     Where the part's budget ends, only the part does.
     """
@@ -27,7 +27,7 @@ async def attempt(run: Run, part: Run, strategy: Strategy) -> Node | None:
     finally:  # What was found stays an answer when the whole run is cut short.
         run.clipped |= part.clipped
         if found := part.conclude():
-            run.improve([found])
+            run.offer_if_better([found])
     return found
 
 

@@ -78,14 +78,14 @@ class Thoughts(ABC):
         """Search once, or while the budget is too small for that, narrower searches in a row."""
         while True:
             size = max(1, run.affordable(self.size))
-            part = run.within(size / (size + 1))  # The rest is for the end of a solution.
+            part = run.sub_run(size / (size + 1))  # The rest is for the end of a solution.
             try:
                 await self.grow(part, size)
                 complete = size == self.size
             except BudgetExhausted:
                 complete = False
             ends = await self.end(run, part.incumbent or run.trace.root)
-            chosen = run.improve(ends)
+            chosen = run.offer_if_better(ends)
             if complete:
                 return chosen
 
@@ -94,7 +94,7 @@ class Thoughts(ABC):
         if node.terminal:
             return [node]
         ends = await run.expand([node])
-        run.improve(ends)
+        run.offer_if_better(ends)
         await self.judge(run, ends)
         return ends
 
