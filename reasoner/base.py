@@ -134,7 +134,7 @@ class Verifier(Protocol):
         ...
 
 
-def reads(verifier: Verifier | None) -> dict[str, Any]:
+def required_sampling(verifier: Verifier | None) -> dict[str, Any]:
     """What samples must tell for `verifier`, as settings of `Sampling`."""
     return {
         "logprobs": bool(getattr(verifier, "logprobs", False)),
@@ -156,18 +156,22 @@ class Generative(Verifier, Protocol):
         ...
 
 
-def asks(verifier: Verifier) -> bool:
-    """Whether `verifier` asks a model and has none; one made of others tells by an attribute `asks`."""
+def needs_model(verifier: Verifier) -> bool:
+    """Whether `verifier` asks a model and has none; one made of others tells by an attribute `needs_model`."""
     lacks = isinstance(verifier, Generative) and verifier.model is None
-    return lacks and bool(getattr(verifier, "asks", True))
+    return lacks and bool(getattr(verifier, "needs_model", True))
 
 
-def bound(verifier: Verifier, backend: Backend) -> Verifier:
+def bind(verifier: Verifier, backend: Backend) -> Verifier:
     """`verifier`, asking `backend` if it asks a model and has none of its own."""
-    return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
+    return (
+        verifier.on(backend)
+        if isinstance(verifier, Generative) and needs_model(verifier)
+        else verifier
+    )
 
 
-async def ready(*held: object) -> None:
+async def start(*held: object) -> None:
     """Start the engine of each of `held` that has one: it has `start`, which its first call does else."""
     for each in held:
         if start := getattr(each, "start", None):

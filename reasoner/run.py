@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Protocol, Self, runtime_checkable
 
-from reasoner.base import Backend, Halt, Verifier, reads
+from reasoner.base import Backend, Halt, Verifier, required_sampling
 from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room, largest, worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted, ConfigError
@@ -69,7 +69,7 @@ class Run:
         listen: Listener = ignore,
     ) -> None:
         self.problem, self.ledger = problem, ledger
-        self.sampling = replace(sampling, **reads(verifier))
+        self.sampling = replace(sampling, **required_sampling(verifier))
         self.trace = Trace(problem)
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None

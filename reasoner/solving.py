@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reasoner.base import Backend, Generative, Verifier, bound, ready
+from reasoner.base import Backend, Generative, Verifier, bind, start
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
 from reasoner.concurrency import unwrapped
@@ -36,7 +36,7 @@ async def solve(
     wrong is raised. Engines are started first: their start counts neither as the search's seconds nor
     against its budget. `clock` tells the seconds, where the search goes on from an earlier one.
     """
-    verifier = None if verifier is None else bound(verifier, backend)
+    verifier = None if verifier is None else bind(verifier, backend)
     judge = verifier.model if isinstance(verifier, Generative) else None
     for asked in filter(None, (backend, judge)):
         if budget.flops is not None and not asked.model.parameters:
@@ -73,7 +73,7 @@ async def solve(
 async def _started(*held: object) -> str | None:
     """Start every engine, which is no part of the search's time; return why one did not start."""
     try:
-        await ready(*held)
+        await start(*held)
     except BackendError as e:
         return str(e)
     return None

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Example, ModelInfo, Task, ready
+from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
@@ -111,7 +111,7 @@ async def _attempt(
 ) -> Outcome[tuple[Record, Tree | None]]:
     """Try once, going on from what earlier tries were answered."""
     example = job.example
-    await ready(engine)  # Starting it takes none of the problem's time.
+    await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(store.database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
     tree = None if pooled else tree_of(result, job.task, example)

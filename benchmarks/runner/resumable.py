@@ -15,7 +15,7 @@ from reasoner.base import (
     Halt,
     Verifier,
     Watching,
-    asks,
+    needs_model,
 )
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
@@ -70,7 +70,7 @@ class JournalledVerifier:
 
 def journalled(verifier: Verifier, calls: Calls) -> Verifier:
     """`verifier` on a journal; one that asks the run's model does so through the model's journal."""
-    return verifier if asks(verifier) else JournalledVerifier(verifier, calls)
+    return verifier if needs_model(verifier) else JournalledVerifier(verifier, calls)
 
 
 def _told(prompt: Prompt) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from reasoner.backends.wrapper import Wrapping
-from reasoner.base import Backend, Halt, Watching, ready
+from reasoner.base import Backend, Halt, Watching, start
 from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Generation, Prompt, Sampling
 
@@ -55,7 +55,7 @@ class Restarting(Wrapping):
 
     async def start(self) -> None:
         """Start the engine, if there is one to start."""
-        await ready(self.backend)
+        await start(self.backend)
 
     async def aclose(self) -> None:
         """Release the engine."""

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import END, Reply, Scripted
-from reasoner.base import Verifier, asks, bound
+from reasoner.base import Verifier, bind, needs_model
 from reasoner.budget import GENERATOR, Budget
 from reasoner.errors import BackendError, ConfigError
 from reasoner.events import Result, Stopped
@@ -114,7 +114,7 @@ class VerifierConformance:
 
     def test_no_candidates_no_scores(self, subject: Subject) -> None:
         assert subject.judge([]) == Judgement(())
-        assert subject.bound(subject.model()).estimate(subject.problem, []) == Usage()
+        assert subject.bind(subject.model()).estimate(subject.problem, []) == Usage()
 
     def test_an_overlong_candidate_is_scored_or_refused(self, subject: Subject) -> None:
         """By a `ConfigError`; if scored, it does not change the others' scores."""
@@ -133,14 +133,14 @@ class VerifierConformance:
     ) -> None:
         """For any batch, since a run scores as many candidates as its budget admits."""
         batch, backend = data.draw(arrangements(subject)), subject.model()
-        worst = subject.bound(backend).estimate(subject.problem, batch)
+        worst = subject.bind(backend).estimate(subject.problem, batch)
         assert backend.usage == Usage(), "estimating must cost nothing"
         spent = subject.judge(batch, backend).usage
         assert covers(worst, spent), f"estimated {worst}, spent {spent}"
 
     def test_reports_what_the_model_was_asked(self, subject: Subject) -> None:
         spent = subject.judge(subject.candidates, backend := subject.model()).usage
-        assert backend.usage == (spent if subject.asks else Usage())
+        assert backend.usage == (spent if subject.needs_model else Usage())
 
     @OFTEN
     @given(
@@ -157,7 +157,7 @@ class VerifierConformance:
     ) -> None:
         result = subject.search(backend := subject.policy(), budget, seed)
         spent = result.usage
-        asked = spent if subject.asks else result.by_role.get(GENERATOR, Usage())
+        asked = spent if subject.needs_model else result.by_role.get(GENERATOR, Usage())
         assert asked == backend.usage, f"counted {asked}, the backend {backend.usage}"
         limit = Usage(budget.requests or BIG, BIG, 0, budget.tokens or BIG, budget.flops or inf)
         assert covers(limit, spent), spent
@@ -178,12 +178,12 @@ class VerifierConformance:
         assert backend.running == 0
 
     def test_cancelling_leaves_nothing_running(self, subject: Subject) -> None:
-        verifier = subject.bound(backend := subject.model(delay=30))
+        verifier = subject.bind(backend := subject.model(delay=30))
 
         async def cancelled() -> float:
             task = asyncio.create_task(verifier.score(subject.problem, subject.candidates))
             await asyncio.sleep(0.02)
-            assert backend.running or not subject.asks
+            assert backend.running or not subject.needs_model
             start = time.monotonic()
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -215,9 +215,9 @@ class Subject:
     tolerance: float
 
     @property
-    def asks(self) -> bool:
+    def needs_model(self) -> bool:
         """Whether it asks the model it is given."""
-        return asks(self.make())
+        return needs_model(self.make())
 
     @property
     def comparative(self) -> bool:
@@ -226,7 +226,7 @@ class Subject:
 
     def asking(self) -> Subject:
         """Itself; a verifier that asks no model has nothing to show in this test."""
-        if not self.asks:
+        if not self.needs_model:
             pytest.skip("it asks no model")
         return self
 
@@ -244,13 +244,13 @@ class Subject:
             return rng.choice([c.text for c in self.candidates if c.complete and c.text]) + END
         return self.reply(prompt, rng)
 
-    def bound(self, backend: Scripted) -> Verifier:
+    def bind(self, backend: Scripted) -> Verifier:
         """The verifier, on `backend` if it has no model of its own."""
-        return bound(self.make(), backend)
+        return bind(self.make(), backend)
 
     def judge(self, batch: Sequence[Candidate], backend: Scripted | None = None) -> Judgement:
         """What it makes of a batch."""
-        verifier = self.bound(backend or self.model())
+        verifier = self.bind(backend or self.model())
         return asyncio.run(verifier.score(self.problem, batch))
 
     def same(self, one: Score, other: Score) -> bool:

@@ -150,13 +150,13 @@ def test_members_are_lent_the_model_that_they_lack() -> None:
     backend, other = Scripted(), Scripted()
     first, second = Asking(0.5), Asking(0.5).on(other)
     verifier = Agreement(by=Ensemble((first, second, "verdict")))
-    assert (verifier.model, verifier.asks) == (None, True)
+    assert (verifier.model, verifier.needs_model) == (None, True)
     lent = verifier.on(backend)
-    assert (lent.model, lent.asks, verifier.asks) == (backend, False, True)
+    assert (lent.model, lent.needs_model, verifier.needs_model) == (backend, False, True)
     [inner] = lent.inner
     assert isinstance(inner, Ensemble)
     assert [getattr(v, "model", None) for v in inner.inner] == [backend, other, None]
-    assert not Ensemble().asks
+    assert not Ensemble().needs_model
 
 
 async def test_a_run_lends_its_model() -> None:

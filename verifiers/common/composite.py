@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import InstanceOf
 
-from reasoner.base import Backend, Generative, Verifier, asks, bound, ready, release
+from reasoner.base import Backend, Generative, Verifier, bind, needs_model, release, start
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Problem, Usage
 
@@ -56,17 +56,17 @@ class Nested(ABC):
     def model(self) -> Backend | None:
         """The first of the models that members ask; None as long as one is to be lent the policy's."""
         models = [v.model for v in self.inner if isinstance(v, Generative)]
-        return None if self.asks else next(filter(None, models), None)
+        return None if self.needs_model else next(filter(None, models), None)
 
     @property
-    def asks(self) -> bool:
+    def needs_model(self) -> bool:
         """Whether a member asks a model and has none of its own."""
-        return any(map(asks, self.inner))
+        return any(map(needs_model, self.inner))
 
     def on(self, backend: Backend) -> Self:
         """A copy whose members ask `backend` where they have no model of their own."""
         lent = copy(self)
-        vars(lent)["inner"] = tuple(bound(v, backend) for v in self.inner)  # as `inner` keeps them
+        vars(lent)["inner"] = tuple(bind(v, backend) for v in self.inner)  # as `inner` keeps them
         return lent
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
@@ -75,7 +75,7 @@ class Nested(ABC):
 
     async def start(self) -> None:
         """Start the engines of members that have one."""
-        await ready(*self.inner)
+        await start(*self.inner)
 
     async def aclose(self) -> None:
         """Release what members hold."""
