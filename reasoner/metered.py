@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from reasoner.base import Backend, Halt, Watching
+from reasoner.base import Backend, Halt, as_watching
 from reasoner.budget import GENERATOR, Ledger, clip
-from reasoner.errors import ConfigError
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
 
@@ -42,14 +41,6 @@ class Metered:
             if halt is None:
                 generation = await self.backend.generate(prompt, hold.granted)
             else:
-                generation = await self._watching().watch(prompt, hold.granted, halt)
+                generation = await as_watching(self.backend).watch(prompt, hold.granted, halt)
             hold.usage = generation.usage
         return generation
-
-    def _watching(self) -> Watching:
-        if not isinstance(self.backend, Watching):
-            raise ConfigError(
-                "this strategy watches samples as they grow, which the backend of"
-                f" {self.info.name!r} does not offer (it has no `watch`); use vllm, openai or scripted"
-            )
-        return self.backend

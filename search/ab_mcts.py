@@ -16,6 +16,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
 from reasoner.search.common.simulation import backup, simulations
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import NodeId
 
 WIDEST = 32
@@ -38,6 +39,11 @@ class ABMCTS:
     prior: Literal["beta", "gaussian"] = "beta"
     parallel: PositiveInt = 8
     rollout: bool = True
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """With `rollout`, whole solutions are scored, else steps."""
+        return StrategyTraits(scores_steps=not self.rollout)
 
     async def search(self, run: Run) -> Node:
         """Simulate until `n` or the budget is spent."""

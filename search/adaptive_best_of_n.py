@@ -1,12 +1,13 @@
 """Best of N that ends as soon as no further sample can be better."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class AdaptiveBestOfN:
     n: PositiveInt = 64
     batch: PositiveInt = 4
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample and score until one is good enough."""

@@ -15,6 +15,7 @@ from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.simulation import simulations
 from reasoner.search.common.voting import by_score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 Entry = tuple[float, int, int, Node]
 
@@ -33,6 +34,7 @@ class BestFirst:
     n: PositiveInt = 64
     branch: PositiveInt = 4
     parallel: PositiveInt = 1
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Expand until `n` or the budget is spent."""

@@ -13,6 +13,7 @@ from reasoner.run import Run
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, decide_by, rounds
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DVTS:
     n: PositiveInt = 16
     branch: PositiveInt = 4
     choose: Literal["best", "vote"] = "best"
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Grow all trees at once, or fewer at a time until the budget is spent."""

@@ -11,6 +11,7 @@ from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.search.common.voting import by_score, one, score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Ensemble:
         """Refuse a wrong name before anything is spent."""
         for name in self.members:
             make(name, self.n)
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of all members."""
+        return join_requirements(strategy_traits(make(name, self.n)) for name in self.members)
 
     async def search(self, run: Run) -> Node:
         """Run every member to its end, then choose."""

@@ -1,6 +1,7 @@
 """A cheap search first, another where its answer is missing or in doubt."""
 
-from typing import Annotated, ClassVar
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -8,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,18 @@ class Fallback:
     second: str = "best-of-n"
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse a wrong name before anything is spent."""
         for name in (self.first, self.second):
             make(name, self.n)
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of both strategies; this one ends early on purpose."""
+        both = (make(name, self.n) for name in (self.first, self.second))
+        needs = join_requirements(map(strategy_traits, both))
+        return replace(needs, stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Search once, and again if need be."""

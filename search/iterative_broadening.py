@@ -1,7 +1,8 @@
 """Iterative broadening: a search again and again, each time wider, until it is sure."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,16 @@ class IterativeBroadening:
     first: PositiveInt = 4
     strategy: str = "particle"
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
-    stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse a wrong name before anything is spent."""
         make(self.strategy, self.n)
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of the strategy within; this one ends early on purpose."""
+        needs = join_requirements([strategy_traits(make(self.strategy, self.n))])
+        return replace(needs, stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Search round after round; the best answer of all is taken."""

@@ -1,7 +1,6 @@
 """Self-consistency: sample whole solutions, answer what most of them answer."""
 
 from functools import partial
-from typing import ClassVar
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -9,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run
 from reasoner.search.common.voting import vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Majority:
     """Majority vote over the answers of `n` samples (Wang et al., 2022); needs no verifier."""
 
     n: PositiveInt = 16
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded")
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and count votes."""

@@ -13,6 +13,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.simulation import Tree, backup, mean, simulations
 from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 Judge = Callable[[Sequence[Node]], Awaitable[None]]
 """Scores nodes that have no score yet."""
@@ -40,6 +41,7 @@ class MCTS:
     choose: Literal["best", "vote", "aggregate"] = "best"
     select: Literal["uct", "puct"] = "uct"
     widening: NonNegativeFloat = 0.5
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Simulate until `n` or the budget is spent."""

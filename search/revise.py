@@ -14,6 +14,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 PROMPT = """{problem}
 
@@ -42,6 +43,7 @@ class Revise:
     how: Literal["resample", "ask"] = "resample"
     context: PositiveInt = 4
     choose: Literal["best", "vote"] = "best"
+    traits = StrategyTraits(verifier="preferred")
 
     async def search(self, run: Run) -> Node:
         """Follow every chain to its end, as many at once as the budget holds."""

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass as plain
 from dataclasses import field as state
-from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -15,6 +14,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best, top
 from reasoner.search.mcts import MCTS
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import NodeId
 
 
@@ -34,7 +34,7 @@ class RStar:
     exploration: NonNegativeFloat = 0.5
     parallel: PositiveInt = 8
     checks: PositiveInt = 2
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded", scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Search and check in turns, until `n` simulations are done or the budget is spent."""

@@ -1,10 +1,8 @@
 """Self-certainty: samples vote by how sure the model was of its tokens."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from statistics import fmean
-from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +11,7 @@ from reasoner.errors import ConfigError
 from reasoner.run import Run
 from reasoner.search.common.voting import vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 LIKELIEST = 20
 """Tokens that a confidence is told against: as in DeepConf, and as many as most servers tell."""
@@ -29,11 +28,11 @@ class SelfCertainty:
 
     n: PositiveInt = 16
     power: NonNegativeFloat = 0.5
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded", confidences=LIKELIEST)
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and hold the vote."""
-        ask_confidences(run)
+        run.read_confidences(LIKELIEST)
         run.choose_final_by(partial(self.borda, run))
         nodes = await run.expand([run.trace.root], n=self.n)
         require_confidences(run, nodes)
@@ -49,11 +48,6 @@ class SelfCertainty:
 def certainty(run: Run, node: Node) -> float:
     """The mean confidence of the tokens of the solution that ends at `node`."""
     return fmean(run.trace.candidate(node).confidences or [0.0])
-
-
-def ask_confidences(run: Run) -> None:
-    """Have the model tell how sure it is of each token from now on."""
-    run.sampling = replace(run.sampling, confidences=LIKELIEST)
 
 
 def require_confidences(run: Run, nodes: Sequence[Node]) -> None:

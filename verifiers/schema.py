@@ -30,17 +30,24 @@ class Schema(Rule):
         if self.schema is not None:
             validator(json.dumps(self.schema))
 
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem without a schema where none is set, and a wrong schema."""
+        self._validator(problem)
+
     def holds(self, problem: Problem, solution: str) -> bool:
         """Whether the solution's JSON can be read and is valid."""
         from referencing.exceptions import Unresolvable
 
-        check = validator(json.dumps(_posed(problem) if self.schema is None else self.schema))
+        check = self._validator(problem)
         try:
             return bool(check.is_valid(document(solution)))
         except (ValueError, RecursionError, OverflowError):  # No JSON, or too deep or large a one.
             return False
         except Unresolvable as e:
             raise ConfigError(f"verifier 'schema': {e}; put what it refers to under $defs") from e
+
+    def _validator(self, problem: Problem) -> Any:
+        return validator(json.dumps(_posed(problem) if self.schema is None else self.schema))
 
 
 def _posed(problem: Problem) -> dict[str, Any] | bool:

@@ -48,10 +48,12 @@ async def run(
     """Attempt every problem that `out` has no record of, and keep its record there.
 
     Raises:
+        ConfigError: components do not suit one another.
         AccessDenied: the server refuses every problem.
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database, meter or Meter() as shown:

@@ -33,9 +33,9 @@ from reasoner.benchmarks.store.records import Header, Record, Spec
 from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
-from reasoner.naming import called
 from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
+from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
 
 
@@ -150,7 +150,7 @@ class Pool:
             _graded(job, found, judgement),
             steps=steps,
             labels=labels,
-            comparative=bool(getattr(judge, "comparative", False)),
+            comparative=verifier_traits(judge).comparative,
             malformed=judgement.malformed,
         )
 
@@ -218,7 +218,7 @@ def _problems(plan: Plan, task: Task) -> dict[str, int]:
 
 def _made(plan: Plan) -> Verifier:
     name = plan.grid.verifier
-    if name is None or called(name)[0] == "oracle":
+    if name is None or verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError(
             f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
         )

@@ -22,8 +22,8 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
-from reasoner.naming import called
 from reasoner.registry import verifiers
+from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
 Job = tuple[Store, Record]
@@ -90,7 +90,7 @@ def _refuse_another(grid: Grid, out: Path) -> None:
 
 
 def _made(name: str) -> Verifier:
-    if called(name)[0] == "oracle":
+    if verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
     made: Verifier = verifiers.make(name)
     if any(required_sampling(made).values()):

@@ -1,22 +1,25 @@
-"""What stands around another backend, and can what that can."""
+"""A backend around another, with the other's traits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from reasoner.base import Backend, Halt, ModelInfo, Spelling, Watching
+from reasoner.base import Backend, Halt, ModelInfo, as_spelling, as_watching
+from reasoner.traits import BackendTraits, backend_traits
 from reasoner.types import Generation, Prompt, Sampling
 
 
 class Wrapping(ABC):
-    """Tells what `backend` tells; a subclass generates, and watches if `backend` can, in its own way."""
+    """Passes on what `backend` says of itself; a subclass generates and watches in its own way."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        if isinstance(backend, Watching):
-            self.watch = self._watch
-        if isinstance(backend, Spelling):
-            self.decode = backend.decode
+
+    @property
+    def traits(self) -> BackendTraits:
+        """The traits of `backend`."""
+        return backend_traits(self.backend)
 
     @property
     def model(self) -> ModelInfo:
@@ -24,13 +27,30 @@ class Wrapping(ABC):
         return self.backend.model
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
+        """Return the number of tokens of `prompt`."""
         return self.backend.prompt_length(prompt)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
+        """Return the tokens of a text that continues another."""
         return self.backend.encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens.
+
+        Raises:
+            ConfigError: `backend` cannot.
+        """
+        return as_spelling(self.backend).decode(ids)
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """Draw one sample, aborted as soon as `halt` returns true.
+
+        Raises:
+            ConfigError: `backend` cannot.
+        """
+        as_watching(self.backend)
+        return await self._watch(prompt, sampling, halt)
 
     @abstractmethod
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """`watch`, of a backend that has it."""
+        """Watch a sample of a backend that can."""

@@ -225,7 +225,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 
 
 async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.base import release
     from reasoner.benchmarks.runner import bench as experiment
     from reasoner.benchmarks.runner.components import Solvers
@@ -233,7 +233,7 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
     from reasoner.benchmarks.store.owner import refuse_others
 
     solvers = Solvers(grid)
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
     told = environment.model(backend, grid.model, grid.weights)
     made = {**environment.describe(args.argv), "model": told}
     refuse_others(args.out, grid.command)
@@ -250,11 +250,11 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
 
 
 async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.benchmarks.runner import eval_verifier as judging
     from reasoner.benchmarks.store import environment
 
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
     try:
         return await judging.run(
             plan,
@@ -308,12 +308,15 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verifier(args: argparse.Namespace) -> str | None:
-    from reasoner.registry import strategies
-    from reasoner.run import verified
+    from reasoner.registry import strategies, verifiers
+    from reasoner.traits import strategy_traits, verifier_traits
 
-    if args.verifier == "oracle":
-        raise ConfigError("verifier 'oracle' needs reference answers; use it with `reasoner bench`")
-    return args.verifier if verified(strategies.load(args.strategy)) else None
+    if args.verifier and verifier_traits(verifiers.load(args.verifier)).oracle:
+        raise ConfigError(
+            f"verifier {args.verifier!r} needs reference answers; use it with `reasoner bench`"
+        )
+    used = strategy_traits(strategies.load(args.strategy)).uses_verifier
+    return args.verifier if used else None
 
 
 # -- the parser ---------------------------------------------------------------------------------

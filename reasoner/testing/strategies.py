@@ -24,9 +24,10 @@ from reasoner.base import Halt, Verifier
 from reasoner.budget import Budget
 from reasoner.events import Result, Stopped
 from reasoner.registry import strategies
-from reasoner.run import Strategy, verified
+from reasoner.run import Strategy
 from reasoner.solving import solve
 from reasoner.trace import Trace
+from reasoner.traits import strategy_traits
 from reasoner.types import (
     Candidate,
     Completion,
@@ -74,7 +75,7 @@ class Conformance:
         assert search(make, n=1).candidate is not None
 
     def test_what_needs_no_verifier_does_without(self, make: Make) -> None:
-        if not verified(sized(make, 8)):
+        if strategy_traits(sized(make, 8)).verifier != "required":
             result = search(make, verifier=None)
             assert result.stopped is Stopped.DONE
             assert result.candidate is not None and result.candidate.complete
@@ -118,11 +119,11 @@ class Conformance:
     def test_a_budget_is_used_up(self, make: Make) -> None:
         """A worst case far above what is spent must not leave most of the budget idle.
 
-        A strategy that ends early on purpose says so by an attribute `stops_early = True`.
+        A strategy that ends early on purpose declares `StrategyTraits(stops_early=True)`.
         """
         result = search(make, budget=Budget(tokens=150), n=64)
         spent = result.usage.completion_tokens
-        if not getattr(sized(make, 64), "stops_early", False):
+        if not strategy_traits(sized(make, 64)).stops_early:
             assert spent >= 140, f"spent {spent} of 150 tokens"
 
     def test_a_deadline_cancels_what_is_in_flight(self, make: Make) -> None:

@@ -31,6 +31,7 @@ from reasoner.events import Result, Stopped
 from reasoner.registry import verifiers as registry
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
+from reasoner.traits import verifier_traits
 from reasoner.types import (
     Candidate,
     Completion,
@@ -85,8 +86,8 @@ def verifier_conformance(
 class VerifierConformance:
     """Each test is given the verifier with what it is to judge.
 
-    A verifier whose scores depend on the other candidates of the batch says so by an attribute
-    `comparative = True`.
+    A verifier whose scores depend on the other candidates of the batch declares
+    `VerifierTraits(comparative=True)`.
     """
 
     def test_is_a_verifier(self, subject: Subject) -> None:
@@ -222,7 +223,7 @@ class Subject:
     @property
     def comparative(self) -> bool:
         """Whether a score depends on the batch."""
-        return bool(getattr(self.make(), "comparative", False))
+        return verifier_traits(self.make()).comparative
 
     def asking(self) -> Subject:
         """Itself; a verifier that asks no model has nothing to show in this test."""

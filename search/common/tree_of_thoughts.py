@@ -15,6 +15,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
 from reasoner.search.common.voting import distinct
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 VALUES = {"sure": 20.0, "likely": 1.0, "impossible": 0.001}
 """What a verdict is worth, as in the paper's code for the Game of 24."""
@@ -61,9 +62,11 @@ class Thoughts(ABC):
     value_prompt: str = VALUE
 
     @property
-    def verified(self) -> bool:
-        """Whether a verifier is needed."""
-        return self.value == "score"
+    def traits(self) -> StrategyTraits:
+        """A verifier is needed for `value="score"` only."""
+        if self.value == "score":
+            return StrategyTraits(scores_steps=True)
+        return StrategyTraits(verifier="unneeded")
 
     @property
     @abstractmethod

@@ -26,8 +26,8 @@ from reasoner.budget import Budget
 from reasoner.errors import BackendError, StoreError
 from reasoner.events import Result
 from reasoner.registry import strategies
-from reasoner.run import verified
 from reasoner.solving import solve
+from reasoner.traits import strategy_traits
 from reasoner.types import (
     Completion,
     Finish,
@@ -75,7 +75,7 @@ async def search(
 ) -> Result:
     """Attempt the problem, going on from the calls in the database."""
     calls, strategy = Calls(database, SPEC, "p"), strategies.make(name, n=8)
-    verifier = by or (Verdict("last") if verified(strategy) else None)
+    verifier = by or (Verdict("last") if strategy_traits(strategy).uses_verifier else None)
     return await solve(
         PROBLEM, strategy, JournalledModel(backend, calls),
         verifier and journalled(verifier, calls), clock=calls.clock, sampling=SAMPLING, **settings,
