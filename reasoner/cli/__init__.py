@@ -123,7 +123,7 @@ def bench(args: argparse.Namespace) -> int:
 
     spec = asked(args)
     args = argparse.Namespace(**vars(args) | spec.model_dump())
-    grid = _grid(args)
+    grid = _with_default_verifier(_grid(args), args)
     spec.refuse_other(grid.weights)
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid, spec.settled(grid)))
@@ -287,6 +287,20 @@ def _grid(args: argparse.Namespace) -> Grid:
             f" {', '.join(grid.searches) or 'none'}; name it in --strategy too"
         )
     return grid
+
+
+def _with_default_verifier(grid: Grid, args: argparse.Namespace) -> Grid:
+    """Return the grid with the verifier that suits model and strategies, where none is named."""
+    from reasoner.api import open_backend
+    from reasoner.benchmarks.runner.components import sized
+    from reasoner.suitability import default_verifier
+
+    if args.verifier is not None:
+        return grid
+    backend = open_backend(args.model, **engine(args))
+    scored = dict.fromkeys(spec.strategy for spec in grid.specs() if spec.verifier)
+    names = [default_verifier(sized(name, None), backend) for name in scored]
+    return grid.model_copy(update={"verifier": next(filter(None, names), grid.verifier)})
 
 
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
