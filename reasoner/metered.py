@@ -1,4 +1,4 @@
-"""A model whose every call the ledger admits before it starts and charges when it ends."""
+"""A model on a ledger: every call is admitted before it starts and charged when it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Metered:
         self.info = backend.model
 
     def length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
+        """Return the number of tokens of `prompt`."""
         return self.backend.prompt_length(prompt)
 
     async def sample(
@@ -27,9 +27,9 @@ class Metered:
         role: str = GENERATOR,
         halt: Halt | None = None,
     ) -> Generation:
-        """Sample as many and as long completions as the budget admits; `halt` watches a single one.
+        """Sample as many and as long completions as the budget admits.
 
-        `length` is the prompt's.
+        `length` is the prompt's, in tokens. `halt` watches the one sample of a request.
 
         Raises:
             BudgetExhausted: the budget admits none.

@@ -1,4 +1,4 @@
-"""Names for components: built in, or from any installed package's entry points."""
+"""Components by name: built in, or from the entry points of any installed package."""
 
 from __future__ import annotations
 

@@ -13,13 +13,12 @@ from pydantic import Field, NonNegativeInt
 
 from reasoner.backends.stop_strings import begin
 from reasoner.base import Attention, Halt, ModelInfo
+from reasoner.concurrency import SETTLED
 from reasoner.errors import BackendError, ConfigError
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 END = "\0"
-SETTLED = 32
-"""Turns of the event loop after which a search has done all that it does with an answer."""
 DRAWS = 16
 """Replies that tell how probable a label is."""
 
