@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reasoner.api import Reasoner
+    from reasoner.api import Reasoner, open_backend
     from reasoner.base import Backend, Example, ModelInfo, Task, Verifier
     from reasoner.budget import Budget
     from reasoner.errors import (
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from reasoner.run import Run, Strategy
     from reasoner.solving import solve
     from reasoner.trace import Node, Trace
+    from reasoner.traits import BackendTraits, StrategyTraits, VerifierTraits
     from reasoner.types import Candidate, Completion, Judgement, Problem, Sampling, Score, Usage
 
 _HOMES = {
-    "api": ["Reasoner"],
+    "api": ["Reasoner", "open_backend"],
     "base": ["Backend", "Example", "ModelInfo", "Task", "Verifier"],
     "budget": ["Budget"],
     "errors": [
@@ -45,6 +46,7 @@ _HOMES = {
     "run": ["Run", "Strategy"],
     "solving": ["solve"],
     "trace": ["Node", "Trace"],
+    "traits": ["BackendTraits", "StrategyTraits", "VerifierTraits"],
     "types": ["Candidate", "Completion", "Judgement", "Problem", "Sampling", "Score", "Usage"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -53,6 +55,7 @@ __all__ = [
     "AnswerOffered",
     "Backend",
     "BackendError",
+    "BackendTraits",
     "Budget",
     "BudgetExhausted",
     "Candidate",
@@ -77,10 +80,13 @@ __all__ = [
     "Stopped",
     "StoreError",
     "Strategy",
+    "StrategyTraits",
     "Task",
     "Trace",
     "Usage",
     "Verifier",
+    "VerifierTraits",
+    "open_backend",
     "solve",
 ]
 

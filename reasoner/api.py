@@ -1,4 +1,4 @@
-"""The front door: a model, a strategy and a verifier, ready to solve problems."""
+"""The public entry point: a model, a strategy and a verifier, ready to solve problems."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from difflib import get_close_matches
 from hashlib import blake2b
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import Field, PositiveInt
 
-from reasoner.base import Backend, Task, Verifier, release
+from reasoner.base import Backend, Prompting, Task, Verifier, check_problem, release
 from reasoner.budget import Budget
+from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
-from reasoner.events import Done, Event, Result
+from reasoner.events import Done, Event, Listener, Result, ignore
 from reasoner.naming import LARGEST
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
-from reasoner.run import Extract, Listener, Strategy, ignore, last_line, verified
+from reasoner.run import Extract, Strategy, last_line
 from reasoner.settings import check
-from reasoner.solving import solve
+from reasoner.solving import check_suitable, failed, solve
+from reasoner.suitability import default_verifier
+from reasoner.traits import LIKENESS, backend_traits
 from reasoner.types import Problem, Sampling
 
 T = TypeVar("T")
@@ -32,16 +37,29 @@ EMBEDDED = Path(__file__).parent / "gpt"
 
 
 class Reasoner:
-    """A model that thinks for as long as it is given budget.
+    """A model, a strategy and a verifier, ready to solve problems within a budget.
 
-    Without arguments it is the embedded GPT, best-of-N by its own verdicts. `model` is a path, a
-    name or a `Backend`; `"scripted"` is a toy that adds numbers and needs no engine. Components
-    are names known to the registry or instances. `task` says how solutions are drawn and what they
-    answer; `sampling` or `temperature`, and `extract`, override it. `second` is another model, for the
-    strategies that ask one. `concurrency` caps the problems in flight. Other arguments go to the
-    backend.
+    Without arguments it is the embedded GPT with best-of-N by its own verdicts. Components are
+    instances or names known to the registry. Use it in a `with` or `async with` block, or call
+    `close`, to release the engine.
 
-    Use it in a `with` or `async with` block, or call `close`, to release the engine.
+    Args:
+        model: a path, a name or a `Backend`; "scripted" is a toy that adds numbers, without an engine.
+        strategy: the search.
+        verifier: scores solutions. By default the model's own verdicts where it has verdict tokens,
+            else what suits the strategy (see `suitability.default_verifier`).
+        task: how solutions are sampled and what they answer.
+        shots: worked examples, put before every problem.
+        backend: the kind of backend; by default `vllm`.
+        sampling, temperature: how solutions are sampled, in place of the task's way.
+        extract: finds the canonical answer in a solution's text, in place of the task's way.
+        seed: equal seeds give equal searches.
+        concurrency: the most problems in flight.
+        second: another model, for the strategies that use one.
+        engine: other arguments of the backend (see `open_backend`).
+
+    Raises:
+        ConfigError: a name or an argument is unknown, or components do not suit one another.
     """
 
     def __init__(
@@ -64,12 +82,13 @@ class Reasoner:
         plain = {"temperature": temperature, "seed": seed, "concurrency": concurrency}
         check("Reasoner", Reasoner, plain | {"shots": shots, "sampling": sampling})
         self.strategy: Strategy = _component(strategies, strategy)
-        self.backend = _backend(model, backend, engine)
-        self.second = None if second is None else _backend(second, None, {})
-        self.verifier = _verifier(verifier, self.strategy)
+        self.backend = open_backend(model, backend, **engine)
+        self.second = None if second is None else open_backend(second)
         self.task: Task | None = None if task is None else _component(tasks, task)
         self.sampling = sampling or _sampling(self.task, temperature)
         self.extract = extract or (self.task.answer if self.task else last_line)
+        self.verifier = self._verifier(verifier)
+        check_suitable(self.strategy, self.backend, self.verifier, second=self.second)
         self.shots, self.seed, self.concurrency = shots, seed, concurrency
         self._loop: _Loop | None = None
         self._opening = threading.Lock()
@@ -88,11 +107,23 @@ class Reasoner:
         """Solve one problem within `budget`.
 
         Raises:
-            ConfigError: this is a fork of the process that used the object first.
+            ConfigError: the problem is empty or cannot be judged, the budget does not suit the model,
+                or this is a fork of the process that used the object first.
         """
         self._refuse_fork()
+        return await self._solve(self._problem(problem), budget, seed, listen)
+
+    async def _solve(
+        self,
+        problem: Problem,
+        budget: Budget | None,
+        seed: int | None = None,
+        listen: Listener = ignore,
+        *,
+        raising: bool = True,
+    ) -> Result:
         return await solve(
-            self._problem(problem),
+            problem,
             self.strategy,
             self.backend,
             self.verifier,
@@ -102,26 +133,40 @@ class Reasoner:
             seed=self.seed if seed is None else seed,
             listen=listen,
             second=self.second,
+            raising=raising,
         )
 
     async def asolve_many(
         self, problems: Iterable[str | Problem], budget: Budget | None = None
     ) -> list[Result]:
-        """Solve every problem within its own `budget`, `concurrency` of them at a time."""
+        """Solve every problem within its own `budget`, `concurrency` of them at a time.
+
+        A problem whose search fails, for whatever reason, has a result with `error`; the others go on.
+
+        Raises:
+            ConfigError: a problem is empty or cannot be judged, or the budget does not suit the model.
+                Nothing is sampled then.
+        """
+        self._refuse_fork()
+        posed = [self._problem(p) for p in problems]
+        check_suitable(self.strategy, self.backend, self.verifier, budget or Budget(), self.second)
+        for problem in posed:
+            check_problem(self.verifier, problem)
         governor = asyncio.Semaphore(self.concurrency)
 
-        async def governed(problem: str | Problem) -> Result:
+        async def governed(problem: Problem) -> Result:
             async with governor:
-                return await self.asolve(problem, budget)
+                try:
+                    return await self._solve(problem, budget, raising=False)
+                except Exception as e:  # Before the search, or in its task's rule for answers.
+                    return failed(problem, e)
 
-        async with asyncio.TaskGroup() as group:
-            solved = [group.create_task(governed(p)) for p in problems]
-        return [t.result() for t in solved]
+        return await gather(map(governed, posed))
 
     async def astream(
         self, problem: str | Problem, budget: Budget | None = None
     ) -> AsyncGenerator[Event]:
-        """Tell what happens while a problem is solved; the last event is `Done`.
+        """Yield what happens while a problem is solved; the last event is `Done`.
 
         Leaving the loop early and closing the iterator cancels the search.
         """
@@ -137,7 +182,7 @@ class Reasoner:
             await asyncio.gather(search, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Release the engine, and what the verifier holds."""
+        """Release the engines, and what the verifier holds."""
         await release(self.backend, self.second, self.verifier)
 
     async def __aenter__(self) -> Self:
@@ -151,17 +196,17 @@ class Reasoner:
     def solve(
         self, problem: str | Problem, budget: Budget | None = None, *, seed: int | None = None
     ) -> Result:
-        """`asolve`, from code that is not asynchronous."""
+        """Solve one problem within `budget`: `asolve` for code that is not asynchronous."""
         return self._wait(self.asolve(problem, budget, seed=seed))
 
     def solve_many(
         self, problems: Iterable[str | Problem], budget: Budget | None = None
     ) -> list[Result]:
-        """`asolve_many`, from code that is not asynchronous."""
+        """Solve every problem within `budget`: `asolve_many` for code that is not asynchronous."""
         return self._wait(self.asolve_many(problems, budget))
 
     def close(self) -> None:
-        """Release the engine and the thread that ran it; a fork of the process has neither."""
+        """Release the engines and the thread that ran them; in a fork of the process, do nothing."""
         if self._pid and self._pid != os.getpid():
             return
         self._wait(self.aclose())
@@ -200,12 +245,20 @@ class Reasoner:
                 " make a new one in each process, or start processes by 'spawn'"
             )
 
+    def _verifier(self, verifier: str | Verifier | None) -> Verifier | None:
+        name = default_verifier(self.strategy, self.backend) if verifier is None else verifier
+        if name is None:
+            return None
+        if verifier is None and name == "agreement":
+            return cast(Verifier, verifiers.make(name, extract=self.extract))
+        return _component(verifiers, name)
+
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):
             _refuse_unreadable(problem)
             name = blake2b(problem.encode(), digest_size=6).hexdigest()
-            read = getattr(self.task, "prompt", str)
-            problem = Problem(name, read(problem))
+            text = self.task.prompt(problem) if isinstance(self.task, Prompting) else problem
+            problem = Problem(name, text)
         if not self.shots:
             return problem
         return Problem(problem.id, self.shots + problem.prompt, problem.meta)
@@ -247,27 +300,43 @@ def _component(registry: Registry, named: str | T) -> T:
     return cast(T, registry.make(named)) if isinstance(named, str) else named
 
 
-def _backend(
-    model: str | Path | Backend | None, backend: str | None, engine: dict[str, Any]
+def open_backend(
+    model: str | Path | Backend | None = None, backend: str | None = None, **engine: Any
 ) -> Backend:
+    """Return a backend for a model. Its engine starts with the first call; close it by `aclose`.
+
+    Args:
+        model: a path or a name, by default the embedded GPT; a `Backend` is returned as it is.
+        backend: the kind of backend: "vllm" (the default), "openai", "scripted" or a plugin's.
+        engine: arguments of that backend, such as `base_url` or `max_model_len`.
+
+    Raises:
+        ConfigError: the model does not exist, or the backend has no such argument.
+    """
     if not isinstance(model, str | Path | None):
         if engine or backend:
             names = ", ".join([*engine, *(["backend"] if backend else [])])
             raise ConfigError(f"{names}: a model that is a Backend already has its settings")
+        backend_traits(model)
         return model
     if model is None and backend in (None, "vllm") and not EMBEDDED.is_dir():
         raise ConfigError(
             f"the embedded GPT is not at {EMBEDDED}: name a model, or use model='scripted'"
         )
     name = backend or ("scripted" if model == "scripted" else "vllm")
-    made: Backend = backends.make(name, str(model or EMBEDDED), **engine)
-    return made
+    _refuse_misspelt(name, engine)
+    opened: Backend = backends.make(name, str(model or EMBEDDED), **engine)
+    return opened
 
 
-def _verifier(verifier: str | Verifier | None, strategy: Strategy) -> Verifier | None:
-    if verifier is None:
-        return _component(verifiers, "verdict") if verified(strategy) else None
-    return _component(verifiers, verifier)
+def _refuse_misspelt(backend: str, engine: dict[str, Any]) -> None:
+    """Refuse an argument that the backend does not name and that is much like one of `Reasoner`'s."""
+    known = signature(backends.load(backend)).parameters
+    own = signature(Reasoner).parameters.keys() - {"engine"}
+    for name in engine.keys() - known.keys():
+        if name in own or (alike := get_close_matches(name, own, n=1, cutoff=LIKENESS)):
+            hint = f"; did you mean {alike[0]}?" if name not in own else ", but Reasoner has"
+            raise ConfigError(f"backend {backend!r} has no setting {name!r}{hint}")
 
 
 def _sampling(task: Task | None, temperature: float | None) -> Sampling:

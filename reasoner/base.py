@@ -1,4 +1,4 @@
-"""The contracts of everything a run is given. `Strategy`, which is given the run, is in run.py."""
+"""Contracts of the parts that a run is given. `Strategy`, which is given the run, is in run.py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
+from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits, backend_traits, verifier_traits
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Layers that attend alike; `width` is that of all query heads together.
+    """Layers that attend alike; `width` is the width of all query heads together.
 
-    A position attends to itself and those before it, `window` in all, or every one where that is 0.
+    A position attends to itself and to the positions before it: `window` of them in all, or every one
+    where `window` is 0.
     """
 
     layers: int
@@ -21,11 +24,11 @@ class Attention:
     window: int = 0
 
     def flops(self, start: int, stop: int) -> float:
-        """FLOPs of positions `start` to `stop`: four a pair and unit of width, for score and sum."""
+        """Return the FLOPs of positions `start` to `stop`: four per pair and unit of width (score, sum)."""
         return 4.0 * self.layers * self.width * (self._pairs(stop) - self._pairs(start))
 
     def _pairs(self, length: int) -> float:
-        """Pairs in a sequence: a triangle, less the smaller one that lies beyond the window."""
+        """Return the pairs in a sequence: a triangle, less the smaller one that lies beyond the window."""
         # A product in place of a branch, so that arrays of lengths pass too.
         beyond = (length > self.window) * (length - self.window) if self.window else 0
         return (length * (length + 1) - beyond * (beyond + 1)) / 2
@@ -33,10 +36,10 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model's name, and the sizes that accounting needs; zero where a server does not tell them.
+    """A model's name, and the sizes that accounting needs; zero where a server does not report them.
 
-    `parameters` are the weights that a token is multiplied with: the active experts of a mixture
-    only, an output layer, no table that is looked up.
+    `parameters` counts the weights that a token is multiplied with: of a mixture the active experts
+    only, an output layer, and no table that is looked up.
     """
 
     name: str
@@ -45,10 +48,10 @@ class ModelInfo:
     attention: tuple[Attention, ...] = ()
 
     def flops(self, start: int, stop: int) -> float:
-        """FLOPs to compute positions `start` to `stop` of one sequence.
+        """Return the FLOPs to compute positions `start` to `stop` of one sequence.
 
-        Two per parameter and position, and those of attention (Kaplan et al., 2020, table 1). The
-        conventions are in docs/flops.md.
+        Two per parameter and position, and those of attention (Kaplan et al., 2020, table 1).
+        docs/flops.md has the conventions.
         """
         matrices = 2.0 * self.parameters * (stop - start)
         return matrices + sum(a.flops(start, stop) for a in self.attention)
@@ -56,7 +59,10 @@ class ModelInfo:
 
 @runtime_checkable
 class Backend(Protocol):
-    """A language model. One call is one prompt; concurrency is the batch."""
+    """A language model. One call is one prompt; concurrent calls form the batch.
+
+    It declares what it can do beyond `generate` as `traits` (see `BackendTraits`).
+    """
 
     @property
     def model(self) -> ModelInfo:
@@ -64,11 +70,11 @@ class Backend(Protocol):
         ...
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt` as the model will see them (an upper bound where unknown)."""
+        """Return the tokens of `prompt` as the model will see them (an upper bound where unknown)."""
         ...
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another (as many stand-ins where unknown)."""
+        """Return the tokens of a text that continues another (as many stand-ins where unknown)."""
         ...
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
@@ -86,15 +92,15 @@ class Backend(Protocol):
 
 
 Halt = Callable[[Sequence[float]], bool]
-"""Told the confidences of the tokens that a sample just grew by; true gives the sample up."""
+"""Decide from the confidences of a sample's newest tokens whether to give the sample up (True)."""
 
 
 @runtime_checkable
 class Watching(Protocol):
-    """A backend whose samples can be watched as they grow, and given up half-way."""
+    """A backend whose samples can be watched as they grow; its traits have `watches=True`."""
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        """One sample (`sampling.n` is 1), aborted in the engine as soon as `halt` says so.
+        """Draw one sample (`sampling.n` is 1), aborted in the engine as soon as `halt` returns true.
 
         Tokens decoded while the abort is under way are not in the usage: one or two. Raises what
         `Backend.generate` raises.
@@ -104,29 +110,57 @@ class Watching(Protocol):
 
 @runtime_checkable
 class Spelling(Protocol):
-    """A backend that tells what its tokens say, so that a solution can be cut between two of them."""
+    """A backend that knows the text of its tokens, so that a solution can be cut between two tokens.
+
+    Its traits have `spells=True`.
+    """
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text that goes on from another."""
+        """Return the tokens of a text that continues another."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens, ends left out."""
+        """Return the text of tokens, without end tokens."""
         ...
+
+
+def as_watching(backend: Backend) -> Watching:
+    """Return `backend` as one whose samples can be watched.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    if backend_traits(backend).watches and isinstance(backend, Watching):
+        return backend
+    raise ConfigError(
+        f"the backend of {backend.model.name!r} cannot watch samples as they grow (it has no `watch`,"
+        " or its traits do not say watches=True); use vllm, openai or scripted"
+    )
+
+
+def as_spelling(backend: Backend) -> Spelling:
+    """Return `backend` as one that knows the text of its tokens.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if backend_traits(backend).spells and isinstance(backend, Spelling):
+        return backend
+    raise ConfigError(
+        f"the backend of {backend.model.name!r} does not know the text of its tokens (it has no"
+        " `decode`, or its traits do not say spells=True); use vllm or scripted"
+    )
 
 
 @runtime_checkable
 class Verifier(Protocol):
     """A judge of candidates that never sees the reference answer.
 
-    One that reads the samples' log-probabilities says so by an attribute `logprobs = True`, one that
-    reads their confidences by how many likely tokens these are of: `confidences = 20`. One whose
-    scores end below 1 tells their highest as `ceiling`; one whose scores depend on what else is in the
-    batch has `comparative = True`.
+    It declares what it needs, and what its scores mean, as `traits` (see `VerifierTraits`).
     """
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """The most that `score` may spend on `candidates`: what the ledger admits."""
+        """Return the most that `score` may spend on `candidates`: what the ledger admits."""
         ...
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
@@ -134,12 +168,33 @@ class Verifier(Protocol):
         ...
 
 
-def reads(verifier: Verifier | None) -> dict[str, Any]:
-    """What samples must tell for `verifier`, as settings of `Sampling`."""
-    return {
-        "logprobs": bool(getattr(verifier, "logprobs", False)),
-        "confidences": int(getattr(verifier, "confidences", 0)),
-    }
+@runtime_checkable
+class ProblemChecking(Protocol):
+    """A verifier that cannot judge every problem."""
+
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem that it cannot judge, before anything is sampled.
+
+        Raises:
+            ConfigError: the problem lacks what the verifier reads, such as unit tests.
+        """
+        ...
+
+
+def check_problem(verifier: Verifier | None, problem: Problem) -> None:
+    """Refuse a problem that `verifier` cannot judge.
+
+    Raises:
+        ConfigError: it lacks what the verifier reads.
+    """
+    if isinstance(verifier, ProblemChecking):
+        verifier.check_problem(problem)
+
+
+def required_sampling(verifier: Verifier | None) -> dict[str, Any]:
+    """Return what samples must hold for `verifier`, as settings of `Sampling`."""
+    traits = VerifierTraits() if verifier is None else verifier_traits(verifier)
+    return {"logprobs": traits.logprobs, "confidences": traits.confidences}
 
 
 @runtime_checkable
@@ -152,38 +207,57 @@ class Generative(Verifier, Protocol):
         ...
 
     def on(self, backend: Backend) -> Self:
-        """A copy that asks `backend`."""
+        """Return a copy that asks `backend`."""
         ...
 
 
-def asks(verifier: Verifier) -> bool:
-    """Whether `verifier` asks a model and has none; one made of others tells by an attribute `asks`."""
+def needs_model(verifier: Verifier) -> bool:
+    """Return whether `verifier` still needs a model to ask."""
     lacks = isinstance(verifier, Generative) and verifier.model is None
-    return lacks and bool(getattr(verifier, "asks", True))
+    return lacks and verifier_traits(verifier).asks_model
 
 
-def bound(verifier: Verifier, backend: Backend) -> Verifier:
-    """`verifier`, asking `backend` if it asks a model and has none of its own."""
-    return verifier.on(backend) if isinstance(verifier, Generative) and asks(verifier) else verifier
+def bind(verifier: Verifier, backend: Backend) -> Verifier:
+    """Return `verifier`, asking `backend` if it still needs a model."""
+    lendable = isinstance(verifier, Generative) and needs_model(verifier)
+    return verifier.on(backend) if lendable else verifier
 
 
-async def ready(*held: object) -> None:
-    """Start the engine of each of `held` that has one: it has `start`, which its first call does else."""
-    for each in held:
-        if start := getattr(each, "start", None):
-            await start()
+@runtime_checkable
+class Starting(Protocol):
+    """A component with an engine, which its first call would start otherwise."""
+
+    async def start(self) -> Any:
+        """Start the engine."""
+        ...
 
 
-async def release(*held: object) -> None:
-    """Close each of `held` that can be closed: it has `aclose`."""
-    for each in held:
-        if close := getattr(each, "aclose", None):
-            await close()
+@runtime_checkable
+class Closing(Protocol):
+    """A component that holds something, such as an engine or a process."""
+
+    async def aclose(self) -> None:
+        """Release it."""
+        ...
+
+
+async def start(*components: object) -> None:
+    """Start the engine of each component that has one."""
+    for component in components:
+        if isinstance(component, Starting):
+            await component.start()
+
+
+async def release(*components: object) -> None:
+    """Release what each component holds, if anything."""
+    for component in components:
+        if isinstance(component, Closing):
+            await component.aclose()
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A problem and its reference answer; never leaves the benchmark layer."""
+    """A problem and its reference answer, which never leaves the benchmark layer."""
 
     problem: Problem
     answer: str
@@ -191,27 +265,33 @@ class Example:
 
 @runtime_checkable
 class Task(Protocol):
-    """A benchmark: problems, how a solution is written, and the rule that decides it is right.
-
-    It may have a method `prompt(text)`, which puts a user's problem the way the model reads it.
-    """
+    """A benchmark: problems, how a solution is sampled, and the rule that decides whether it is right."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is drawn: what ends a step, its longest length, temperature and nucleus."""
+        """How a solution is sampled: what ends a step, its longest length, temperature and nucleus."""
         ...
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
-        """The first `count` problems of a split ("train", "dev" or "test")."""
+        """Yield the first `count` problems of a split ("train", "dev" or "test")."""
         ...
 
     def answer(self, solution: str) -> str | None:
-        """The answer that a finished solution states, in canonical form; what votes are cast on."""
+        """Return the answer that a finished solution states, in canonical form; votes are cast on it."""
         ...
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether `solution` reaches the reference answer."""
+        """Return whether `solution` reaches the reference answer."""
+        ...
+
+
+@runtime_checkable
+class Prompting(Protocol):
+    """A task that writes a user's problem the way the model reads it."""
+
+    def prompt(self, text: str) -> str:
+        """Return the problem that `text` states, as a prompt."""
         ...

@@ -1,4 +1,4 @@
-"""Calls that run at once, and the one exception that tells why they failed."""
+"""Concurrent calls, and the one exception that explains why they failed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from reasoner.errors import BudgetExhausted
 
 T = TypeVar("T")
 
+SETTLED = 32
+"""Turns of the event loop after which a search has done all that it does with an answer.
+
+A count, since asyncio has no public way to ask whether anything is still ready to run. An answer
+passes from a future to the task that awaits it, to the group that gathers it and so on, one turn
+each, and only then is it known what the search asks next. A strategy inside another adds a few turns.
+A count that is too small could let two answers arrive together that first came one after the other, so
+that the search takes another course; too large a one costs microseconds.
+"""
+
 
 async def unwrapped(call: Awaitable[T]) -> T:
-    """The result of `call`; of a group of exceptions, the one that matters is raised."""
+    """Return the result of `call`; of a group of exceptions, raise the one that matters."""
     try:
         return await call
     except BaseExceptionGroup as group:
@@ -20,7 +30,7 @@ async def unwrapped(call: Awaitable[T]) -> T:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The first exception of a group; running out of budget yields to any other."""
+    """Return the first exception of a group that is not about the budget, or else the first."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     causes = [_cause(e) for e in error.exceptions]
@@ -28,7 +38,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 async def gather(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results in order; the first failure cancels the rest and is raised itself."""
+    """Return all results in order; the first failure cancels the rest and is raised itself."""
 
     async def group() -> list[T]:
         async with asyncio.TaskGroup() as tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,7 +34,8 @@ class Result:
 
     `answer` is in the canonical form that votes and graders compare; `candidate` is the solution
     that states it. `candidates` holds every finished solution, in order of arrival, `calls` every paid call in
-    the order in which they ended. `oracle` marks results whose verifier saw the reference answer.
+    the order in which they ended. `oracle` marks results whose verifier saw the reference answer;
+    `scored_by` is the verifier's name.
     """
 
     answer: str | None
@@ -46,6 +48,7 @@ class Result:
     stopped: Stopped = Stopped.DONE
     error: str | None = None
     oracle: bool = False
+    scored_by: str | None = None
     calls: tuple[Entry, ...] = ()
 
     @property
@@ -92,3 +95,8 @@ class Done:
 
 
 Event = StepSampled | StepScored | AnswerOffered | Done
+Listener = Callable[[Event], None]
+
+
+def ignore(_: Event) -> None:
+    """Do nothing with an event."""

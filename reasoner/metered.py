@@ -1,10 +1,9 @@
-"""A model whose every call the ledger admits before it starts and charges when it ends."""
+"""A model on a ledger: every call is admitted before it starts and charged when it ends."""
 
 from __future__ import annotations
 
-from reasoner.base import Backend, Halt, Watching
+from reasoner.base import Backend, Halt, as_watching
 from reasoner.budget import GENERATOR, Ledger, clip
-from reasoner.errors import ConfigError
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
 
@@ -16,7 +15,7 @@ class Metered:
         self.info = backend.model
 
     def length(self, prompt: Prompt) -> int:
-        """Tokens of `prompt`."""
+        """Return the number of tokens of `prompt`."""
         return self.backend.prompt_length(prompt)
 
     async def sample(
@@ -28,9 +27,9 @@ class Metered:
         role: str = GENERATOR,
         halt: Halt | None = None,
     ) -> Generation:
-        """Sample as many and as long completions as the budget admits; `halt` watches a single one.
+        """Sample as many and as long completions as the budget admits.
 
-        `length` is the prompt's.
+        `length` is the prompt's, in tokens. `halt` watches the one sample of a request.
 
         Raises:
             BudgetExhausted: the budget admits none.
@@ -42,14 +41,6 @@ class Metered:
             if halt is None:
                 generation = await self.backend.generate(prompt, hold.granted)
             else:
-                generation = await self._watching().watch(prompt, hold.granted, halt)
+                generation = await as_watching(self.backend).watch(prompt, hold.granted, halt)
             hold.usage = generation.usage
         return generation
-
-    def _watching(self) -> Watching:
-        if not isinstance(self.backend, Watching):
-            raise ConfigError(
-                "this strategy watches samples as they grow, which the backend of"
-                f" {self.info.name!r} does not offer (it has no `watch`); use vllm, openai or scripted"
-            )
-        return self.backend

@@ -1,8 +1,8 @@
-"""Names for components: built in, or from any installed package's entry points."""
+"""Components by name: built in, or from the entry points of any installed package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any
@@ -13,15 +13,16 @@ from reasoner.errors import ConfigError, PluginError
 from reasoner.naming import LARGEST, called, near, shown
 from reasoner.redaction import revealed
 from reasoner.settings import check
+from reasoner.traits import BackendTraits, StrategyTraits, Traits, VerifierTraits, check_traits
 
 MOST = 1_000_000
-"""The largest number in a setting: searches of more would not end."""
+"""The largest number in a setting: a search of more would not end."""
 
 
 class Registry:
-    """Lazy `name -> object`; nothing is imported until it is asked for.
+    """Components by name, imported when they are first asked for.
 
-    Wherever a name is given, settings may follow it: `beam(branch=2)`.
+    Settings may follow a name: `beam(branch=2)`. A component's traits are checked as it is loaded.
 
     A plugin joins by declaring an entry point in the registry's group:
 
@@ -29,8 +30,16 @@ class Registry:
         my-search = "my_package:MySearch"
     """
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str], most: int = MOST) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        builtin: Mapping[str, str],
+        most: int = MOST,
+        traits: type[Traits] | None = None,
+    ) -> None:
         self.kind, self.group, self.most = kind, group, most
+        self._traits = traits
         self._builtin = builtin
 
     @property
@@ -39,41 +48,53 @@ class Registry:
         return self._builtin
 
     def names(self) -> list[str]:
-        return sorted({*self._builtin, *(e.name for e in entry_points(group=self.group))})
+        """Return the names of all components, sorted: the built-in ones and those of plugins."""
+        return sorted({*self._builtin, *(e.name for e in self._plugins())})
 
     def load(self, name: str) -> Any:
-        """The class or function called `name`.
+        """Return the class or function named `name`.
 
         Raises:
-            ConfigError: there is no such name, or two packages claim it.
+            ConfigError: there is no such name, two packages claim it, or its traits are not declared
+                as they should be.
             PluginError: it would not import.
         """
         entry = self._find(called(name)[0])
         try:
-            return entry.load()
-        except (ImportError, AttributeError) as e:
+            component = entry.load()
+        except (ImportError, AttributeError, TypeError) as e:
             raise PluginError(
                 f"{self.kind} {name!r} ({entry.value}) failed to import: {e};"
                 " install what it needs, or choose another"
             ) from e
+        if self._traits:
+            check_traits(component, self._traits)
+        return component
+
+    def name_of(self, component: type) -> str | None:
+        """Return the name that a class has here, if it has one."""
+        place = f"{component.__module__}:{component.__qualname__}"
+        known = [*self._builtin.items(), *((e.name, e.value) for e in self._plugins())]
+        return next((name for name, value in known if value == place), None)
+
+    def _plugins(self) -> Iterable[EntryPoint]:
+        return entry_points(group=self.group)
 
     def make(self, name: str, /, *args: Any, **settings: Any) -> Any:
-        """Build `name` from settings, naming the one that is unknown or wrong.
+        """Build the component `name` with settings.
 
         A secret may be named by its environment variable: `api_key='env:MY_KEY'`.
 
         Raises:
-            ConfigError: a setting does not exist or its value is not allowed.
+            ConfigError: a setting does not exist or its value is not allowed; the message names it.
         """
         name, own = called(name)
         factory = self.load(name)
-        for given in (
-            own,
-            settings,
-        ):  # One in brackets must be right even where another replaces it.
-            self._refuse_unknown(name, factory, given)
-            self._refuse_enormous(name, given)
-            check(f"{self.kind} {name!r}", factory, given)
+        # A setting in brackets must be right even where another one replaces it.
+        for part in (own, settings):
+            self._refuse_unknown(name, factory, part)
+            self._refuse_enormous(name, part)
+            check(f"{self.kind} {name!r}", factory, part)
         settings = own | settings
         try:
             return factory(*args, **self._revealed(name, settings))
@@ -108,7 +129,7 @@ class Registry:
     def _find(self, name: str) -> EntryPoint:
         if name in self._builtin:
             return EntryPoint(name, self._builtin[name], self.group)
-        found = {e.value: e for e in entry_points(group=self.group) if e.name == name}
+        found = {e.value: e for e in self._plugins() if e.name == name}
         if len(found) == 1:
             return found.popitem()[1]
         if found:
@@ -119,7 +140,7 @@ class Registry:
 
 
 def explain(error: ValidationError) -> str:
-    """One clause per wrong field, or what is wrong with all of them together."""
+    """Return one clause per wrong field, or one about all fields together."""
     clauses = [
         (".".join(map(str, e["loc"])), shown(e["input"]), e["msg"].removeprefix("Value error, "))
         for e in error.errors()
@@ -160,6 +181,7 @@ strategies = Registry(
         "ensemble": "reasoner.search.ensemble:Ensemble",
         "auto": "reasoner.search.auto:Auto",
     },
+    traits=StrategyTraits,
 )
 
 verifiers = Registry(
@@ -193,6 +215,7 @@ verifiers = Registry(
         "orm": "reasoner.verifiers.reward.orm:ORM",
         "oracle": "reasoner.verifiers.oracle:Oracle",
     },
+    traits=VerifierTraits,
 )
 
 backends = Registry(
@@ -204,6 +227,7 @@ backends = Registry(
         "scripted": "reasoner.backends.scripted:Scripted",
     },
     most=LARGEST,  # An engine's arguments may be bytes of memory.
+    traits=BackendTraits,
 )
 
 tasks = Registry(

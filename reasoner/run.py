@@ -1,56 +1,52 @@
-"""One problem, one budget: the verbs a search needs, metered."""
+"""The verbs of a search on one problem and one budget."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import replace
 from typing import Protocol, Self, runtime_checkable
 
-from reasoner.base import Backend, Halt, Verifier, reads
-from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room, largest, worst_case
+from reasoner.base import Backend, Halt, Verifier, required_sampling
+from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted, ConfigError
-from reasoner.events import AnswerOffered, Event, StepSampled, StepScored
-from reasoner.metered import Metered
+from reasoner.events import AnswerOffered, Listener, StepScored, ignore
+from reasoner.sampler import DrawRequest, Sampler
 from reasoner.trace import Node, Trace
-from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
+from reasoner.traits import verifier_traits
+from reasoner.types import Completion, Finish, Problem, Sampling, Usage
 
 Extract = Callable[[str], str | None]
-Listener = Callable[[Event], None]
-TOLD = ("verdicts", "confidences", "entropies", "logprobs")
-"""What a completion tells of its tokens, of the last one last."""
-
-
-def ignore(_: Event) -> None:
-    """A listener that does not listen."""
+"""Return the canonical answer that a solution's text states."""
+Chooser = Callable[[Sequence[Node]], Node]
+"""Choose one of several finished nodes."""
+PER_TOKEN_FIELDS = ("verdicts", "confidences", "entropies", "logprobs")
+"""The fields of a completion that end with the value of its last token."""
 
 
 def last_line(solution: str) -> str | None:
-    """The answer where no task tells better: the last line that is not empty, its `#` aside."""
+    """Return the last line that is not empty, without its `#`: the answer where no task is given."""
     lines = solution.split("\n")
     return next((text for x in reversed(lines) if (text := x.strip().removeprefix("#"))), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How the children of a node are to be drawn; `tokens` is how long a piece may be."""
-
-    model: Metered
-    sampling: Sampling
-    tokens: int | None = None
-    halt: Callable[[], Halt] | None = None
-
-
 class Run:
-    """A strategy's whole world: expand nodes, score nodes, offer an answer.
+    """The whole world of a strategy: expand nodes, score nodes, offer an answer.
 
-    The ledger is charged here and only here, so no strategy can forget to count. `sampling` is
-    the task's: `stop` ends a step, `max_tokens` is the longest solution. `second` is another model
-    for the strategies that ask for one.
+    The ledger is charged here and only here, so no strategy can forget to count.
+
+    Args:
+        problem: the problem to solve.
+        backend: the policy.
+        verifier: scores nodes; None where the strategy needs none.
+        ledger: the budget, and what is spent of it.
+        second: another model, for the strategies that use one; by default the policy.
+        sampling: the task's: `stop` ends a step, `max_tokens` is the longest solution.
+        extract: finds the canonical answer in a solution's text.
+        seed: equal seeds give equal trees.
+        listen: is called with every event.
     """
 
     def __init__(
@@ -66,28 +62,42 @@ class Run:
         seed: int = 0,
         listen: Listener = ignore,
     ) -> None:
-        self.problem, self.ledger = problem, ledger
-        self.sampling = replace(sampling, **reads(verifier))
+        self.problem = problem
+        self.sampling = replace(sampling, **required_sampling(verifier))
         self.trace = Trace(problem)
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None
-        self.clipped = False
-        self.decide: Callable[[Sequence[Node]], Node] = best
-        """How to choose among finished nodes should the run be cut short."""
-        self._model, self._second = Metered(backend, ledger), Metered(second or backend, ledger)
-        self._verifier = verifier
-        self._extract, self._seed, self._listen = extract, seed, listen
-        self._drawn = Counter[int | str]()
+        self._sampler = Sampler(self.trace, backend, second or backend, ledger, seed, listen)
+        self._verifier, self._extract, self._listen = verifier, extract, listen
+        self._choose: Chooser = best
+
+    @property
+    def ledger(self) -> Ledger:
+        """The budget, and what is spent of it."""
+        return self._sampler.ledger
 
     @property
     def verified(self) -> bool:
-        """Whether there is a verifier to score with."""
+        """True where there is a verifier to score with."""
         return self._verifier is not None
 
     @property
     def ceiling(self) -> float:
-        """The highest score that the verifier gives."""
-        return float(getattr(self._verifier, "ceiling", 1.0))
+        """The highest score that the verifier gives; 1 without one."""
+        return 1.0 if self._verifier is None else verifier_traits(self._verifier).ceiling
+
+    @property
+    def clipped(self) -> bool:
+        """True once the budget has cut the search short anywhere."""
+        return self._sampler.clipped
+
+    def mark_clipped(self) -> None:
+        """Record that the budget has cut a part of the search short."""
+        self._sampler.clipped = True
+
+    def read_confidences(self, likeliest: int) -> None:
+        """From now on, have samples hold the confidence of each token, against `likeliest` tokens."""
+        self.sampling = replace(self.sampling, confidences=likeliest)
 
     async def expand(
         self,
@@ -110,11 +120,14 @@ class Run:
             BudgetExhausted: there was budget for none.
             BackendError: a request failed; children that arrived stay in the trace.
         """
-        wish = self._wish(step, tokens, temperature, halt, second)
+        sampling = self.sampling if step else replace(self.sampling, stop=())
+        if temperature is not None:
+            sampling = replace(sampling, temperature=temperature)
+        request = DrawRequest(sampling, tokens, halt, second)
         # Watched samples are requests of their own, and a deadline keeps what arrived.
         parts = n if halt or self.ledger.budget.seconds is not None else 1
         tasks = await gather(
-            [self._draw(node, wish, n // parts) for node in nodes for _ in range(parts)]
+            [self._sampler.draw(node, request, n // parts) for node in nodes for _ in range(parts)]
         )
         children = [child for drawn in tasks for child in drawn]
         if not children and any(not node.terminal for node in nodes):
@@ -122,14 +135,14 @@ class Run:
         return children
 
     def write(self, node: Node, text: str) -> Node:
-        """Put `text` after `node`, unsampled; where the model had ended, in place of its end."""
-        ids = self._model.backend.encode(text)
+        """Add `text` after `node`, unsampled; where the model had ended, in place of its end."""
+        ids = self._sampler.model.backend.encode(text)
         if not (node.finished and node.completion and (parent := self.trace.parent(node))):
             return self.trace.add(node, Completion(text, ids, Finish.WRITTEN))
         ended = node.completion
-        told = {name: getattr(ended, name)[:-1] for name in TOLD}
+        rest = {name: getattr(ended, name)[:-1] for name in PER_TOKEN_FIELDS}
         ids = ended.token_ids[:-1] + ids
-        piece = replace(ended, text=ended.text + text, token_ids=ids, finish=Finish.WRITTEN, **told)
+        piece = replace(ended, text=ended.text + text, token_ids=ids, finish=Finish.WRITTEN, **rest)
         return self.trace.add(parent, piece, spent=node.spent)
 
     async def ask(
@@ -142,45 +155,44 @@ class Run:
         stop: tuple[str, ...] = (),
         role: str = GENERATOR,
     ) -> list[Completion]:
-        """What the model says to a strategy's own prompt; fewer than `n` where the budget closes.
+        """Sample `n` replies to a strategy's own prompt; fewer where the budget closes.
+
+        They are charged to `role`, and are no part of the trace (see `adopt`).
 
         Raises:
             BudgetExhausted: there was budget for none.
             BackendError: the request failed.
         """
-        drawn = self._drawn[text]
-        self._drawn[text] += n
-        wanted = replace(
+        sampling = replace(
             self.sampling,
             n=n,
             stop=stop,
             end=(),
             max_tokens=max_tokens or self.sampling.max_tokens,
             temperature=self.sampling.temperature if temperature is None else temperature,
-            seed=self._seeded(text, drawn),
         )
-        prompt = Prompt(Problem(self.problem.id, text))
-        length = self._model.length(prompt)
-        return list((await self._model.sample(prompt, length, wanted, role=role)).completions)
+        return await self._sampler.reply(text, sampling, role)
 
     def adopt(self, node: Node, completion: Completion) -> Node:
-        """Put what `ask` returned after `node`: a solution to score and choose from."""
-        return self._grow(node, completion, terminal=True)
+        """Add a reply that `ask` returned to the trace, after `node`: a solution like any sampled one.
 
-    def within(self, share: float, time: float | None = None) -> Self:
-        """This run with `share` of what is left of its budget, for a strategy inside another.
+        It can then be scored, voted on and chosen. Nothing can follow it.
+        """
+        return self._sampler.add(node, completion, terminal=True)
 
-        `time` is the share of the seconds left, where that differs.
+    def sub_run(self, share: float, time: float | None = None) -> Self:
+        """Return this run with `share` of the rest of its budget, for a strategy inside another.
+
+        Trace and seeds are the run's own; the incumbent and the final chooser are not. `time` is the
+        share of the seconds left, where that differs.
         """
         part = copy(self)
-        part.ledger = self.ledger.part(share, share if time is None else time)
-        part._model = Metered(self._model.backend, part.ledger)
-        part._second = Metered(self._second.backend, part.ledger)
-        part.incumbent, part.clipped, part.decide = None, False, best
+        part._sampler = self._sampler.on(self.ledger.part(share, share if time is None else time))
+        part.incumbent, part._choose = None, best
         return part
 
     async def score(self, nodes: Sequence[Node]) -> None:
-        """Write the verifier's score on every node that has none, in one batch if it fits.
+        """Write the verifier's score on every node that has none, in one batch if the budget holds it.
 
         Raises:
             BudgetExhausted: there was not the budget to score all of them.
@@ -193,16 +205,11 @@ class Run:
             rest = rest[await self._score(self._verifier, rest) :]
 
     def affordable(self, n: int) -> int:
-        """How many whole solutions, up to `n`, the budget holds beside what is spent."""
-        model, prompt = self._model.info, self._model.length(Prompt(self.problem))
-
-        def holds(k: int) -> bool:
-            return self.ledger.room.holds(worst_case(replace(self.sampling, n=k), prompt, model))
-
-        return largest(n, holds)
+        """Return how many whole solutions, up to `n`, the rest of the budget holds."""
+        return self._sampler.affordable(n, self.sampling)
 
     def answer(self, node: Node) -> str | None:
-        """The canonical answer of the solution that ends at `node`; one that was cut off has none."""
+        """Return the canonical answer of the solution that ends at `node`; None if it was cut off."""
         return self._extract(self.trace.candidate(node).text) if node.finished else None
 
     def offer(self, node: Node) -> Node:
@@ -212,88 +219,27 @@ class Run:
             self._listen(AnswerOffered(self.answer(node), self.trace.candidate(node)))
         return node
 
-    def improve(self, nodes: Sequence[Node]) -> Node:
-        """Offer the best of `nodes`, unless the answer so far is as good."""
+    def offer_if_better(self, nodes: Sequence[Node]) -> Node:
+        """Offer the best of `nodes`, unless the incumbent is as good; return the incumbent."""
         return self.offer(best([*filter(None, [self.incumbent]), *nodes]))
 
+    def choose_final(self, nodes: Sequence[Node]) -> Node:
+        """Choose the answer among finished `nodes`: the best-scored one, or as `choose_final_by` set."""
+        return self._choose(nodes)
+
+    def choose_final_by(self, choose: Chooser) -> None:
+        """Choose by `choose` in the end, and also where the budget cuts the run short."""
+        self._choose = choose
+
     def conclude(self) -> Node | None:
-        """The answer of a run that was cut short: finished solutions go before unfinished ones."""
+        """Return the answer of a run that ends now: finished solutions go before unfinished ones."""
         if self.incumbent and self.incumbent.finished:
             return self.incumbent
         finished = self.trace.finished
-        return self.decide(finished) if finished else self.incumbent
-
-    def _wish(
-        self,
-        step: bool,
-        tokens: int | None,
-        temperature: float | None,
-        halt: Callable[[], Halt] | None,
-        second: bool,
-    ) -> Wish:
-        sampling = self.sampling if step else replace(self.sampling, stop=())
-        if temperature is not None:
-            sampling = replace(sampling, temperature=temperature)
-        return Wish(self._second if second else self._model, sampling, tokens, halt)
-
-    async def _draw(self, node: Node, wish: Wish, n: int) -> list[Node]:
-        """Sample until `n` children are there; a clipped request is followed by another."""
-        children = list[Node]()
-        prompt = self.trace.prompt(node)
-        # Token ids mean something to their own model only.
-        if wish.model.backend is not self._model.backend:
-            prompt = replace(prompt, token_ids=())
-        length = wish.model.length(prompt)
-        limit = self._limit(node, wish, length)
-        try:
-            while len(children) < n and limit > 0:
-                rest = replace(wish.sampling, n=n - len(children), max_tokens=limit)
-                children += await self._sample(node, prompt, length, replace(wish, sampling=rest))
-        except BudgetExhausted:
-            self.clipped = True
-        return children
-
-    async def _sample(self, node: Node, prompt: Prompt, length: int, wish: Wish) -> list[Node]:
-        seeded = replace(wish.sampling, seed=self._next_seed(node, wish.sampling.n))
-        halt = wish.halt() if wish.halt else None
-        generation = await wish.model.sample(prompt, length, seeded, halt=halt)
-        return [self._add(node, completion, wish) for completion in generation.completions]
-
-    def _add(self, node: Node, completion: Completion, wish: Wish) -> Node:
-        size, cut = len(completion.token_ids), completion.finish is Finish.LENGTH
-        full = node.length + size >= self.sampling.max_tokens
-        piece = cut and size == wish.tokens
-        goes_on = (completion.finish is Finish.STOP or piece) and not full
-        self.clipped |= cut and size < wish.sampling.max_tokens
-        return self._grow(node, completion, terminal=not goes_on)
-
-    def _grow(self, node: Node, completion: Completion, *, terminal: bool) -> Node:
-        spent = self.ledger.total.completion_tokens
-        child = self.trace.add(node, completion, spent=spent, terminal=terminal)
-        self._listen(StepSampled(child))
-        return child
-
-    def _limit(self, node: Node, wish: Wish, prompt: int) -> int:
-        """Tokens that may follow `node`: the solution's length and the model's context allow."""
-        left = 0 if node.terminal else wish.sampling.max_tokens - node.length
-        left = left if wish.tokens is None else min(left, wish.tokens)
-        space = wish.model.info.context - prompt
-        # A problem that does not fit at all is the backend's to refuse.
-        fits = not wish.model.info.context or (node.depth == 0 and space <= 0)
-        return left if fits else min(left, space)
-
-    def _next_seed(self, node: Node, n: int) -> int:
-        """A seed that depends on the node's place in the tree only, never on timing."""
-        drawn = self._drawn[node.id]
-        self._drawn[node.id] += n
-        return self._seeded([n.rank for n in self.trace.path(node)], drawn)
-
-    def _seeded(self, place: object, drawn: int) -> int:
-        text = f"{self._seed}:{self.problem.id}:{place}:{drawn}"
-        return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) >> 1
+        return self.choose_final(finished) if finished else self.incumbent
 
     async def _score(self, verifier: Verifier, nodes: Sequence[Node]) -> int:
-        """Score as many of the first `nodes` as the budget admits; tell how many."""
+        """Score as many of the first `nodes` as the budget admits; return how many."""
         candidates = [self.trace.candidate(n) for n in nodes]
 
         def fit(room: Room, _: bool) -> tuple[int, Usage] | None:
@@ -319,8 +265,7 @@ class Run:
 class Strategy(Protocol):
     """A search. Instances hold settings only; all state lives in the run.
 
-    One that needs no verifier says so by an attribute `verified = False`, one that may end before its
-    budget on purpose by `stops_early = True`.
+    It declares what it needs as `traits` (see `StrategyTraits`).
     """
 
     async def search(self, run: Run) -> Node:
@@ -328,18 +273,13 @@ class Strategy(Protocol):
         ...
 
 
-def verified(strategy: object) -> bool:
-    """Whether `strategy`, a class or an instance, chooses by a verifier's scores."""
-    return bool(getattr(strategy, "verified", True))
-
-
 def top(nodes: Iterable[Node], k: int) -> list[Node]:
-    """The `k` best nodes, best first: finished ones lead, then the score decides, then the order."""
+    """Return the `k` best nodes, best first: finished before unfinished, then by score, then in order."""
     return sorted(nodes, key=_merit, reverse=True)[:k]
 
 
 def best(nodes: Sequence[Node]) -> Node:
-    """The first of `top`."""
+    """Return the first of `top`."""
     return max(nodes, key=_merit)
 
 

@@ -1,9 +1,10 @@
-"""Settings checked against what a component's signature says of them."""
+"""Settings, checked against the types that a component's signature gives them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from inspect import isclass
 from typing import Any, get_type_hints
@@ -17,8 +18,8 @@ from reasoner.naming import shown
 def check(what: str, factory: Any, settings: Mapping[str, Any]) -> None:
     """Refuse settings that are not of the types that `factory` annotates.
 
-    Numbers and text are held to their types, as in strict JSON: `True` and `'4'` are no number.
-    An instance counts as what it is an instance of.
+    Numbers and text are held to their types, as in strict JSON: `True` and `'4'` are not numbers.
+    An object counts as an instance of its classes.
 
     Raises:
         ConfigError: a value is of another type, or out of bounds.
@@ -32,7 +33,7 @@ def check(what: str, factory: Any, settings: Mapping[str, Any]) -> None:
 def _check(what: str, kind: Any, value: Any) -> None:
     try:
         adapter = _adapter(kind)
-    except PydanticUserError:  # A type that only checkers of types understand.
+    except PydanticUserError:  # A type that only type checkers understand.
         return
     try:
         try:
@@ -57,13 +58,9 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 @cache
 def _types(factory: Any) -> dict[str, Any]:
-    """The annotations of the parameters that `factory` takes."""
-    own = isclass(factory) and "__init__" in vars(factory) and not _fields(factory)
+    """Return the annotations of the parameters that `factory` takes."""
+    own = isclass(factory) and "__init__" in vars(factory) and not is_dataclass(factory)
     try:
         return get_type_hints(factory.__init__ if own else factory, include_extras=True)
-    except NameError:  # An annotation that is imported for checkers of types alone.
+    except NameError:  # An annotation that is imported for type checkers only.
         return {}
-
-
-def _fields(factory: Any) -> bool:
-    return hasattr(factory, "__dataclass_fields__")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from reasoner.base import Backend, Generative, Verifier, bound, ready
+from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
 from reasoner.concurrency import unwrapped
-from reasoner.errors import BackendError, BudgetExhausted, ConfigError
-from reasoner.events import Result, Solution, Stopped
-from reasoner.run import Extract, Listener, Run, Strategy, ignore, last_line
-from reasoner.types import Problem, Sampling
+from reasoner.errors import BackendError, BudgetExhausted, ConfigError, ReasonerError
+from reasoner.events import Listener, Result, Solution, Stopped, ignore
+from reasoner.registry import verifiers
+from reasoner.run import Extract, Run, Strategy, last_line
+from reasoner.suitability import check_combination, component_name
+from reasoner.trace import Trace
+from reasoner.traits import verifier_traits
+from reasoner.types import Problem, Sampling, Usage
 
 
 async def solve(
@@ -27,31 +31,80 @@ async def solve(
     listen: Listener = ignore,
     second: Backend | None = None,
     clock: Clock | None = None,
+    raising: bool = True,
 ) -> Result:
-    """Search until the strategy is done or the budget is; either way, answer.
+    """Search until the strategy is done or the budget is spent, and answer either way.
 
-    `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
-    finds the canonical answer in a solution's text. A verifier that asks a model and has none asks
-    `backend`. A model that fails ends the run with the incumbent and the error; what the caller got
-    wrong is raised. Engines are started first: their start counts neither as the search's seconds nor
-    against its budget. `clock` tells the seconds, where the search goes on from an earlier one.
+    A model that fails ends the run with the incumbent and the error. Engines are started first: their
+    start counts neither as the search's seconds nor against its budget.
+
+    Args:
+        problem: the problem to solve.
+        strategy: the search.
+        backend: the policy.
+        verifier: scores solutions; one that needs a model to ask asks `backend`.
+        budget: ceilings of the search.
+        sampling: the task's: `stop` ends a step, `max_tokens` is the longest solution.
+        extract: finds the canonical answer in a solution's text.
+        seed: equal seeds give equal searches.
+        listen: is called with every event.
+        second: another model, for the strategies that use one.
+        clock: counts the seconds, where the search continues an earlier one.
+        raising: raise what the search raises unforeseen; else the run ends with that error.
+
+    Raises:
+        ConfigError: components, budget or problem do not suit one another. Nothing is sampled then.
     """
-    verifier = None if verifier is None else bound(verifier, backend)
-    judge = verifier.model if isinstance(verifier, Generative) else None
-    for asked in filter(None, (backend, judge)):
-        if budget.flops is not None and not asked.model.parameters:
-            raise ConfigError(
-                f"a FLOPs budget needs the size of {asked.model.name!r}, which its backend"
-                " does not tell; use a token budget"
-            )
-    failure = await _started(backend, second, verifier, judge)
-    ledger = Ledger(budget, clock)
+    check_suitable(strategy, backend, verifier, budget, second)
+    check_problem(verifier, problem)
+    judge = None if verifier is None else bind(verifier, backend)
+    engine = judge.model if isinstance(judge, Generative) else None
+    failure = await _started(backend, second, judge, engine)
     run = Run(
-        problem, backend, verifier, ledger,
+        problem, backend, judge, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
     )  # fmt: skip
-    stopped, error = (Stopped.ERROR, failure) if failure else await _search(strategy, run)
-    node = run.conclude()
+    stopped, error = (Stopped.ERROR, failure) if failure else await _search(strategy, run, raising)
+    return _result(run, verifier, stopped, error)
+
+
+def check_suitable(
+    strategy: Strategy,
+    backend: Backend,
+    verifier: Verifier | None = None,
+    budget: Budget = Budget(),
+    second: Backend | None = None,
+) -> None:
+    """Refuse components and a budget that do not suit one another.
+
+    Raises:
+        ConfigError: they do not; the message names a combination that works.
+    """
+    check_combination(strategy, verifier, backend, second)
+    judge = verifier.model if isinstance(verifier, Generative) else None
+    for model in filter(None, (backend, second, judge)):
+        if budget.flops is not None and not model.model.parameters:
+            raise ConfigError(
+                f"a FLOPs budget needs the size of {model.model.name!r}, which its backend"
+                " does not report; use a token budget"
+            )
+
+
+def failed(problem: Problem, error: BaseException) -> Result:
+    """Return the result of a problem whose search an unforeseen error ended."""
+    return Result(
+        answer=None, candidate=None, candidates=(), trace=Trace(problem), usage=Usage(),
+        stopped=Stopped.ERROR, error=explained(error),
+    )  # fmt: skip
+
+
+def explained(error: BaseException) -> str:
+    """Return one line about an error; one that nobody foresaw is named by its type."""
+    return str(error) if isinstance(error, ReasonerError) else f"{type(error).__name__}: {error}"
+
+
+def _result(run: Run, verifier: Verifier | None, stopped: Stopped, error: str | None) -> Result:
+    node, ledger = run.conclude(), run.ledger
     solutions = [
         Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
     ]
@@ -65,21 +118,22 @@ async def solve(
         seconds=ledger.elapsed,
         stopped=stopped,
         error=error,
-        oracle=bool(getattr(verifier, "oracle", False)),
+        oracle=verifier is not None and verifier_traits(verifier).oracle,
+        scored_by=None if verifier is None else component_name(verifier, verifiers),
         calls=tuple(ledger.entries),
     )
 
 
 async def _started(*held: object) -> str | None:
-    """Start every engine, which is no part of the search's time; return why one did not start."""
+    """Start every engine; return why one did not start, if so."""
     try:
-        await ready(*held)
+        await start(*held)
     except BackendError as e:
         return str(e)
     return None
 
 
-async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
+async def _search(strategy: Strategy, run: Run, raising: bool) -> tuple[Stopped, str | None]:
     deadline = asyncio.timeout(run.ledger.budget.seconds)
     try:
         async with deadline:
@@ -89,8 +143,10 @@ async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
         return Stopped.BUDGET, None
     except BackendError as e:
         return Stopped.ERROR, str(e)
-    except TimeoutError:
-        if not deadline.expired():
+    except Exception as e:
+        if isinstance(e, TimeoutError) and deadline.expired():
+            return Stopped.BUDGET, None
+        if raising:
             raise
-        return Stopped.BUDGET, None
+        return Stopped.ERROR, explained(e)
     return (Stopped.BUDGET if run.clipped else Stopped.DONE), None

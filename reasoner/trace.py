@@ -1,29 +1,29 @@
-"""The search tree, kept as a networkx graph from the first node on."""
+"""The search tree: every sampled piece, and the piece that it continues."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from reasoner.types import Candidate, Completion, Finish, NodeId, Problem, Prompt
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 ROOT = NodeId(0)
-
-
 OPEN = (Finish.STOP, Finish.WRITTEN)
+"""Ends of a piece that another piece can follow."""
 
 
 @dataclass(slots=True, eq=False)
 class Node:
     """A sampled piece of a solution; the root is the bare problem.
 
-    Scores and statistics are mutable, everything else is written once. `rank` numbers the
-    children of one parent. `length` counts the tokens
-    from the root to here, `spent` the run's decoded tokens when the node was added.
+    Scores and statistics are mutable; everything else is written once. `rank` numbers the children
+    of one parent. `length` is the number of tokens from the root to here, `spent` the number that the
+    run had decoded when the node was added.
     """
 
     id: NodeId
@@ -40,27 +40,42 @@ class Node:
 
     @property
     def finished(self) -> bool:
-        """Whether the model itself ended the solution here."""
+        """True if the model itself ended the solution here."""
         return self.completion is not None and self.completion.finish is Finish.EOS
 
 
 class Trace:
-    """Every piece a run sampled, and how the pieces continue one another."""
+    """The tree of the pieces that a run sampled; a child continues its parent."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.graph: nx.DiGraph[NodeId] = nx.DiGraph()
         self.finished: list[Node] = []
-        """Every node at which the model ended a solution, in order of arrival."""
+        """The nodes at which the model ended a solution, in order of arrival."""
         self.malformed = 0
-        """Verdicts that a model was asked for and did not give in a form that can be read."""
+        """The number of verdicts that a model was asked for and gave in no form that can be read."""
         self._nodes: list[Node] = []
         self._parents: list[Node | None] = []
+        self._children: list[list[Node]] = []
+        self._graph: nx.DiGraph[NodeId] | None = None
         self._insert(Node(ROOT), None)
 
     @property
     def root(self) -> Node:
+        """The bare problem."""
         return self._nodes[ROOT]
+
+    @property
+    def graph(self) -> nx.DiGraph[NodeId]:
+        """The tree as a networkx graph of node ids, brought up to date; a view, not to be changed."""
+        import networkx as nx  # Nearly all the time that importing the package would take.
+
+        graph = nx.DiGraph() if self._graph is None else self._graph
+        for node in self._nodes[len(graph) :]:
+            graph.add_node(node.id)
+            if parent := self.parent(node):
+                graph.add_edge(parent.id, node.id)
+        self._graph = graph
+        return graph
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -74,11 +89,11 @@ class Trace:
     def add(
         self, parent: Node, completion: Completion, *, spent: int = 0, terminal: bool | None = None
     ) -> Node:
-        """Append what follows `parent`; unless told, only a step or a written piece goes on."""
+        """Append a child of `parent`; by default only a step or a written piece can be continued."""
         node = Node(
             NodeId(len(self._nodes)),
             completion,
-            self.graph.out_degree(parent.id),
+            len(self._children[parent.id]),
             parent.depth + 1,
             parent.length + len(completion.token_ids),
             spent,
@@ -88,34 +103,36 @@ class Trace:
         return node
 
     def parent(self, node: Node) -> Node | None:
+        """Return the node that `node` continues; None for the root."""
         return self._parents[node.id]
 
     def children(self, node: Node) -> list[Node]:
-        return [self._nodes[i] for i in self.graph.successors(node.id)]
+        """Return the nodes that continue `node`, in order of arrival."""
+        return list(self._children[node.id])
 
     def path(self, node: Node) -> list[Node]:
-        """Root first, `node` last."""
+        """Return the nodes from the root to `node`."""
         nodes = [node]
         while parent := self.parent(nodes[-1]):
             nodes.append(parent)
         return nodes[::-1]
 
     def completions(self, node: Node) -> tuple[Completion, ...]:
-        """The pieces from the root to `node`."""
+        """Return the pieces from the root to `node`."""
         return tuple(n.completion for n in self.path(node) if n.completion)
 
     def prompt(self, node: Node) -> Prompt:
-        """What the model continues at `node`."""
+        """Return the prompt that the model continues at `node`."""
         pieces = self.completions(node)
         ids = tuple(chain.from_iterable(c.token_ids for c in pieces))
         return Prompt(self.problem, "".join(c.text for c in pieces), ids)
 
     def candidate(self, node: Node) -> Candidate:
-        """The solution that ends at `node`."""
+        """Return the solution that ends at `node`."""
         return Candidate(self.completions(node), node.finished)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain JSON values."""
+        """Return everything as plain JSON values."""
         parents = [self.parent(n) for n in self._nodes]
         return {
             "problem": asdict(self.problem),
@@ -127,7 +144,7 @@ class Trace:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Trace:
-        """The inverse of `to_json`."""
+        """Return the trace that `to_json` wrote."""
         trace = cls(Problem(**data["problem"]))
         for row in data["nodes"]:
             fields = {k: v for k, v in row.items() if k != "parent"}
@@ -138,6 +155,7 @@ class Trace:
         if parent is None:
             self._nodes.clear()
             self._parents.clear()
+            self._children.clear()
         else:
             fields["completion"] = _completion(fields["completion"])
         fields["step_scores"] = tuple(fields["step_scores"])
@@ -148,9 +166,9 @@ class Trace:
         self._parents.append(parent)
         if node.finished:
             self.finished.append(node)
-        self.graph.add_node(node.id)
+        self._children.append([])
         if parent:
-            self.graph.add_edge(parent.id, node.id)
+            self._children[parent.id].append(node)
 
 
 def _completion(fields: dict[str, Any]) -> Completion:

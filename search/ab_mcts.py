@@ -16,6 +16,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
 from reasoner.search.common.simulation import backup, simulations
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import NodeId
 
 WIDEST = 32
@@ -39,6 +40,11 @@ class ABMCTS:
     parallel: PositiveInt = 8
     rollout: bool = True
 
+    @property
+    def traits(self) -> StrategyTraits:
+        """With `rollout`, whole solutions are scored, else steps."""
+        return StrategyTraits(scores_steps=not self.rollout)
+
     async def search(self, run: Run) -> Node:
         """Run `n` simulations, or as many as the budget allows."""
         forest = Forest(run, DRAWS[self.prior])
@@ -56,7 +62,7 @@ class ABMCTS:
         if self.rollout and not child.terminal:
             [reached] = await run.expand([child])
         await run.score([reached])
-        run.improve([reached])
+        run.offer_if_better([reached])
         forest.observe(path, child, reached.score or 0.0)
 
 

@@ -1,12 +1,13 @@
 """Best-of-N that stops as soon as no further sample can be better."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class AdaptiveBestOfN:
     n: PositiveInt = 64
     batch: PositiveInt = 4
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample and score batches until a score is high enough."""
@@ -31,6 +32,6 @@ class AdaptiveBestOfN:
         while sampled < self.n and not (chosen.finished and (chosen.score or 0.0) >= enough):
             nodes = await run.expand([run.trace.root], n=min(self.batch, self.n - sampled))
             await run.score(nodes)
-            chosen = run.improve(nodes)
+            chosen = run.offer_if_better(nodes)
             sampled += len(nodes)
         return chosen

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from contextlib import aclosing
 from functools import partial
 from math import exp, lgamma, log
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +13,7 @@ from reasoner.run import Run
 from reasoner.search.common.running_vote import Poll, samples
 from reasoner.search.common.voting import vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,11 @@ class AdaptiveMajority:
     threshold: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     ahead: PositiveInt | None = None
     parallel: PositiveInt = 8
-    verified: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(verifier="unneeded", stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample and count votes until the vote is settled."""
-        run.decide = partial(vote, run)
+        run.choose_final_by(partial(vote, run))
         poll = Poll(run)
 
         def draw() -> Coroutine[Any, Any, list[Node]]:

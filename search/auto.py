@@ -3,12 +3,13 @@
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
@@ -21,6 +22,7 @@ from reasoner.schema import Frozen
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.search.common.voting import score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 Feature = Literal["best", "mean", "agreement"]
 
@@ -117,13 +119,19 @@ class Auto:
 
     n: PositiveInt = 64
     table: str | None = None
-    stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Reject an invalid table before any compute is spent."""
         for arm in load(self.table).arms:
             if arm.strategy != STOP:
                 make(arm.strategy, arm.n)
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """The probe needs a verifier; each arm may need more."""
+        arms = (make(arm.strategy, arm.n) for arm in load(self.table).arms if arm.strategy != STOP)
+        needs = join_requirements(map(strategy_traits, arms))
+        return replace(needs, verifier="required", stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Probe, look up the arm, search."""
@@ -135,7 +143,7 @@ class Auto:
         arm = table.arm([sample(run, node) for node in probed])
         size = min(arm.n, self.n) - (len(probed) if arm.strategy == SAMPLING else 0)
         if arm.strategy != STOP and size > 0:
-            await attempt(run, run.within(1.0), make(arm.strategy, size))
+            await attempt(run, run.sub_run(1.0), make(arm.strategy, size))
         return answered(run)
 
 

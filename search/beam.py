@@ -10,6 +10,7 @@ from reasoner.run import Run, best, top
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import copies, rounds, score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Beam:
     n: PositiveInt = 16
     branch: PositiveInt = 2
     lookahead: NonNegativeInt = 0
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Grow one beam of full width, or narrower ones until the budget is spent."""

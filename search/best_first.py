@@ -15,6 +15,7 @@ from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.simulation import simulations
 from reasoner.search.common.voting import by_score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 Entry = tuple[float, int, int, Node]
 
@@ -33,6 +34,7 @@ class BestFirst:
     n: PositiveInt = 64
     branch: PositiveInt = 4
     parallel: PositiveInt = 1
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Expand `n` nodes, or as many as the budget allows."""
@@ -98,7 +100,7 @@ class Frontier:
         new = [c for c, first in zip(children, firsts, strict=True) if c is first]
         self.open([c for c in new if not c.terminal])
         self.ended |= any(c.finished for c in children)
-        self.run.improve(children)
+        self.run.offer_if_better(children)
 
     def open(self, nodes: Sequence[Node]) -> None:
         for node in nodes:

@@ -5,6 +5,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -12,6 +13,7 @@ class BestOfN:
     """Rank `n` independent samples by the verifier (Cobbe et al., 2021)."""
 
     n: PositiveInt = 16
+    traits = StrategyTraits(scores_once=True)
 
     async def search(self, run: Run) -> Node:
         """Sample and score `n` solutions; return the best."""

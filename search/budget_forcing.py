@@ -1,13 +1,13 @@
 """Budget forcing: one chain of thought, extended or cut to a length."""
 
 from math import inf
-from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class BudgetForcing:
     final: str = "\n\nFinal Answer:"
     end: str = ""
     temperature: NonNegativeFloat | None = 0.0
-    verified: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(verifier="unneeded", stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Reason, append `wait`, reason on; return the latest answer."""

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from functools import partial
 from math import ceil, floor, inf
 from statistics import fmean
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -15,8 +15,9 @@ from reasoner.base import Halt
 from reasoner.run import Run
 from reasoner.search.common.running_vote import Poll, samples
 from reasoner.search.common.voting import vote
-from reasoner.search.self_certainty import ask_confidences, require_confidences
+from reasoner.search.self_certainty import LIKELIEST, require_confidences
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,15 @@ class DeepConf:
     window: PositiveInt = 32
     consensus: Annotated[float, Field(gt=0, le=1)] = 0.95
     parallel: PositiveInt = 8
-    verified: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(
+        verifier="unneeded", stops_early=True, confidences=LIKELIEST, watches=True
+    )
 
     async def search(self, run: Run) -> Node:
         """Warm up, set the threshold, sample the rest under watch."""
-        ask_confidences(run)
+        run.read_confidences(LIKELIEST)
         gate = Gate(run, self.window)
-        run.decide = partial(vote, run, weight=gate.vote)
+        run.choose_final_by(partial(vote, run, weight=gate.vote))
         whole, sure = Poll(run, gate.lowest), Poll(run, gate.vote)
         warm = await run.expand([run.trace.root], n=min(self.warmup, self.n))
         require_confidences(run, warm)

@@ -13,6 +13,7 @@ from reasoner.run import Run
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, decide_by, rounds
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DVTS:
     n: PositiveInt = 16
     branch: PositiveInt = 4
     choose: Literal["best", "vote"] = "best"
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Grow all trees at once, or fewer at a time until the budget is spent."""
@@ -44,7 +46,7 @@ class DVTS:
         trees = [firsts[i : i + self.branch] for i in range(0, len(firsts), self.branch)]
         grown = await gather([self.descend(siblings, tree) for tree in trees])
         solutions += [node for tree in grown for node in tree if node.finished]
-        return run.offer(run.decide(solutions) if solutions else run.incumbent or firsts[0])
+        return run.offer(run.choose_final(solutions) if solutions else run.incumbent or firsts[0])
 
     async def descend(self, siblings: Siblings, children: list[Node]) -> list[Node]:
         """Follow the best child from `children` to an end; return all nodes of the tree."""
@@ -64,7 +66,7 @@ class DVTS:
     def offer(self, run: Run, children: Sequence[Node]) -> None:
         """Offer a better answer at once; a vote waits for all trees."""
         if self.choose == "best":
-            run.improve(children)
+            run.offer_if_better(children)
 
 
 def follow(children: Sequence[Node]) -> Node | None:

@@ -11,6 +11,7 @@ from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.search.common.voting import by_score, one, score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,17 @@ class Ensemble:
         for name in self.members:
             make(name, self.n)
 
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of all members."""
+        return join_requirements(strategy_traits(make(name, self.n)) for name in self.members)
+
     async def search(self, run: Run) -> Node:
         """Run every member to its end, then choose."""
         if self.choose == "vote" or not run.verified:
-            run.decide = partial(vote, run, weight=by_score if run.verified else one)
+            run.choose_final_by(partial(vote, run, weight=by_score if run.verified else one))
         sizes = self.sizes()
-        parts = [run.within(1 / len(sizes), time=1.0) for _ in sizes]
+        parts = [run.sub_run(1 / len(sizes), time=1.0) for _ in sizes]
         await gather(
             attempt(run, part, make(name, n)) for part, (name, n) in zip(parts, sizes, strict=True)
         )
@@ -45,7 +51,7 @@ class Ensemble:
             return answered(run)
         if run.verified:
             await score(run, [n for n in run.trace.finished if n.score is None])
-        return run.decide(run.trace.finished)
+        return run.choose_final(run.trace.finished)
 
     def sizes(self) -> list[tuple[str, int]]:
         """Return the members that run, each with its size."""

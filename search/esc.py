@@ -1,7 +1,7 @@
 """Early-stopping self-consistency: sample in windows until all answers of one agree."""
 
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -10,6 +10,7 @@ from reasoner.run import Run
 from reasoner.search.common.running_vote import Poll
 from reasoner.search.common.voting import vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,11 @@ class ESC:
 
     n: PositiveInt = 40
     window: Annotated[int, Field(ge=2)] = 5
-    verified: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(verifier="unneeded", stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample one window after another."""
-        run.decide = partial(vote, run)
+        run.choose_final_by(partial(vote, run))
         poll = Poll(run)
         agreed = False
         while poll.size < self.n and not agreed:

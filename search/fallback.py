@@ -1,6 +1,7 @@
 """Fallback: a second search where the answer of the first is missing or in doubt."""
 
-from typing import Annotated, ClassVar
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -8,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,24 @@ class Fallback:
     second: str = "best-of-n"
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Reject an unknown name before any compute is spent."""
         for name in (self.first, self.second):
             make(name, self.n)
 
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of both strategies; this one ends early on purpose."""
+        both = (make(name, self.n) for name in (self.first, self.second))
+        needs = join_requirements(map(strategy_traits, both))
+        return replace(needs, stops_early=True)
+
     async def search(self, run: Run) -> Node:
         """Search once, and a second time if the first answer is in doubt."""
-        answer = await attempt(run, run.within(self.share), make(self.first, self.n))
+        answer = await attempt(run, run.sub_run(self.share), make(self.first, self.n))
         if answer is None or self.doubts(answer):
-            await attempt(run, run.within(1.0), make(self.second, self.n))
+            await attempt(run, run.sub_run(1.0), make(self.second, self.n))
         return answered(run)
 
     def doubts(self, answer: Node) -> bool:

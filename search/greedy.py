@@ -1,12 +1,11 @@
 """Greedy decoding: the most likely solution, once."""
 
-from typing import ClassVar
-
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,7 @@ class Greedy:
     """
 
     n: PositiveInt = 1
-    verified: ClassVar[bool] = False
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(verifier="unneeded", stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample once."""

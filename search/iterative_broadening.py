@@ -1,7 +1,8 @@
 """Iterative broadening: repeat a search, wider each time, until the score is highest."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from dataclasses import replace
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run
 from reasoner.search.common.substrategy import answered, attempt, make
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits, join_requirements, strategy_traits
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,21 @@ class IterativeBroadening:
     first: PositiveInt = 4
     strategy: str = "particle"
     enough: Annotated[float, Field(gt=0, le=1)] | None = None
-    stops_early: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Reject an unknown name before any compute is spent."""
         make(self.strategy, self.n)
 
+    @property
+    def traits(self) -> StrategyTraits:
+        """The needs of the strategy within; this one ends early on purpose."""
+        needs = join_requirements([strategy_traits(make(self.strategy, self.n))])
+        return replace(needs, stops_early=True)
+
     async def search(self, run: Run) -> Node:
         """Search round after round; return the best answer of all."""
         for width in self.widths():
-            await attempt(run, run.within(1.0), make(self.strategy, width))
+            await attempt(run, run.sub_run(1.0), make(self.strategy, width))
             if run.clipped or self.sure(run):
                 break
         return answered(run)

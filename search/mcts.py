@@ -13,6 +13,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.simulation import SimulationTree, backup, mean, simulations
 from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 Judge = Callable[[Sequence[Node]], Awaitable[None]]
 """A function that scores nodes without a score."""
@@ -40,17 +41,18 @@ class MCTS:
     choose: Literal["best", "vote", "aggregate"] = "best"
     select: Literal["uct", "puct"] = "uct"
     widening: NonNegativeFloat = 0.5
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Run `n` simulations, or as many as the budget allows."""
         if self.choose != "best":
             weight = by_score if self.choose == "vote" else partial(path_value, run)
-            run.decide = partial(vote, run, weight=weight)
+            run.choose_final_by(partial(vote, run, weight=weight))
         await self.explore(self.tree(run), run.score)
         candidates = run.trace.finished or [n for n in [run.incumbent] if n]
         if not candidates:
             raise BudgetExhausted("no step could be sampled")
-        return run.decide(candidates)
+        return run.choose_final(candidates)
 
     def tree(self, run: Run) -> SimulationTree:
         """Return an empty tree with this search's settings."""

@@ -15,6 +15,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, decide_by, rounds, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 Weighted = tuple[list[Node], list[float]]
 SURE = 1e-7
@@ -36,6 +37,7 @@ class Particle:
     temperature: PositiveFloat = 1.0
     ess: Annotated[float, Field(ge=0, le=1)] = 0.5
     choose: Literal["best", "vote"] = "vote"
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Run one population, or smaller ones until the budget is spent."""
@@ -86,7 +88,7 @@ class Swarm:
             return particles, logs
         steps = await self.siblings.step(wanted)
         if self.choose == "best":
-            self.run.improve([*chain.from_iterable(steps.values())])
+            self.run.offer_if_better([*chain.from_iterable(steps.values())])
         queues = {p: iter(children) for p, children in steps.items()}
         grown = [next(queues[p], None) if p in queues else p for p in particles]
         alive = [(p, w) for p, w in zip(grown, logs, strict=False) if p]

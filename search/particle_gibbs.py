@@ -9,6 +9,7 @@ from reasoner.run import Run
 from reasoner.search.common.voting import rounds
 from reasoner.search.particle import Swarm
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ParticleGibbs:
     temperature: PositiveFloat = 1.0
     ess: Annotated[float, Field(ge=0, le=1)] = 0.5
     choose: Literal["best", "vote"] = "vote"
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Iterate once over `n` particles, or over fewer until the budget is spent."""

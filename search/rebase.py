@@ -14,6 +14,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, decide_by, rounds
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Rebase:
     n: PositiveInt = 16
     temperature: PositiveFloat = 0.2
     choose: Literal["best", "vote"] = "best"
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Grow one tree of full width, or narrower ones until the budget is spent."""
@@ -43,7 +45,7 @@ class Rebase:
         while shares:
             children = list(chain.from_iterable((await siblings.step(shares)).values()))
             solutions += [c for c in children if c.finished]
-            chosen = run.offer(run.decide(solutions) if solutions else best(children))
+            chosen = run.offer(run.choose_final(solutions) if solutions else best(children))
             width -= sum(c.terminal for c in children)
             shares = self.share(Counter(c for c in children if not c.terminal), width)
         return chosen

@@ -14,6 +14,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score, vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 PROMPT = """{problem}
 
@@ -42,13 +43,14 @@ class Revise:
     how: Literal["resample", "ask"] = "resample"
     context: PositiveInt = 4
     choose: Literal["best", "vote"] = "best"
+    traits = StrategyTraits(verifier="preferred")
 
     async def search(self, run: Run) -> Node:
         """Follow every chain to its end, as many at once as the budget allows."""
         if self.choose == "vote" and run.verified:
-            run.decide = partial(vote, run, weight=by_score)
+            run.choose_final_by(partial(vote, run, weight=by_score))
         elif not run.verified:
-            run.decide = partial(vote, run)
+            run.choose_final_by(partial(vote, run))
         lengths = self.lengths()
         chains = iter([(size, Random(run.rng.random())) for size in lengths])
         at_once = max(1, run.affordable(len(lengths)))
@@ -57,7 +59,7 @@ class Revise:
         candidates = run.trace.finished or [*filter(None, [run.incumbent])]
         if not candidates:
             raise BudgetExhausted("no solution could be sampled")
-        return run.decide(candidates)
+        return run.choose_final(candidates)
 
     def lengths(self) -> list[int]:
         """Return the number of solutions of each chain."""
@@ -76,16 +78,26 @@ class Revise:
     async def revise(self, siblings: Siblings, length: int, rng: Random) -> None:
         """Solve once, then revise `length - 1` times."""
         run = siblings.run
-        attempts = [await _scored(siblings, await self.first(run))]
+        attempts = [await self.offered(siblings, await self.first(run))]
         reached = attempts[0]
         while len(attempts) < length:
             if self.how == "ask":
                 node = await self.solve_again(run, attempts[-self.context :])
             else:
                 node = await finish(run, before_weakest(run, reached, rng))
-            attempts.append(await _scored(siblings, node))
+            attempts.append(await self.offered(siblings, node))
             # Between equals the later one continues, so that a chain does not stand still.
             reached = best([node, reached])
+
+    async def offered(self, siblings: Siblings, node: Node) -> Node:
+        """`node`, scored, and offered if it is the best; votes are counted at the end."""
+        run = siblings.run
+        if run.verified:
+            await siblings.merge([node])
+        voting = self.choose == "vote" or not run.verified
+        if not (voting and run.trace.finished):
+            run.offer_if_better([node])
+        return node
 
     async def first(self, run: Run) -> Node:
         """Sample a chain's first solution, step by step if it will be cut between steps."""
@@ -102,16 +114,6 @@ class Revise:
         text = PROMPT.format(problem=run.problem.prompt, attempts=shown)
         [completion] = await run.ask(text)
         return run.adopt(run.trace.root, completion)
-
-
-async def _scored(siblings: Siblings, node: Node) -> Node:
-    """Score `node` and return it; offer it if it is the best and no vote decides."""
-    run = siblings.run
-    if run.verified:
-        await siblings.merge([node])
-    if run.decide is best or not run.trace.finished:
-        run.improve([node])
-    return node
 
 
 async def finish(run: Run, node: Node) -> Node:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass as plain
 from dataclasses import field as state
-from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -15,6 +14,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run, best, top
 from reasoner.search.mcts import MCTS
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import NodeId
 
 
@@ -34,18 +34,18 @@ class RStar:
     exploration: NonNegativeFloat = 0.5
     parallel: PositiveInt = 8
     checks: PositiveInt = 2
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded", scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Alternate search and checks until `n` simulations are done or the budget is spent."""
         mcts = MCTS(self.n, self.branch, self.exploration, self.parallel)
         trial, tree, done = ConsistencyTrial(run), mcts.tree(run), False
-        run.decide = trial.decide
+        run.choose_final_by(trial.decide)
         while not done:
-            tree.run = run.within(0.5)
+            tree.run = run.sub_run(0.5)
             done = await mcts.explore(tree, trial.judge)
             await self.check(run, trial)
-        return run.offer(run.decide(run.trace.finished))
+        return run.offer(run.choose_final(run.trace.finished))
 
     async def check(self, run: Run, trial: "ConsistencyTrial") -> None:
         """Complete the beginnings of all unchecked candidates, the best ones first."""

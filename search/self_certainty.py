@@ -1,10 +1,8 @@
 """Self-certainty: a vote weighted by the model's confidence in its tokens."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from statistics import fmean
-from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +11,7 @@ from reasoner.errors import ConfigError
 from reasoner.run import Run
 from reasoner.search.common.voting import vote
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 LIKELIEST = 20
 """The number of likeliest tokens in a confidence: as in DeepConf, and the most that servers return."""
@@ -29,15 +28,15 @@ class SelfCertainty:
 
     n: PositiveInt = 16
     power: NonNegativeFloat = 0.5
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded", confidences=LIKELIEST)
 
     async def search(self, run: Run) -> Node:
         """Sample `n` solutions and hold the vote."""
-        ask_confidences(run)
-        run.decide = partial(self.borda, run)
+        run.read_confidences(LIKELIEST)
+        run.choose_final_by(partial(self.borda, run))
         nodes = await run.expand([run.trace.root], n=self.n)
         require_confidences(run, nodes)
-        return run.decide([n for n in nodes if n.finished] or nodes)
+        return run.choose_final([n for n in nodes if n.finished] or nodes)
 
     def borda(self, run: Run, nodes: Sequence[Node]) -> Node:
         """Return the most confident solution of the answer with the most votes."""
@@ -49,11 +48,6 @@ class SelfCertainty:
 def certainty(run: Run, node: Node) -> float:
     """Return the mean token confidence of the solution that ends at `node`."""
     return fmean(run.trace.candidate(node).confidences or [0.0])
-
-
-def ask_confidences(run: Run) -> None:
-    """Request token confidences with every sample from now on."""
-    run.sampling = replace(run.sampling, confidences=LIKELIEST)
 
 
 def require_confidences(run: Run, nodes: Sequence[Node]) -> None:

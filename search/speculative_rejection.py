@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from reasoner.run import Run, top
 from reasoner.search.common.voting import rounds, score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SpeculativeRejection:
     n: PositiveInt = 32
     tokens: PositiveInt = 32
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    traits = StrategyTraits(scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Run one round of full width, or narrower ones until the budget is spent."""
@@ -36,7 +38,7 @@ class SpeculativeRejection:
         while growing:
             pieces = await run.expand(growing, n=wanted, tokens=self.tokens)
             await score(run, [p for p in pieces if p.finished or stepped(run, p)])
-            chosen = run.improve(pieces)
+            chosen = run.offer_if_better(pieces)
             growing, wanted = self.keep([p for p in pieces if not p.terminal]), 1
         return chosen
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass as plain
 from dataclasses import field as state
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +13,7 @@ from reasoner.run import Run, best
 from reasoner.search.common.deduplication import Siblings
 from reasoner.search.common.voting import by_score
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class StepRejection:
     n: PositiveInt = 64
     batch: PositiveInt = 2
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(stops_early=True, scores_steps=True)
 
     async def search(self, run: Run) -> Node:
         """Sample from the node worth most until that node is a solution."""
@@ -45,7 +46,7 @@ class StepRejection:
                 await steps.end()
         if not steps.finished:
             await steps.end()
-        return run.improve(steps.known)
+        return run.offer_if_better(steps.known)
 
 
 @plain(slots=True)
@@ -96,4 +97,4 @@ class SampledSteps:
         self.sampled += len(nodes)
         firsts = dict.fromkeys(await self.siblings.merge(nodes))
         self.known += [s for s in firsts if s not in self.known]
-        self.run.improve(nodes)
+        self.run.offer_if_better(nodes)

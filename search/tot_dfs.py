@@ -35,7 +35,7 @@ class TotDFS(Thoughts):
             thoughts = await self.think(run, [stack.pop()], size)
             await self.judge(run, thoughts)
             finished += sum(t.finished for t in thoughts)
-            run.improve(thoughts)
+            run.offer_if_better(thoughts)
             stack += reversed(top(filter(self.promising, thoughts), size))
 
     def promising(self, thought: Node) -> bool:

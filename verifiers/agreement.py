@@ -8,6 +8,7 @@ from math import fsum
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Extract, last_line
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score
 from reasoner.verifiers.common.composite import Member, Nested
 
@@ -32,9 +33,9 @@ class Agreement(Nested):
         _ = self.inner
 
     @property
-    def comparative(self) -> bool:
-        """Always True: a candidate's score depends on the others of the batch."""
-        return True
+    def traits(self) -> VerifierTraits:
+        """A vote compares the whole batch, and an unfinished solution has none."""
+        return replace(super().traits, comparative=True, scores_steps=False, ceiling=1.0)
 
     def named(self) -> tuple[Member, ...]:
         """The weighting verifier, if there is one."""

@@ -53,6 +53,10 @@ class Arithmetic(Rule):
         made = derivation(start[: start.rfind("\n") + 1])
         return made is not None and puzzle.allows(made.left)
 
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem without what is needed to judge it."""
+        self._puzzle(problem)
+
     def _puzzle(self, problem: Problem) -> Puzzle:
         if match := PROMPT.search(problem.prompt):
             numbers = sorted(map(Fraction, match[1].split(",")))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem
 from reasoner.verifiers.common.calibration import Calibration, Isotonic, Platt, load
-from reasoner.verifiers.common.composite import Member, Nested, ceiling
+from reasoner.verifiers.common.composite import Member, Nested
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Calibrated(Nested):
         return load(self.calibration) if isinstance(self.calibration, Path) else self.calibration
 
     @property
-    def ceiling(self) -> float:
-        """The highest score: at one end of the curve, whether it rises or falls."""
-        return max(self.curve(0.0), self.curve(ceiling(self.inner[0])))
+    def traits(self) -> VerifierTraits:
+        """The verifier's; a curve that falls has its highest score at the other end."""
+        traits = super().traits
+        return replace(traits, ceiling=max(self.curve(0.0), self.curve(traits.ceiling)))
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score with the verifier and calibrate."""

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from reasoner.verifiers.sandbox import Limits, Trial, Unusable
 
@@ -33,6 +34,7 @@ class Code:
     seconds: PositiveFloat = 3.0
     language: Literal["python"] = "python"
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    traits = VerifierTraits(scores_steps=False)
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Return no usage: no model is called."""
@@ -50,6 +52,10 @@ class Code:
         shares = await gather(self._share(problem, tests, p) for p in distinct)
         share_of: dict[str | None, float] = {None: 0.0, **dict(zip(distinct, shares, strict=True))}
         return Judgement(tuple(Score(share_of[p]) for p in programs))
+
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem without what is needed to judge it."""
+        _tests(problem)
 
     async def _share(self, problem: Problem, tests: Sequence[str], source: str) -> float:
         """Return the share of `tests` that a program passes."""

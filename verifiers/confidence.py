@@ -1,12 +1,12 @@
 """Confidence: the mean log-probability of the model's own tokens."""
 
 from math import exp
-from typing import ClassVar
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Completion, Finish, Problem
 from reasoner.verifiers.common.rules import Free
 
@@ -20,7 +20,7 @@ class Confidence(Free):
     """
 
     tail: PositiveInt | None = None
-    logprobs: ClassVar[bool] = True
+    traits = VerifierTraits(logprobs=True)
 
     def judge(self, problem: Problem, candidate: Candidate) -> float:
         """Exponentiate the mean log-probability per token."""

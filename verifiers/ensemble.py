@@ -1,6 +1,7 @@
 """Ensemble: several verifiers combined into one score."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import fsum, pow, prod
 from operator import mul
 from typing import Annotated, Literal
@@ -10,8 +11,9 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits, verifier_traits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers.common.composite import Member, Nested, ceiling
+from reasoner.verifiers.common.composite import Member, Nested
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class Ensemble(Nested):
         return self.members
 
     @property
-    def ceiling(self) -> float:
-        """The highest score: all members at their highest."""
-        return self.combined([ceiling(v) for v in self.inner])
+    def traits(self) -> VerifierTraits:
+        """The members' together; the highest score is where every member gives its highest."""
+        highest = self.combined([verifier_traits(v).ceiling for v in self.inner])
+        return replace(super().traits, ceiling=highest)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score with all members at once."""

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from reasoner.base import Spelling
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits, backend_traits
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Score, Usage
 from reasoner.verifiers.common.llm_judge import Borrowing
 from reasoner.verifiers.reward.encoding import Encoded
@@ -40,6 +40,7 @@ class LabelToken(Borrowing):
     suffix: str = "\nIs the solution correct so far (Yes/No)?"
     separator: Text = "\n\n"
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    traits = VerifierTraits(labels=True)
 
     def __post_init__(self) -> None:
         """Reject two equal labels."""
@@ -112,7 +113,7 @@ class LabelToken(Borrowing):
 
         def asking(step: Encoded) -> tuple[str, tuple[int, ...]]:
             text = spelling(self.asked).decode(step.ids) + self.suffix
-            if isinstance(self.asked, Spelling):
+            if backend_traits(self.asked).spells:
                 return text, (*step.ids, *self.asked.encode(self.suffix))
             return text, self.asked.encode(text)
 

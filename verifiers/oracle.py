@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 
 Check = Callable[[Problem, str], bool]
@@ -18,7 +18,7 @@ class Oracle:
     """
 
     check: Check
-    oracle: ClassVar[bool] = True
+    traits = VerifierTraits(oracle=True, scores_steps=False)
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Return no usage."""

@@ -47,6 +47,10 @@ class Regex(Rule):
     def _score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         return Judgement(tuple(Score(self.judge(problem, c)) for c in candidates))
 
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem without what is needed to judge it."""
+        compiled(self.pattern or _problem_pattern(problem))
+
     def _matches(self, problem: Problem, text: str, partial: bool) -> bool:
         pattern = compiled(self.pattern or _problem_pattern(problem))
         match = pattern.fullmatch if self.match == "whole" else pattern.search

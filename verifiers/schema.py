@@ -30,13 +30,15 @@ class Schema(Rule):
         if self.schema is not None:
             validator(json.dumps(self.schema))
 
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem without a schema where none is set, and a wrong schema."""
+        self._validator(problem)
+
     def holds(self, problem: Problem, solution: str) -> bool:
         """Return True if the solution's JSON parses and is valid."""
         from referencing.exceptions import Unresolvable
 
-        check = validator(
-            json.dumps(_problem_schema(problem) if self.schema is None else self.schema)
-        )
+        check = self._validator(problem)
         try:
             return bool(check.is_valid(document(solution)))
         except (ValueError, RecursionError, OverflowError):  # Not JSON, or too deep or too large.
@@ -45,6 +47,11 @@ class Schema(Rule):
             raise ConfigError(
                 f"verifier 'schema': {e}; put the referenced schema under $defs"
             ) from e
+
+    def _validator(self, problem: Problem) -> Any:
+        return validator(
+            json.dumps(_problem_schema(problem) if self.schema is None else self.schema)
+        )
 
 
 def _problem_schema(problem: Problem) -> dict[str, Any] | bool:

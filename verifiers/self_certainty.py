@@ -2,11 +2,11 @@
 
 from math import log
 from statistics import fmean
-from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Finish, Problem
 from reasoner.verifiers.common.rules import Free
 
@@ -27,7 +27,7 @@ class SelfCertainty(Free):
     scaled linearly, from 0 if they are equally likely to 1 if one has all the probability.
     """
 
-    confidences: ClassVar[int] = LIKELIEST
+    traits = VerifierTraits(confidences=LIKELIEST)
 
     def judge(self, problem: Problem, candidate: Candidate) -> float:
         """Scale the mean confidence of the sampled tokens."""

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from math import ceil
 from statistics import fmean
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Problem
 from reasoner.verifiers.common.rules import Free
 from reasoner.verifiers.self_certainty import LIKELIEST, scaled, token_confidences
@@ -25,7 +26,7 @@ class TailConfidence(Free):
 
     group: Literal["last", "lowest", "bottom"] = "last"
     window: PositiveInt = 32
-    confidences: ClassVar[int] = LIKELIEST
+    traits = VerifierTraits(confidences=LIKELIEST)
 
     def judge(self, problem: Problem, candidate: Candidate) -> float:
         """Scale the confidence of the group."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass as plain
 from dataclasses import field as state
 from itertools import combinations, permutations
 from statistics import fmean
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
 from reasoner.budget import worst_case
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Completion, Judgement, Problem, Prompt, Score, Usage
 from reasoner.verifiers.common.llm_judge import Asking, filled, holding, said, stated
 
@@ -51,7 +52,7 @@ class Tournament(Asking):
 
     form: Literal["knockout", "round-robin"] = "knockout"
     prompt: Annotated[str, holding("problem", "first", "second")] = PROMPT
-    comparative: ClassVar[bool] = True
+    traits = VerifierTraits(comparative=True, scores_steps=False)
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Return the usage of replies of maximum length; in a knockout, all questions count as the longest."""

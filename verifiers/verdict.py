@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 
 Aggregate = Callable[[Sequence[float]], float]
@@ -60,9 +61,10 @@ class Verdict:
         return Usage()
 
     @property
-    def ceiling(self) -> float:
-        """The highest score: where `doubts` levels off, else 1."""
-        return sure(CONFIDENT) if self.aggregate == "doubts" else 1.0
+    def traits(self) -> VerifierTraits:
+        """It reads verdict tokens; the highest score is where `doubts` levels off, else 1."""
+        ceiling = sure(CONFIDENT) if self.aggregate == "doubts" else 1.0
+        return VerifierTraits(verdicts=True, ceiling=ceiling)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Aggregate each candidate's verdicts; a piece cut off before its first has 0."""

@@ -25,9 +25,9 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.results import read
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_json
-from reasoner.registry import MOST, strategies
-from reasoner.run import verified
+from reasoner.registry import MOST, strategies, verifiers
 from reasoner.search.auto import FEATURES, STOP, Arm, Feature, Fitted, Sampled, Table
+from reasoner.traits import strategy_traits, verifier_traits
 
 Merit = tuple[bool, float]
 """How answers compare: a finished one first, then the score."""
@@ -51,8 +51,11 @@ def arm_grid(arms: Sequence[str], probe: int, split: str = "dev", **settings: An
     Raises:
         ConfigError: an arm is not a strategy and a size, or chooses by other than scores.
     """
-    if settings.get("verifier") == "oracle":
-        raise ConfigError("verifier 'oracle' knows the answers; fit with the one that will be used")
+    verifier = settings.get("verifier")
+    if verifier and verifier_traits(verifiers.load(verifier)).oracle:
+        raise ConfigError(
+            f"verifier {verifier!r} knows the answers; fit with the one that will be used"
+        )
     chosen = tuple(dict.fromkeys(map(_arm, arms)))
     searched = [a for a in chosen if a.strategy != BEST]
     sampled = {probe, *(a.n for a in chosen if a.strategy == BEST)}
@@ -75,7 +78,10 @@ def _arm(text: str) -> Arm:
     name, _, size = text.rpartition(":")
     if not size.isdecimal() or len(size) > len(str(MOST)) or not 0 < int(size) <= MOST:
         raise ConfigError(f"arm {text!r} is not a strategy and its size, such as beam:8")
-    if name in ("auto", MAJORITY, WEIGHTED) or not verified(strategies.load(name)):
+    if (
+        name in ("auto", MAJORITY, WEIGHTED)
+        or not strategy_traits(strategies.load(name)).uses_verifier
+    ):
         raise ConfigError(
             f"arm {text!r} cannot be compared with the probe by score;"
             f" use {BEST} or a search that the verifier guides"

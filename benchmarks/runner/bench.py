@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Example, ModelInfo, Task, ready
+from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
@@ -48,10 +48,12 @@ async def run(
     """Attempt every problem that `out` has no record of, and keep its record there.
 
     Raises:
+        ConfigError: components do not suit one another.
         AccessDenied: the server refuses every problem.
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database, meter or Meter() as shown:
@@ -111,7 +113,7 @@ async def _attempt(
 ) -> Outcome[tuple[Record, Tree | None]]:
     """Try once, going on from what earlier tries were answered."""
     example = job.example
-    await ready(engine)  # Starting it takes none of the problem's time.
+    await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(store.database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
     tree = None if pooled else tree_of(result, job.task, example)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from reasoner.base import Backend, Example, Task, Verifier, release
+from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.engine_throughput import EngineUse
@@ -17,7 +17,8 @@ from reasoner.budget import Budget
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks, verifiers
 from reasoner.run import Strategy
-from reasoner.solving import solve
+from reasoner.solving import check_suitable, solve
+from reasoner.traits import verifier_traits
 from reasoner.types import Problem
 
 
@@ -25,6 +26,7 @@ from reasoner.types import Problem
 class Solver:
     """What one experiment is made of."""
 
+    named: str
     task: Task
     strategy: Strategy
     verifier: Verifier | None
@@ -65,6 +67,17 @@ class Solvers:
         self.engine_use.add(result)
         return result
 
+    def check(self, backend: Backend) -> None:
+        """Refuse components that do not suit `backend`, and problems that no verifier can judge.
+
+        Raises:
+            ConfigError: they do not; nothing is sampled then.
+        """
+        for solver in self._solvers.values():
+            check_suitable(solver.strategy, backend, solver.verifier, solver.budget)
+            for example in self.examples[solver.named]:
+                check_problem(solver.verifier, example.problem)
+
     async def aclose(self) -> None:
         """Release what verifiers hold."""
         await release(*(solver.verifier for solver in self._solvers.values()))
@@ -72,12 +85,14 @@ class Solvers:
     def _build(self, spec: Spec) -> Solver:
         task = self.tasks[spec.task]
         budget: dict[str, Any] = spec.budget or {}
-        return Solver(task, sized(spec.strategy, spec.n), self._verifier(spec), Budget(**budget))
+        return Solver(
+            spec.task, task, sized(spec.strategy, spec.n), self._verifier(spec), Budget(**budget)
+        )
 
     def _verifier(self, spec: Spec) -> Verifier | None:
         if spec.verifier is None:
             return None
-        if spec.verifier != "oracle":
+        if not verifier_traits(verifiers.load(spec.verifier)).oracle:
             made: Verifier = verifiers.make(spec.verifier)
             return made
 
@@ -85,7 +100,7 @@ class Solvers:
             reference = self._references[spec.task, problem.id]
             return self.tasks[spec.task].check(reference, solution)
 
-        oracle: Verifier = verifiers.make("oracle", check)
+        oracle: Verifier = verifiers.make(spec.verifier, check)
         return oracle
 
 

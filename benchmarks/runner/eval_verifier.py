@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Task, Verifier, bound, reads, release
+from reasoner.base import Backend, Task, Verifier, bind, release, required_sampling
 from reasoner.benchmarks.runner.bench import CONCURRENCY, Job, graded, record_of
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
@@ -33,9 +33,9 @@ from reasoner.benchmarks.store.records import Header, Record, Spec
 from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
-from reasoner.naming import called
 from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
+from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
 
 
@@ -143,14 +143,14 @@ class Pool:
     async def _judge(self, job: Job, found: Drawn, backend: Backend) -> Judged:
         problem, solutions = job.example.problem, found.solutions
         calls = Calls(self.judged.database, self.spec, problem.id)
-        judge = bound(journalled(self.verifier, calls), JournalledModel(backend, calls))
+        judge = bind(journalled(self.verifier, calls), JournalledModel(backend, calls))
         judgement = await judge.score(problem, [c for c in solutions if c.complete])
         steps, labels = await self._steps(judge, problem, solutions, judgement.scores)
         return judged(
             _graded(job, found, judgement),
             steps=steps,
             labels=labels,
-            comparative=bool(getattr(judge, "comparative", False)),
+            comparative=verifier_traits(judge).comparative,
             malformed=judgement.malformed,
         )
 
@@ -198,7 +198,7 @@ def _opened(
     environment: Mapping[str, Any],
 ) -> Pool:
     spec = plan.judged(name, split)
-    sampling = replace(task.sampling, **reads(verifier))
+    sampling = replace(task.sampling, **required_sampling(verifier))
     source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
     solutions = Kept(database, Drawn, _header(source, environment))
     judgements = Kept(database, Judged, _header(spec, environment))
@@ -218,7 +218,7 @@ def _problems(plan: Plan, task: Task) -> dict[str, int]:
 
 def _made(plan: Plan) -> Verifier:
     name = plan.grid.verifier
-    if name is None or called(name)[0] == "oracle":
+    if name is None or verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError(
             f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
         )

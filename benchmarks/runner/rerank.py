@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Verifier, bound, reads, release
+from reasoner.base import Backend, Verifier, bind, release, required_sampling
 from reasoner.benchmarks.runner.bench import CONCURRENCY
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
@@ -22,8 +22,8 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
-from reasoner.naming import called
 from reasoner.registry import verifiers
+from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
 Job = tuple[Store, Record]
@@ -90,10 +90,10 @@ def _refuse_another(grid: Grid, out: Path) -> None:
 
 
 def _made(name: str) -> Verifier:
-    if called(name)[0] == "oracle":
+    if verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
     made: Verifier = verifiers.make(name)
-    if any(reads(made).values()):
+    if any(required_sampling(made).values()):
         raise ConfigError(
             f"verifier {name!r} reads log-probabilities, which recorded solutions do not have;"
             " rerank by one that reads text"
@@ -122,7 +122,7 @@ async def _attempt(
 ) -> Outcome[Record]:
     """Try once, going on from what earlier tries were answered."""
     calls = Calls(store.database, store.spec, record.problem)
-    judge = bound(journalled(verifier, calls), JournalledModel(engine, calls))
+    judge = bind(journalled(verifier, calls), JournalledModel(engine, calls))
     candidates = [_candidate(sample) for sample in record.samples if sample.complete]
     judgement = await judge.score(Problem(record.problem, record.question), candidates)
     return Outcome(_scored(record, judgement))

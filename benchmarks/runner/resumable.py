@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -14,10 +13,13 @@ from reasoner.base import (
     Generative,
     Halt,
     Verifier,
-    Watching,
-    asks,
+    as_watching,
+    check_problem,
+    needs_model,
+    start,
 )
 from reasoner.benchmarks.store.call_log import Calls
+from reasoner.traits import VerifierTraits, verifier_traits
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 
 GENERATION, JUDGEMENT = TypeAdapter(Generation), TypeAdapter(Judgement)
@@ -39,8 +41,7 @@ class JournalledModel(Wrapping):
         """Nothing: the engine is shared."""
 
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        assert isinstance(self.backend, Watching)
-        ask = partial(self.backend.watch, prompt, sampling, halt)
+        ask = partial(as_watching(self.backend).watch, prompt, sampling, halt)
         return await self._calls.answer(GENERATION, ("watch", *_told(prompt), sampling), ask)
 
 
@@ -49,28 +50,47 @@ class JournalledVerifier:
 
     def __init__(self, verifier: Verifier, calls: Calls) -> None:
         self._verifier, self._calls = verifier, calls
-        if isinstance(verifier, Generative):
-            self.model, self.on = verifier.model, verifier.on
+
+    @property
+    def traits(self) -> VerifierTraits:
+        """The traits of `verifier`."""
+        return verifier_traits(self._verifier)
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """The most that `score` may spend."""
+        """Return the most that `score` may spend."""
         return self._verifier.estimate(problem, candidates)
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Score `candidates`, or tell how they were scored."""
+        """Score `candidates`, or return how they were scored."""
         ask = partial(self._verifier.score, problem, candidates)
         if self._verifier.estimate(problem, candidates) == Usage():
             return await ask()
         return await self._calls.answer(JUDGEMENT, ("score", problem.prompt, *candidates), ask)
 
-    def __getattr__(self, name: str) -> Any:
-        """What the verifier says of itself: that it reads log-probabilities, its highest score."""
-        return getattr(self._verifier, name)
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse what `verifier` refuses."""
+        check_problem(self._verifier, problem)
+
+    async def start(self) -> None:
+        """Start the engine of `verifier`, if it has one."""
+        await start(self._verifier)
+
+
+class JournalledJudge(JournalledVerifier):
+    """A verifier on a journal that asks a model of its own."""
+
+    def __init__(self, verifier: Generative, calls: Calls) -> None:
+        super().__init__(verifier, calls)
+        self.model, self.on = verifier.model, verifier.on
 
 
 def journalled(verifier: Verifier, calls: Calls) -> Verifier:
-    """`verifier` on a journal; one that asks the run's model does so through the model's journal."""
-    return verifier if asks(verifier) else JournalledVerifier(verifier, calls)
+    """Return `verifier` on a journal; one that asks the run's model does so through the model's."""
+    if needs_model(verifier):
+        return verifier
+    if isinstance(verifier, Generative):
+        return JournalledJudge(verifier, calls)
+    return JournalledVerifier(verifier, calls)
 
 
 def _told(prompt: Prompt) -> tuple[object, ...]:

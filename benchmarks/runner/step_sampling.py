@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from reasoner.base import Verifier
 from reasoner.errors import ConfigError
 from reasoner.run import Run
 from reasoner.trace import Node, Trace
+from reasoner.traits import StrategyTraits
 from reasoner.types import Candidate, Finish, Problem, Score
 
 
@@ -22,7 +22,7 @@ class Stepwise:
 
     n: int
     whole: bool = False
-    verified: ClassVar[bool] = False
+    traits = StrategyTraits(verifier="unneeded")
 
     async def search(self, run: Run) -> Node:
         """Draw; which one is returned means nothing."""

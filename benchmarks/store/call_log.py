@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Spec
 from reasoner.clock import Clock
+from reasoner.concurrency import SETTLED
 from reasoner.errors import BackendError
 
 T = TypeVar("T")
@@ -24,9 +25,6 @@ PATIENCE = 10.0
 
 UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
 """Raised by writing and reading back what is no answer."""
-
-SETTLED = 32
-"""Turns of the event loop after which a search has done all that it does with an answer."""
 
 KEEP = """
 INSERT OR REPLACE INTO calls (key, problem, call, asked, turn, seconds, answer) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -56,7 +54,8 @@ class Calls:
     A call that an earlier attempt finished is answered from there. Such answers come as they first
     came: in that order, each once the search has asked as many calls as it had then, and done all it
     does with those before. So a search whose course depends on which call ends first takes the same
-    course again. New answers follow them. The `clock` is the attempt's; an earlier answer puts it
+    course again. "Done all" is `SETTLED` turns of the event loop; why a count is said there. New
+    answers follow them. The `clock` is the attempt's; an earlier answer puts it
     forward to when it came.
 
     Raises:

@@ -15,9 +15,9 @@ from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_text, shown
 from reasoner.printable import Text
 from reasoner.registry import strategies
-from reasoner.run import verified
 from reasoner.schema import Frozen
 from reasoner.secret_settings import hidden
+from reasoner.traits import strategy_traits
 from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
@@ -111,7 +111,7 @@ class Grid(Frozen):
         )
 
     def _verified(self, strategy: str) -> bool:
-        return strategy == COVERAGE or verified(strategies.load(strategy))
+        return strategy == COVERAGE or strategy_traits(strategies.load(strategy)).uses_verifier
 
     def save(self, out: Path) -> None:
         """Write the grid beside its results, so that they can be read again.

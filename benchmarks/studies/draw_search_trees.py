@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reasoner.api import Reasoner
+from reasoner.api import Reasoner, open_backend
 from reasoner.base import Backend, Example, Task
 from reasoner.benchmarks.plots.search_tree import draw
 from reasoner.errors import BackendError, ReasonerError
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = {args.strategy: args.out or Path(f"{args.strategy}.svg")}
     task = None if args.model == "scripted" else tasks.make(args.task)
     example = example_of(task, args.problem) if task else TOY
-    grower = Grower(Reasoner(args.model).backend, task, example, args.seed)
+    grower = Grower(open_backend(args.model), task, example, args.seed)
     return min(1, asyncio.run(draw_all(grower, wanted, {"n": args.n, **dict(args.set)})))
 
 

@@ -28,6 +28,7 @@ from reasoner.backends.verdict_tokens import table, verdicts_of
 from reasoner.base import Halt, ModelInfo
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError
+from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 UNKNOWN = -1
@@ -105,6 +106,14 @@ class OpenAI:
         self._separate = separate
         self._is_vllm: bool | None = None
         self._problem_ids = dict[str, list[int]]()
+
+    @property
+    def traits(self) -> BackendTraits:
+        """What servers of this interface can do; a server that cannot do it answers without."""
+        verdicts = bool(self._verdicts)
+        return BackendTraits(
+            verdicts=verdicts, logprobs=True, confidences=True, labels=True, watches=True
+        )
 
     def prompt_length(self, prompt: Prompt) -> int:
         """Return the prompt's tokens once the server reported them; before, its characters as a bound."""

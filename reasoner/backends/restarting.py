@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from reasoner.backends.wrapper import Wrapping
-from reasoner.base import Backend, Halt, Watching, ready
+from reasoner.base import Backend, Halt, as_watching, start
 from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Generation, Prompt, Sampling
 
@@ -55,17 +55,16 @@ class Restarting(Wrapping):
 
     async def start(self) -> None:
         """Start the engine, if the backend has one."""
-        await ready(self.backend)
+        await start(self.backend)
 
     async def aclose(self) -> None:
         """Release the engine."""
         await self.backend.aclose()
 
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        assert isinstance(self.backend, Watching)
         restarts = self.restarts
         try:
-            return await self.backend.watch(prompt, sampling, halt)
+            return await as_watching(self.backend).watch(prompt, sampling, halt)
         except EngineDied as e:
             await self._revive(restarts, e)
             raise BackendError(f"a sample was cut off: {e}") from e

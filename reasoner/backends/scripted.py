@@ -13,12 +13,12 @@ from pydantic import Field, NonNegativeInt
 
 from reasoner.backends.stop_strings import begin
 from reasoner.base import Attention, Halt, ModelInfo
+from reasoner.concurrency import SETTLED
 from reasoner.errors import BackendError, ConfigError
+from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 END = "\0"
-SETTLED = 32
-"""Event-loop turns after which a search has processed an answer."""
 DRAWS = 16
 """The number of replies that estimate a label's probability."""
 
@@ -86,6 +86,19 @@ class Scripted:
     @property
     def model(self) -> ModelInfo:
         return self._model
+
+    @property
+    def traits(self) -> BackendTraits:
+        """All that there is; verdicts where there is a judge."""
+        verdicts = self.judge is not None
+        return BackendTraits(
+            verdicts=verdicts,
+            logprobs=True,
+            confidences=True,
+            labels=True,
+            watches=True,
+            spells=True,
+        )
 
     def prompt_length(self, prompt: Prompt) -> int:
         return len(prompt.problem.prompt) + len(prompt.token_ids)

@@ -22,6 +22,7 @@ from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.models.engine_arguments import check_engine
 from reasoner.models.vllm_engine import Engine, cuda, failed, on_this_machine
+from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
 LEVELS = "reasoner.backends.verdict_logits:Levels"
@@ -72,6 +73,19 @@ class VLLM:
     def model(self) -> ModelInfo:
         """The model's name and size, read from its configuration."""
         return self.checkpoint.info
+
+    @property
+    def traits(self) -> BackendTraits:
+        """All that there is, and verdicts where the model has tokens for them."""
+        verdicts = bool(self.checkpoint.verdicts)
+        return BackendTraits(
+            verdicts=verdicts,
+            logprobs=True,
+            confidences=True,
+            labels=True,
+            watches=True,
+            spells=True,
+        )
 
     def prompt_length(self, prompt: Prompt) -> int:
         """Return the tokens of the rendered problem and its continuation."""

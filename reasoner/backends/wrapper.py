@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from reasoner.base import Backend, Halt, ModelInfo, Spelling, Watching
+from reasoner.base import Backend, Halt, ModelInfo, as_spelling, as_watching
+from reasoner.traits import BackendTraits, backend_traits
 from reasoner.types import Generation, Prompt, Sampling
 
 
@@ -13,10 +15,11 @@ class Wrapping(ABC):
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        if isinstance(backend, Watching):
-            self.watch = self._watch
-        if isinstance(backend, Spelling):
-            self.decode = backend.decode
+
+    @property
+    def traits(self) -> BackendTraits:
+        """The traits of `backend`."""
+        return backend_traits(self.backend)
 
     @property
     def model(self) -> ModelInfo:
@@ -30,6 +33,23 @@ class Wrapping(ABC):
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the tokens of a text that continues another."""
         return self.backend.encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens.
+
+        Raises:
+            ConfigError: `backend` cannot.
+        """
+        return as_spelling(self.backend).decode(ids)
+
+    async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
+        """Draw one sample, aborted as soon as `halt` returns true.
+
+        Raises:
+            ConfigError: `backend` cannot.
+        """
+        as_watching(self.backend)
+        return await self._watch(prompt, sampling, halt)
 
     @abstractmethod
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:

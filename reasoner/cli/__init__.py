@@ -123,7 +123,7 @@ def bench(args: argparse.Namespace) -> int:
 
     spec = asked(args)
     args = argparse.Namespace(**vars(args) | spec.model_dump())
-    grid = _grid(args)
+    grid = _with_default_verifier(_grid(args), args)
     spec.refuse_other(grid.weights)
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid, spec.settled(grid)))
@@ -225,7 +225,7 @@ async def _follow(reasoner: Reasoner, text: str, args: argparse.Namespace) -> Re
 
 
 async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = None) -> Tally:
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.base import release
     from reasoner.benchmarks.runner import bench as experiment
     from reasoner.benchmarks.runner.components import Solvers
@@ -233,7 +233,7 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
     from reasoner.benchmarks.store.owner import refuse_others
 
     solvers = Solvers(grid)
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
     told = environment.model(backend, grid.model, grid.weights)
     made = {**environment.describe(args.argv), "model": told}
     refuse_others(args.out, grid.command)
@@ -250,11 +250,11 @@ async def _bench(args: argparse.Namespace, grid: Grid, spec: RunSpec | None = No
 
 
 async def _judge(args: argparse.Namespace, plan: Plan) -> Tally:
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.benchmarks.runner import eval_verifier as judging
     from reasoner.benchmarks.store import environment
 
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
     try:
         return await judging.run(
             plan,
@@ -289,6 +289,20 @@ def _grid(args: argparse.Namespace) -> Grid:
     return grid
 
 
+def _with_default_verifier(grid: Grid, args: argparse.Namespace) -> Grid:
+    """Return the grid with the verifier that suits model and strategies, where none is named."""
+    from reasoner.api import open_backend
+    from reasoner.benchmarks.runner.components import sized
+    from reasoner.suitability import default_verifier
+
+    if args.verifier is not None:
+        return grid
+    backend = open_backend(args.model, **engine(args))
+    scored = dict.fromkeys(spec.strategy for spec in grid.specs() if spec.verifier)
+    names = [default_verifier(sized(name, None), backend) for name in scored]
+    return grid.model_copy(update={"verifier": next(filter(None, names), grid.verifier)})
+
+
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
     """What every experiment of a grid has in common, defaults left out."""
     from reasoner import registry
@@ -308,12 +322,15 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verifier(args: argparse.Namespace) -> str | None:
-    from reasoner.registry import strategies
-    from reasoner.run import verified
+    from reasoner.registry import strategies, verifiers
+    from reasoner.traits import strategy_traits, verifier_traits
 
-    if args.verifier == "oracle":
-        raise ConfigError("verifier 'oracle' needs reference answers; use it with `reasoner bench`")
-    return args.verifier if verified(strategies.load(args.strategy)) else None
+    if args.verifier and verifier_traits(verifiers.load(args.verifier)).oracle:
+        raise ConfigError(
+            f"verifier {args.verifier!r} needs reference answers; use it with `reasoner bench`"
+        )
+    used = strategy_traits(strategies.load(args.strategy)).uses_verifier
+    return args.verifier if used else None
 
 
 # -- the parser ---------------------------------------------------------------------------------

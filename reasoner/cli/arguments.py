@@ -290,7 +290,11 @@ def tasks(named: list[str], args: argparse.Namespace) -> list[str]:
 
 
 def _common_arguments(parser: Parser) -> None:
-    parser.add_argument("--verifier", type=text, help="default: verdict")
+    parser.add_argument(
+        "--verifier",
+        type=text,
+        help="default: verdict, or confidence where the model has no verdict tokens",
+    )
     model_arguments(parser)
 
 

@@ -34,6 +34,7 @@ def print_result(result: Result) -> None:
         f"{len(result.candidates)} solutions, {used.completion_tokens} tokens generated,"
         f" {used.fresh_tokens} prompt tokens ({used.cached_tokens} more from the cache),"
         f" {result.seconds:.2f} s, stopped: {result.stopped}"
+        + (f", scored by {result.scored_by}" if result.scored_by else "")
     )
     if result.trace.malformed:
         echo(f"{result.trace.malformed} verdicts could not be read, and did not count")
@@ -50,6 +51,7 @@ def result_json(problem: str, result: Result) -> dict[str, Any]:
         "seconds": result.seconds,
         "usage": asdict(result.usage),
         "malformed": result.trace.malformed,
+        "verifier": result.scored_by,
         "by_role": {role: asdict(usage) for role, usage in result.by_role.items()},
         "candidates": [
             {"answer": s.answer, "score": s.score, "solution": s.candidate.text}

@@ -144,14 +144,14 @@ def export_pool(args: argparse.Namespace) -> int:
 
 def rerank(args: argparse.Namespace) -> int:
     """Have another verifier choose among the solutions of a run; nothing is sampled."""
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.benchmarks.reports.bench import report as drawn
     from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.benchmarks.store.environment import describe
     from reasoner.naming import called
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
     with stdout_for_json(args.json):
         scoring = reranking.rerank(
             args.dir, args.verifier, out, backend,

@@ -88,7 +88,7 @@ def gpt(args: argparse.Namespace) -> Found:
 
 def labels(args: argparse.Namespace) -> Found:
     """Solve problems, and tell which steps of the solutions are right."""
-    from reasoner.api import Reasoner
+    from reasoner.api import open_backend
     from reasoner.benchmarks.store.environment import describe
     from reasoner.registry import tasks as known
     from reasoner.train.progress import say
@@ -100,7 +100,7 @@ def labels(args: argparse.Namespace) -> Found:
         task, known.make(task), args.problems, args.solutions, args.method, k,
         args.split, args.seed,
     )  # fmt: skip
-    backend = Reasoner(args.model, **engine(args)).backend
+    backend = open_backend(args.model, **engine(args))
 
     async def make() -> Found:
         try:

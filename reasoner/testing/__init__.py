@@ -1,4 +1,4 @@
-"""Suites that every strategy and every verifier must pass, for authors of new ones.
+"""Test suites that every strategy and every verifier must pass, for authors of new ones.
 
 They need the extra `test`.
 """

@@ -1,4 +1,4 @@
-"""What every strategy must keep to, as tests that its author runs with one line:
+"""The contract of strategies, as a test suite that an author runs with one line:
 
     TestPatience = conformance(Patience)
 
@@ -24,9 +24,10 @@ from reasoner.base import Halt, Verifier
 from reasoner.budget import Budget
 from reasoner.events import Result, Stopped
 from reasoner.registry import strategies
-from reasoner.run import Strategy, verified
+from reasoner.run import Strategy
 from reasoner.solving import solve
 from reasoner.trace import Trace
+from reasoner.traits import strategy_traits
 from reasoner.types import (
     Candidate,
     Completion,
@@ -43,15 +44,15 @@ from reasoner.verifiers.verdict import Verdict
 PROBLEM, ANSWER = Problem("p", "12+30+41+5"), "88"
 SAMPLING = Sampling(stop=("\n",), max_tokens=60)
 LATE = 1.0
-"""Seconds a run may end after its deadline: our own work, on a machine that has other work too."""
+"""Seconds by which a run may exceed its deadline: its own work, on a machine that is shared."""
 
 Make = Callable[..., Strategy]
 
 
 def conformance(*candidates: str | Make) -> type[Conformance]:
-    """The suite for some strategies: classes, functions that make one, or registered names.
+    """Return the suite for some strategies: classes, functions that make one, or registered names.
 
-    Where there is an argument `n`, sizes come through it.
+    The suite sets their size by the argument `n`, where they have one.
     """
     makes = [partial(strategies.make, c) if isinstance(c, str) else c for c in candidates]
     names = [c if isinstance(c, str) else getattr(c, "__name__", repr(c)) for c in candidates]
@@ -61,7 +62,7 @@ def conformance(*candidates: str | Make) -> type[Conformance]:
 
 
 class Conformance:
-    """Each test is given `make`, which makes the strategy in a size."""
+    """The suite; each test gets `make`, which makes the strategy in a given size."""
 
     def test_ends_with_the_model_and_answers(self, make: Make) -> None:
         result = search(make)
@@ -74,7 +75,7 @@ class Conformance:
         assert search(make, n=1).candidate is not None
 
     def test_what_needs_no_verifier_does_without(self, make: Make) -> None:
-        if not verified(sized(make, 8)):
+        if strategy_traits(sized(make, 8)).verifier != "required":
             result = search(make, verifier=None)
             assert result.stopped is Stopped.DONE
             assert result.candidate is not None and result.candidate.complete
@@ -116,13 +117,13 @@ class Conformance:
         assert result.candidate is not None and result.candidate.complete
 
     def test_a_budget_is_used_up(self, make: Make) -> None:
-        """A worst case far above what is spent must not leave most of the budget idle.
+        """A worst case far above the real cost must not leave most of the budget unused.
 
-        A strategy that ends early on purpose says so by an attribute `stops_early = True`.
+        A strategy that ends early on purpose declares `StrategyTraits(stops_early=True)`.
         """
         result = search(make, budget=Budget(tokens=150), n=64)
         spent = result.usage.completion_tokens
-        if not getattr(sized(make, 64), "stops_early", False):
+        if not strategy_traits(sized(make, 64)).stops_early:
             assert spent >= 140, f"spent {spent} of 150 tokens"
 
     def test_a_deadline_cancels_what_is_in_flight(self, make: Make) -> None:
@@ -145,7 +146,7 @@ class Conformance:
             search(make, Witness(), seed=seed)
 
     def test_identical_siblings_are_scored_once(self, make: Make) -> None:
-        """Steps, that is; samples to the end may be ranked as they are."""
+        """This holds for steps; whole solutions may be scored as they are."""
         tally = Tally(backend := Witness())
         search(make, backend, verifier=tally)
         for (*_, step), count in tally.judged.items():
@@ -156,7 +157,7 @@ class Conformance:
         assert first.trace.to_json() == again.trace.to_json()
 
     def test_another_seed_another_tree(self, make: Make) -> None:
-        """Unless all is drawn at temperature zero."""
+        """Unless everything is sampled at temperature zero."""
         first = search(make, backend := Witness()).trace.to_json()
         others = [search(make, seed=seed).trace.to_json() for seed in range(1, 5)]
         assert any(other != first for other in others) == any(backend.temperatures)
@@ -198,7 +199,7 @@ def search(
     seed: int = 0,
     verifier: Verifier | None = Verdict(),
 ) -> Result:
-    """One search by the strategy that `make` makes, to its end."""
+    """Run one search by the strategy that `make` makes, to its end."""
     strategy = sized(make, n)
     return asyncio.run(begin(strategy, backend or Witness(), budget, seed, verifier))
 
@@ -217,63 +218,65 @@ async def begin(
 
 
 def sized(make: Make, n: int) -> Strategy:
-    """The strategy in size `n`, if it has one."""
+    """Return the strategy in size `n`, if it has a size."""
     parameters = signature(make).parameters
     sizeable = "n" in parameters or "settings" in parameters
     return make(n=n) if sizeable else make()
 
 
 def stated(solution: str) -> str | None:
-    """The answer of a solution of `PROBLEM`."""
+    """Return the answer of a solution of `PROBLEM`."""
     return solution.rpartition("#")[2].strip() if "#" in solution else None
 
 
 def decoded(trace: Trace, backend: Witness) -> int:
-    """Tokens sampled, in the tree or for prompts of the strategy's own."""
+    """Return the number of sampled tokens, in the tree or for prompts of the strategy's own."""
     tree = (n.completion for n in trace if n.completion)
     pieces = {id(c): c for c in (*tree, *backend.asked) if c.finish is not Finish.WRITTEN}
     return sum(len(c.token_ids) for c in pieces.values())
 
 
 class Witness(Scripted):
-    """The scripted model, which remembers what it was asked, and does not go on from its end."""
+    """The scripted model; it records its requests, and refuses to continue a finished solution."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.temperatures = set[float]()
         self.steps = dict[int, Completion]()
-        """By identity, what was sampled as one step of a solution."""
+        """The completions sampled as one step of a solution, by identity."""
         self.asked = list[Completion]()
-        """What was sampled for prompts of the strategy's own."""
+        """The completions of prompts of the strategy's own."""
         self.ended = set[str]()
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        self._hear(prompt, sampling)
-        return self._tell(prompt, sampling, await super().generate(prompt, sampling))
+        self._note_request(prompt, sampling)
+        return self._note_samples(prompt, sampling, await super().generate(prompt, sampling))
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
-        self._hear(prompt, sampling)
-        return self._tell(prompt, sampling, await super().watch(prompt, sampling, halt))
+        self._note_request(prompt, sampling)
+        return self._note_samples(prompt, sampling, await super().watch(prompt, sampling, halt))
 
-    def _hear(self, prompt: Prompt, sampling: Sampling) -> None:
+    def _note_request(self, prompt: Prompt, sampling: Sampling) -> None:
         self.temperatures.add(sampling.temperature)
         # A model of another alphabet is given the text alone.
         ended = ord(END) in prompt.token_ids if prompt.token_ids else prompt.text in self.ended
         asked = f"asked to go on from {prompt.text!r}, where the model had ended"
         assert not (prompt.problem == PROBLEM and ended), asked
 
-    def _tell(self, prompt: Prompt, sampling: Sampling, told: Generation) -> Generation:
+    def _note_samples(
+        self, prompt: Prompt, sampling: Sampling, generation: Generation
+    ) -> Generation:
         if prompt.problem == PROBLEM:
-            pieces = told.completions
+            pieces = generation.completions
             self.ended |= {prompt.text + c.text for c in pieces if c.finish is Finish.EOS}
             self.steps |= {id(c): c for c in pieces if sampling.stop}
         else:
-            self.asked += told.completions
-        return told
+            self.asked += generation.completions
+        return generation
 
 
 class Uneven(Witness):
-    """Its third request takes for ever."""
+    """A model whose third request never ends."""
 
     async def _wait(self) -> None:
         if self.usage.requests == 3:
@@ -282,7 +285,7 @@ class Uneven(Witness):
 
 
 class Tally:
-    """Judges like `Verdict` and counts how often it was shown each step after the same parent."""
+    """A `Verdict` that counts how often it scores each step after the same parent."""
 
     def __init__(self, backend: Witness) -> None:
         self.backend = backend

@@ -1,4 +1,4 @@
-"""What every verifier must keep to, as tests that its author runs with one line:
+"""The contract of verifiers, as a test suite that an author runs with one line:
 
     TestBrevity = verifier_conformance(Brevity)
 
@@ -24,13 +24,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import END, Reply, Scripted
-from reasoner.base import Verifier, asks, bound
+from reasoner.base import Verifier, bind, needs_model
 from reasoner.budget import GENERATOR, Budget
 from reasoner.errors import BackendError, ConfigError
 from reasoner.events import Result, Stopped
 from reasoner.registry import verifiers as registry
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
+from reasoner.traits import verifier_traits
 from reasoner.types import (
     Candidate,
     Completion,
@@ -46,10 +47,10 @@ from reasoner.types import (
 
 PROBLEM = Problem("p", "12+30+41+5")
 CONTEXT = 20_000
-"""Characters that the scripted model can attend to; the over-long candidate has more."""
+"""The scripted model's context, in characters; the over-long candidate is longer."""
 BIG = sys.maxsize
 LATE = 1.0
-"""Seconds a cancelled call may go on: our own work, on a machine that has other work too."""
+"""Seconds that a cancelled call may still take: its own work, on a machine that is shared."""
 
 SHARED = HealthCheck.differing_executors
 OFTEN = settings(max_examples=20, deadline=None, suppress_health_check=[SHARED])
@@ -64,14 +65,17 @@ def verifier_conformance(
     reply: Reply | None = None,
     tolerance: float = 1e-6,
 ) -> type[VerifierConformance]:
-    """The suite for some verifiers: classes, functions that make one, or registered names.
+    """Return the suite for some verifiers: classes, functions that make one, or registered names.
 
-    Without `candidates` they are samples of the scripted model, with verdicts and
-    log-probabilities: whole ones, a copy, one under way, an empty one. A verifier of other solutions
-    is given its own `problem` and two or more `candidates`, a whole one among them. A verifier that
-    asks a model (`base.Generative`) asks the scripted one, which replies by `reply`: by default with
-    all that built-in verifiers ask for, or with none of it. `tolerance` is how far a candidate's
-    score may be off from batch to batch, for engines that do not round alike.
+    A verifier that asks a model (`base.Generative`) asks the scripted one.
+
+    Args:
+        verifiers: the verifiers under test.
+        problem: the problem of `candidates`.
+        candidates: two or more, a finished one among them; by default those of `samples`.
+        reply: replies to the verifier's questions; by default `opinion`.
+        tolerance: by how much a candidate's score may differ between batches, for engines that
+            round differently.
     """
     shown = tuple(candidates or samples(problem))
     makes = [partial(registry.make, v) if isinstance(v, str) else v for v in verifiers]
@@ -83,10 +87,10 @@ def verifier_conformance(
 
 
 class VerifierConformance:
-    """Each test is given the verifier with what it is to judge.
+    """The suite; each test gets the verifier and the candidates that it judges.
 
-    A verifier whose scores depend on the other candidates of the batch says so by an attribute
-    `comparative = True`.
+    A verifier whose scores depend on the other candidates of the batch declares
+    `VerifierTraits(comparative=True)`.
     """
 
     def test_is_a_verifier(self, subject: Subject) -> None:
@@ -104,7 +108,7 @@ class VerifierConformance:
     def test_keeps_the_order_and_a_batch_equals_single(
         self, subject: Subject, data: st.DataObject
     ) -> None:
-        """In every arrangement each candidate has the score that it has alone."""
+        """In every batch each candidate has the score that it has alone."""
         batch = data.draw(arrangements(subject))
         scores, again = subject.judge(batch).scores, subject.judge(batch).scores
         alone = again if subject.comparative else [subject.judge([c]).scores[0] for c in batch]
@@ -114,10 +118,10 @@ class VerifierConformance:
 
     def test_no_candidates_no_scores(self, subject: Subject) -> None:
         assert subject.judge([]) == Judgement(())
-        assert subject.bound(subject.model()).estimate(subject.problem, []) == Usage()
+        assert subject.bind(subject.model()).estimate(subject.problem, []) == Usage()
 
     def test_an_overlong_candidate_is_scored_or_refused(self, subject: Subject) -> None:
-        """By a `ConfigError`; if scored, it does not change the others' scores."""
+        """A refusal is a `ConfigError`; a score does not change the scores of the others."""
         first, second = subject.candidates[:2]
         with suppress(ConfigError):
             scores = subject.judge([first, overlong(second)]).scores
@@ -131,16 +135,16 @@ class VerifierConformance:
     def test_estimates_at_least_what_it_reports(
         self, subject: Subject, data: st.DataObject
     ) -> None:
-        """For any batch, since a run scores as many candidates as its budget admits."""
+        """This holds for any batch, since a run scores as many candidates as its budget admits."""
         batch, backend = data.draw(arrangements(subject)), subject.model()
-        worst = subject.bound(backend).estimate(subject.problem, batch)
+        worst = subject.bind(backend).estimate(subject.problem, batch)
         assert backend.usage == Usage(), "estimating must cost nothing"
         spent = subject.judge(batch, backend).usage
         assert covers(worst, spent), f"estimated {worst}, spent {spent}"
 
     def test_reports_what_the_model_was_asked(self, subject: Subject) -> None:
         spent = subject.judge(subject.candidates, backend := subject.model()).usage
-        assert backend.usage == (spent if subject.asks else Usage())
+        assert backend.usage == (spent if subject.needs_model else Usage())
 
     @OFTEN
     @given(
@@ -157,7 +161,7 @@ class VerifierConformance:
     ) -> None:
         result = subject.search(backend := subject.policy(), budget, seed)
         spent = result.usage
-        asked = spent if subject.asks else result.by_role.get(GENERATOR, Usage())
+        asked = spent if subject.needs_model else result.by_role.get(GENERATOR, Usage())
         assert asked == backend.usage, f"counted {asked}, the backend {backend.usage}"
         limit = Usage(budget.requests or BIG, BIG, 0, budget.tokens or BIG, budget.flops or inf)
         assert covers(limit, spent), spent
@@ -167,9 +171,10 @@ class VerifierConformance:
     # -- failures ---------------------------------------------------------------------------------
 
     def test_nonsense_is_survived_and_counted(self, subject: Subject) -> None:
-        told = replace(subject.asking(), reply=hum).judge(subject.candidates)
-        assert all(map(within, told.scores)) and len(told.scores) == len(subject.candidates)
-        assert told.malformed > 0, "verdicts that cannot be read must be counted"
+        judgement = replace(subject.asking(), reply=hum).judge(subject.candidates)
+        assert all(map(within, judgement.scores))
+        assert len(judgement.scores) == len(subject.candidates)
+        assert judgement.malformed > 0, "verdicts that cannot be read must be counted"
 
     def test_a_failing_request_is_raised_as_it_is(self, subject: Subject) -> None:
         backend = subject.asking().model(fail_every=1)
@@ -178,12 +183,12 @@ class VerifierConformance:
         assert backend.running == 0
 
     def test_cancelling_leaves_nothing_running(self, subject: Subject) -> None:
-        verifier = subject.bound(backend := subject.model(delay=30))
+        verifier = subject.bind(backend := subject.model(delay=30))
 
         async def cancelled() -> float:
             task = asyncio.create_task(verifier.score(subject.problem, subject.candidates))
             await asyncio.sleep(0.02)
-            assert backend.running or not subject.asks
+            assert backend.running or not subject.needs_model
             start = time.monotonic()
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -206,7 +211,7 @@ class VerifierConformance:
 
 @dataclass(frozen=True)
 class Subject:
-    """A verifier under test, and what it is to judge."""
+    """A verifier under test, and the candidates that it judges."""
 
     make: Make
     problem: Problem
@@ -215,62 +220,58 @@ class Subject:
     tolerance: float
 
     @property
-    def asks(self) -> bool:
-        """Whether it asks the model it is given."""
-        return asks(self.make())
+    def needs_model(self) -> bool:
+        """True if it asks the model that it is given."""
+        return needs_model(self.make())
 
     @property
     def comparative(self) -> bool:
-        """Whether a score depends on the batch."""
-        return bool(getattr(self.make(), "comparative", False))
+        """True if scores depend on the batch."""
+        return verifier_traits(self.make()).comparative
 
     def asking(self) -> Subject:
-        """Itself; a verifier that asks no model has nothing to show in this test."""
-        if not self.asks:
+        """Return itself; skip the test for a verifier that asks no model."""
+        if not self.needs_model:
             pytest.skip("it asks no model")
         return self
 
     def model(self, **settings: Any) -> Scripted:
-        """The model it asks."""
+        """Return the model that it asks."""
         return Scripted(reply=self.reply, context=CONTEXT, **settings)
 
     def policy(self) -> Scripted:
-        """The model that is asked to solve the problem, and to judge."""
+        """Return a model that both solves the problem and judges."""
         return Scripted(reply=self.plays)
 
     def plays(self, prompt: Prompt, rng: random.Random) -> str:
-        """One of the candidates for the problem, a reply for any other prompt."""
+        """Return one of the candidates for the problem, a reply for any other prompt."""
         if prompt.problem.prompt == self.problem.prompt:
             return rng.choice([c.text for c in self.candidates if c.complete and c.text]) + END
         return self.reply(prompt, rng)
 
-    def bound(self, backend: Scripted) -> Verifier:
-        """The verifier, on `backend` if it has no model of its own."""
-        return bound(self.make(), backend)
+    def bind(self, backend: Scripted) -> Verifier:
+        """Return the verifier, asking `backend` if it has no model of its own."""
+        return bind(self.make(), backend)
 
     def judge(self, batch: Sequence[Candidate], backend: Scripted | None = None) -> Judgement:
-        """What it makes of a batch."""
-        verifier = self.bound(backend or self.model())
+        """Return its judgement of a batch."""
+        verifier = self.bind(backend or self.model())
         return asyncio.run(verifier.score(self.problem, batch))
 
     def same(self, one: Score, other: Score) -> bool:
-        """Whether two scores agree, steps and all."""
+        """Return whether two scores agree, step scores included."""
         expected = pytest.approx((other.value, *other.steps), abs=self.tolerance, rel=0)
         return (one.value, *one.steps) == expected
 
     def search(self, backend: Scripted, budget: Budget, seed: int = 0) -> Result:
-        """Best-of-N with it, to its end."""
+        """Run best-of-N with it to its end."""
         drawn = Sampling(max_tokens=max(len(c.text) for c in self.candidates) + 1)
-        strategy, verifier = BestOfN(n=8), self.make()
-        return asyncio.run(
-            solve(
-                self.problem, strategy, backend, verifier, budget=budget, sampling=drawn, seed=seed
-            )
-        )
+        how: dict[str, Any] = {"budget": budget, "sampling": drawn, "seed": seed}
+        return asyncio.run(solve(self.problem, BestOfN(n=8), backend, self.make(), **how))
 
 
 class SlowToJudge(Scripted):
-    """Solves its problem at once and takes for ever over every other question."""
+    """A model that solves its problem at once and never answers any other question."""
 
     problem = PROBLEM
 
@@ -280,19 +281,22 @@ class SlowToJudge(Scripted):
 
 
 def samples(problem: Problem) -> list[Candidate]:
-    """Six solutions by the scripted model, one of them again, one under way, one without a word."""
+    """Return six solutions of the scripted model, a copy of one, an unfinished one, an empty one.
+
+    They have verdicts, log-probabilities and confidences.
+    """
 
     async def draw() -> list[Candidate]:
         model, start = Scripted(), Prompt(problem)
-        told = Sampling(n=32, seed=0, logprobs=True, confidences=20)
-        wholes, step = await model.generate(start, told), replace(told, n=1, stop=("\n",))
+        whole = Sampling(n=32, seed=0, logprobs=True, confidences=20)
+        drawn, step = await model.generate(start, whole), replace(whole, n=1, stop=("\n",))
         [first] = (await model.generate(start, step)).completions
         [second] = (await model.generate(start.extend(first), step)).completions
-        differing = {c.text: c for c in wholes.completions}.values()
-        whole = [Candidate((c,), complete=True) for c in differing][:6]
+        differing = {c.text: c for c in drawn.completions}.values()
+        finished = [Candidate((c,), complete=True) for c in differing][:6]
         silent = Completion("", (ord(END),), Finish.EOS, -0.1, (0.5,), (10.0,))
         return [
-            *whole, whole[0],
+            *finished, finished[0],
             Candidate((first, second), complete=False),
             Candidate((silent,), complete=True),
         ]  # fmt: skip
@@ -301,12 +305,12 @@ def samples(problem: Problem) -> list[Candidate]:
 
 
 def hum(_: Prompt, __: random.Random) -> str:
-    """A reply without a verdict."""
+    """Return a reply without a verdict."""
     return "Hm." + END
 
 
 def opinion(prompt: Prompt, rng: random.Random) -> str:
-    """A reply with a verdict in every form that a built-in verifier asks for, or in none."""
+    """Return a reply with a verdict in every form that a built-in verifier asks for, or in none."""
     if rng.random() < 0.2:
         return hum(prompt, rng)
     steps = re.findall(r"^Step (\d+)", prompt.problem.prompt, re.MULTILINE)
@@ -323,12 +327,12 @@ def opinion(prompt: Prompt, rng: random.Random) -> str:
 
 
 def arrangements(subject: Subject) -> st.SearchStrategy[list[Candidate]]:
-    """Batches of the candidates, in any order and number."""
+    """Return batches of the candidates, in any order and number."""
     return st.lists(st.sampled_from(subject.candidates), max_size=10)
 
 
 def overlong(candidate: Candidate) -> Candidate:
-    """`candidate`, said over and over, to more than `CONTEXT` characters."""
+    """Return `candidate`, repeated to more than `CONTEXT` characters."""
     times = 1 + CONTEXT // max(1, len(candidate.text))
     return replace(
         candidate,
@@ -340,11 +344,11 @@ def overlong(candidate: Candidate) -> Candidate:
 
 
 def within(score: Score) -> bool:
-    """Whether a score and those of its steps lie in [0, 1]."""
+    """Return whether a score and its step scores lie in [0, 1]."""
     return all(0 <= value <= 1 for value in (score.value, *score.steps))
 
 
 def covers(worst: Usage, spent: Usage) -> bool:
-    """Whether nothing was spent beyond `worst`; that more was cached is no harm."""
+    """Return whether `worst` bounds `spent`; more cached tokens do no harm."""
     names = [f.name for f in fields(Usage) if f.name != "cached_tokens"]
     return all(getattr(spent, name) <= getattr(worst, name) for name in names)

@@ -16,7 +16,7 @@ def make(name: str, n: int) -> Strategy:
 
 
 async def attempt(run: Run, part: Run, strategy: Strategy) -> Node | None:
-    """Search in `part`, one of `run.within`; what is found is scored, and offered if it is better.
+    """Search in `part`, one of `run.sub_run`; what is found is scored, and offered if it is better.
 
     Where the part's budget ends, only the part does.
     """
@@ -25,9 +25,10 @@ async def attempt(run: Run, part: Run, strategy: Strategy) -> Node | None:
         if run.verified and (found := part.conclude()):
             await run.score([found])
     finally:  # What was found stays an answer when the whole run is cut short.
-        run.clipped |= part.clipped
+        if part.clipped:
+            run.mark_clipped()
         if found := part.conclude():
-            run.improve([found])
+            run.offer_if_better([found])
     return found
 
 
@@ -38,11 +39,11 @@ async def _search(part: Run, strategy: Strategy) -> None:
             with part.ledger.clock.keeping(deadline):
                 part.offer(await unwrapped(strategy.search(part)))
     except BudgetExhausted:
-        part.clipped = True
+        part.mark_clipped()
     except TimeoutError:
         if not deadline.expired():
             raise
-        part.clipped = True
+        part.mark_clipped()
 
 
 def answered(run: Run) -> Node:

@@ -15,6 +15,7 @@ from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
 from reasoner.search.common.voting import distinct
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 VALUES = {"sure": 20.0, "likely": 1.0, "impossible": 0.001}
 """Value of each verdict, as in the paper's code for the Game of 24."""
@@ -61,9 +62,11 @@ class Thoughts(ABC):
     value_prompt: str = VALUE
 
     @property
-    def verified(self) -> bool:
-        """True if a verifier is needed."""
-        return self.value == "score"
+    def traits(self) -> StrategyTraits:
+        """A verifier is needed for `value="score"` only."""
+        if self.value == "score":
+            return StrategyTraits(scores_steps=True)
+        return StrategyTraits(verifier="unneeded")
 
     @property
     @abstractmethod
@@ -78,14 +81,14 @@ class Thoughts(ABC):
         """Search once at full size; on a small budget, run narrower searches in a row."""
         while True:
             size = max(1, run.affordable(self.size))
-            part = run.within(size / (size + 1))  # The rest completes a solution.
+            part = run.sub_run(size / (size + 1))  # The rest completes a solution.
             try:
                 await self.grow(part, size)
                 complete = size == self.size
             except BudgetExhausted:
                 complete = False
             ends = await self.end(run, part.incumbent or run.trace.root)
-            chosen = run.improve(ends)
+            chosen = run.offer_if_better(ends)
             if complete:
                 return chosen
 
@@ -94,7 +97,7 @@ class Thoughts(ABC):
         if node.terminal:
             return [node]
         ends = await run.expand([node])
-        run.improve(ends)
+        run.offer_if_better(ends)
         await self.judge(run, ends)
         return ends
 

@@ -40,7 +40,7 @@ def vote(run: Run, nodes: Sequence[Node], weight: Weight = one) -> Node:
 def decide_by(run: Run, choose: Literal["best", "vote"]) -> None:
     """Choose the final answer by best score or by verifier-weighted vote."""
     if choose == "vote":
-        run.decide = partial(vote, run, weight=by_score)
+        run.choose_final_by(partial(vote, run, weight=by_score))
 
 
 async def rounds(run: Run, n: int, grow: Callable[[int], Awaitable[Node]], each: int = 1) -> Node:

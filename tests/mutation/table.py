@@ -171,11 +171,11 @@ MUTANTS = (
         "in reversed(lines) if", "in lines if", ("tests/search/test_mcts.py",),
     ),
     Mutant(
-        "siblings share a seed", "reasoner/run.py",
-        "self._drawn[node.id] += n", "pass", (GOLDEN,),
+        "siblings share a seed", "reasoner/sampler.py",
+        "self._drawn[place] += n", "pass", (GOLDEN,),
     ),
     Mutant(
-        "a problem's place in the tree is no part of its seed", "reasoner/run.py",
+        "a problem's place in the tree is no part of its seed", "reasoner/sampler.py",
         ":{place}:{drawn}", ":{drawn}", (GOLDEN,),
     ),
     # The ledger.

@@ -1,12 +1,11 @@
 """A strategy from another package: one file and two lines of TOML."""
 
-from typing import ClassVar
-
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run, best
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class Patience:
     """Sample one solution at a time until `n` in a row did not improve on the best."""
 
     n: PositiveInt = 4
-    stops_early: ClassVar[bool] = True
+    traits = StrategyTraits(stops_early=True)
 
     async def search(self, run: Run) -> Node:
         """Sample, score, keep the best, count the disappointments."""

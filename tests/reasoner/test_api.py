@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import reasoner
-from reasoner import Budget, ConfigError, Done, Reasoner, StepSampled, Stopped
+from reasoner import Budget, ConfigError, Done, Reasoner, StepSampled, Stopped, open_backend
 from reasoner.backends.scripted import Scripted
 from reasoner.errors import BackendError
-from reasoner.types import Usage
+from reasoner.types import Generation, Prompt, Sampling, Usage
 
 
 def test_public_names_exist() -> None:
@@ -30,7 +30,7 @@ def test_public_names_exist() -> None:
 def test_the_core_imports_no_engine() -> None:
     code = (
         "import sys, reasoner.api, reasoner.search, reasoner.verifiers.verdict\n"
-        "assert not {'torch', 'vllm', 'transformers'} & sys.modules.keys()"
+        "assert not {'torch', 'vllm', 'transformers', 'networkx', 'numpy'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -96,6 +96,55 @@ async def test_a_failed_problem_is_data() -> None:
     async with Reasoner(Scripted(fail_every=2), strategy="greedy") as solver:
         results = await solver.asolve_many(["1+2", "3+4"])
     assert [r.stopped for r in results] == [Stopped.DONE, Stopped.ERROR]
+
+
+class Fragile(Scripted):
+    """Fails in a way that nobody foresaw, or refuses the problem, for some problems."""
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        if prompt.problem.prompt == "7+7":
+            self.usage += Usage(1)
+            raise ZeroDivisionError("oops")
+        if prompt.problem.prompt == "8+8":
+            raise ConfigError("the problem is too long")
+        return await super().generate(prompt, sampling)
+
+
+async def test_an_unforeseen_error_is_that_problems_alone() -> None:
+    async with Reasoner(Fragile(delay=0.01), strategy="greedy") as solver:
+        results = await solver.asolve_many(["1+2", "7+7", "8+8", "3+4"])
+        with pytest.raises(ZeroDivisionError):
+            await solver.asolve("7+7")
+    assert [r.answer for r in results] == ["3", None, None, "7"]
+    errors = [r.error for r in results]
+    assert errors == [None, "ZeroDivisionError: oops", "the problem is too long", None]
+    assert [r.trace.problem.prompt for r in results] == ["1+2", "7+7", "8+8", "3+4"]
+
+
+async def test_an_answer_that_cannot_be_extracted_is_that_problems_alone() -> None:
+    def extract(solution: str) -> str | None:
+        return str(1 // (solution != "#3"))
+
+    async with Reasoner("scripted", strategy="greedy", extract=extract) as solver:
+        results = await solver.asolve_many(["3", "4"])
+    assert [r.answer for r in results] == [None, "1"]
+    assert results[0].error == "ZeroDivisionError: integer division or modulo by zero"
+
+
+async def test_what_the_caller_got_wrong_is_raised_before_anything_is_sampled() -> None:
+    async with Reasoner(backend := Scripted(parameters=0), strategy="greedy") as solver:
+        with pytest.raises(ConfigError, match="the problem is empty"):
+            await solver.asolve_many(["1+2", " "])
+        with pytest.raises(ConfigError, match="FLOPs budget needs the size"):
+            await solver.asolve_many(["1+2"], Budget(flops=1e9))
+    assert backend.usage == Usage()
+
+
+async def test_a_backend_can_be_had_alone() -> None:
+    backend = open_backend("scripted", delay=0.0)
+    assert isinstance(backend, Scripted) and open_backend(backend) is backend
+    with pytest.raises(ConfigError, match="has no setting 'dely'"):
+        open_backend("scripted", dely=1)
 
 
 def test_what_cannot_be() -> None:

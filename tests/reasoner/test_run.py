@@ -118,7 +118,7 @@ async def test_a_backend_that_cannot_be_watched_is_told() -> None:
         watch = None  # type: ignore[assignment]
 
     run = started(Deaf())
-    with pytest.raises(ConfigError, match=r"does not offer .*use vllm, openai or scripted"):
+    with pytest.raises(ConfigError, match=r"cannot watch .*use vllm, openai or scripted"):
         await run.expand([run.trace.root], halt=at(1))
 
 
@@ -142,7 +142,7 @@ async def spend(run: Run) -> None:
 async def test_a_share_is_spent_within_the_whole() -> None:
     backend = exact()
     run = started(backend, Budget(tokens=100))
-    part = run.within(0.5)
+    part = run.sub_run(0.5)
     await spend(part)
     assert 40 <= part.ledger.spent.completion_tokens <= 50
     assert run.ledger.spent == part.ledger.spent == backend.usage
@@ -154,7 +154,7 @@ async def test_a_share_is_spent_within_the_whole() -> None:
 async def test_two_shares_at_once_never_overspend() -> None:
     run = started(exact(delay=0.001), Budget(tokens=90, requests=7))
 
-    parts = [run.within(0.5), run.within(0.5)]
+    parts = [run.sub_run(0.5), run.sub_run(0.5)]
     await gather([spend(p) for p in parts])
     assert run.ledger.spent.completion_tokens <= 90
     assert run.ledger.spent.requests <= 7
@@ -164,7 +164,7 @@ async def test_two_shares_at_once_never_overspend() -> None:
 
 async def test_offers_in_a_share_are_its_own() -> None:
     run = started(exact())
-    part = run.within(1.0)
+    part = run.sub_run(1.0)
     [node] = await part.expand([part.trace.root])
     part.offer(node)
     assert run.incumbent is None

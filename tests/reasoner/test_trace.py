@@ -39,6 +39,14 @@ def test_paths_prompts_and_candidates() -> None:
     assert (leaf.depth, leaf.length, leaf.terminal) == (2, 4, True)
 
 
+def test_the_graph_is_the_tree_and_keeps_up_with_it() -> None:
+    trace, leaf = small()
+    assert list(trace.graph.edges) == [(0, 1), (0, 2), (1, 3)]
+    trace.add(trace.root, piece("d"))
+    assert list(trace.graph.successors(0)) == [1, 2, 4]
+    assert Trace.from_json(trace.to_json()).graph.out_degree(leaf.id) == 0
+
+
 def test_json_round_trip() -> None:
     trace, _ = small()
     text = json.dumps(trace.to_json())

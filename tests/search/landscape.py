@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from reasoner.backends.scripted import END, Reply, Scripted
 from reasoner.budget import Budget
-from reasoner.events import Result
-from reasoner.run import Listener, Strategy, ignore
+from reasoner.events import Listener, Result, ignore
+from reasoner.run import Strategy
 from reasoner.solving import solve
 from reasoner.trace import Node, Trace
 from reasoner.types import Problem, Prompt, Sampling

@@ -32,7 +32,7 @@ async def run(strategy: AdaptiveBestOfN, seed: int = 0) -> Result:
 @pytest.mark.parametrize("seed", range(20))
 async def test_the_first_batch_with_a_highest_score_is_the_last(seed: int) -> None:
     result = await run(AdaptiveBestOfN(n=64, batch=2), seed)
-    top = [c.score == Verdict().ceiling for c in result.candidates]
+    top = [c.score == Verdict().traits.ceiling for c in result.candidates]
     assert not any(top[:-2]) and any(top[-2:])
     assert result.text == result.candidates[top.index(True)].candidate.text
 
@@ -53,5 +53,5 @@ async def test_less_can_be_enough() -> None:
 
 
 def test_verdicts_that_do_not_level_off_end_at_one() -> None:
-    assert Verdict("last").ceiling == 1.0
-    assert Verdict().ceiling == pytest.approx(2 / 3)
+    assert Verdict("last").traits.ceiling == 1.0
+    assert Verdict().traits.ceiling == pytest.approx(2 / 3)

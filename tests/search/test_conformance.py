@@ -80,7 +80,7 @@ class Insistent(Lazy):
     async def search(self, run: Run) -> Node:
         node = await super().search(run)
         prompt = run.trace.prompt(node)
-        await run._model.sample(prompt, run._model.length(prompt), run.sampling)
+        await run._sampler.model.sample(prompt, run._sampler.model.length(prompt), run.sampling)
         return node
 
 
@@ -89,7 +89,7 @@ class Furtive(Lazy):
     """Spends around the ledger."""
 
     async def search(self, run: Run) -> Node:
-        await run._model.backend.generate(run.trace.prompt(run.trace.root), run.sampling)
+        await run._sampler.model.backend.generate(run.trace.prompt(run.trace.root), run.sampling)
         return await super().search(run)
 
 

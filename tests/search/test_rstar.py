@@ -11,6 +11,7 @@ from reasoner.run import Run
 from reasoner.search.rstar import RStar, beginning, split
 from reasoner.solving import solve
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict
 
@@ -75,6 +76,8 @@ def test_a_solution_is_split_where_steps_end() -> None:
 
 class Beginnings:
     """Cuts one solution of five steps in two pieces many times."""
+
+    traits = StrategyTraits(verifier="unneeded")
 
     async def search(self, run: Run) -> Node:
         whole = run.trace.add(run.trace.root, Completion("1\n2\n", (1, 2), Finish.STOP))

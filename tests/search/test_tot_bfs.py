@@ -37,7 +37,7 @@ async def tot(backend: Scripted, budget: Budget = Budget(), **settings: Any) -> 
     prompts = {"propose_prompt": PROPOSE, "value_prompt": VALUE}
     strategy = TotBFS(**{**prompts, **settings})
     return await solve(
-        PROBLEM, strategy, backend, Verdict() if strategy.verified else None,
+        PROBLEM, strategy, backend, Verdict() if strategy.traits.verifier == "required" else None,
         budget=budget, sampling=SAMPLING,
     )  # fmt: skip
 

@@ -103,10 +103,13 @@ async def test_who_weighs_is_paid_and_admitted() -> None:
 
 
 async def test_it_asks_for_what_its_weigher_reads() -> None:
-    assert (Agreement().logprobs, Agreement(by=Confidence()).logprobs) == (False, True)
+    assert (Agreement().traits.logprobs, Agreement(by=Confidence()).traits.logprobs) == (
+        False,
+        True,
+    )
     result = await answered(BestOfN(n=4), Agreement(by="confidence"), 0)
     assert all(s.score for s in result.candidates)
-    assert Agreement().comparative
+    assert Agreement().traits.comparative
 
 
 def test_a_wrong_name_is_refused_at_once() -> None:

@@ -243,4 +243,4 @@ def test_every_built_in_verifier_can_read_the_replies_of_the_suite(make: Any) ->
 @pytest.mark.parametrize("make", [*GENERATIVE, label_token, Length])
 def test_a_verifier_that_asks_a_model_is_known_by_it(make: Any) -> None:
     assert isinstance(make(), Verifier)
-    assert subject(make).asks == (make is not Length)
+    assert subject(make).needs_model == (make is not Length)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import Scripted
-from reasoner.base import Backend
+from reasoner.base import Backend, needs_model
 from reasoner.budget import Budget
 from reasoner.errors import BackendError, ConfigError
 from reasoner.registry import Registry
@@ -117,8 +117,8 @@ async def test_a_member_that_fails_ends_the_others_and_the_run() -> None:
 
 async def test_it_asks_for_what_its_members_read() -> None:
     quiet, curious = Ensemble(("verdict",)), Ensemble(("verdict", Confidence(), TailConfidence()))
-    assert (quiet.logprobs, quiet.confidences) == (False, 0)
-    assert (curious.logprobs, curious.confidences) == (True, 20)
+    assert (quiet.traits.logprobs, quiet.traits.confidences) == (False, 0)
+    assert (curious.traits.logprobs, curious.traits.confidences) == (True, 20)
     result = await solve(PROBLEM, BestOfN(n=8), Scripted(), Ensemble())
     assert result.answer == "10"
 
@@ -150,13 +150,13 @@ def test_members_are_lent_the_model_that_they_lack() -> None:
     backend, other = Scripted(), Scripted()
     first, second = Asking(0.5), Asking(0.5).on(other)
     verifier = Agreement(by=Ensemble((first, second, "verdict")))
-    assert (verifier.model, verifier.asks) == (None, True)
+    assert (verifier.model, needs_model(verifier)) == (None, True)
     lent = verifier.on(backend)
-    assert (lent.model, lent.asks, verifier.asks) == (backend, False, True)
+    assert (lent.model, needs_model(lent), needs_model(verifier)) == (backend, False, True)
     [inner] = lent.inner
     assert isinstance(inner, Ensemble)
     assert [getattr(v, "model", None) for v in inner.inner] == [backend, other, None]
-    assert not Ensemble().asks
+    assert not needs_model(Ensemble())
 
 
 async def test_a_run_lends_its_model() -> None:
@@ -180,14 +180,14 @@ async def test_what_members_hold_is_released() -> None:
 
 
 def test_what_compares_inside_compares() -> None:
-    assert Ensemble(("verdict", Agreement())).comparative
-    assert not Ensemble().comparative
+    assert Ensemble(("verdict", Agreement())).traits.comparative
+    assert not Ensemble().traits.comparative
 
 
 def test_the_ceiling_is_where_every_member_gives_its_highest() -> None:
-    assert Ensemble((Verdict(), Given(0.5))).ceiling == pytest.approx((2 / 3 + 1) / 2)
-    assert Ensemble((Verdict(), Given(0.5)), "min").ceiling == pytest.approx(2 / 3)
-    assert Ensemble((Verdict(), Verdict("last")), "product").ceiling == pytest.approx(2 / 3)
+    assert Ensemble((Verdict(), Given(0.5))).traits.ceiling == pytest.approx((2 / 3 + 1) / 2)
+    assert Ensemble((Verdict(), Given(0.5)), "min").traits.ceiling == pytest.approx(2 / 3)
+    assert Ensemble((Verdict(), Verdict("last")), "product").traits.ceiling == pytest.approx(2 / 3)
 
 
 def test_names_carry_settings() -> None:
@@ -238,4 +238,4 @@ def example(page: str) -> str:
 def test_the_example_of_the_page() -> None:
     found: dict[str, Ensemble] = {}
     exec(example("ensemble"), found)
-    assert found["verifier"].logprobs
+    assert found["verifier"].traits.logprobs

@@ -3,13 +3,24 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
 from pydantic import InstanceOf
 
-from reasoner.base import Backend, Generative, Verifier, asks, bound, ready, release
+from reasoner.base import (
+    Backend,
+    Generative,
+    Verifier,
+    bind,
+    check_problem,
+    needs_model,
+    release,
+    start,
+)
 from reasoner.registry import verifiers
+from reasoner.traits import VerifierTraits, join_verifiers, verifier_traits
 from reasoner.types import Candidate, Problem, Usage
 
 Member = str | InstanceOf[Verifier]
@@ -33,55 +44,38 @@ class Nested(ABC):
         return tuple(verifiers.make(m) if isinstance(m, str) else m for m in self.named())
 
     @property
-    def logprobs(self) -> bool:
-        """Whether a member reads log-probabilities."""
-        return any(getattr(v, "logprobs", False) for v in self.inner)
-
-    @property
-    def confidences(self) -> int:
-        """Against how many of the likeliest tokens a member reads confidences."""
-        return max((int(getattr(v, "confidences", 0)) for v in self.inner), default=0)
-
-    @property
-    def oracle(self) -> bool:
-        """Whether a member looks at the reference answer."""
-        return any(getattr(v, "oracle", False) for v in self.inner)
-
-    @property
-    def comparative(self) -> bool:
-        """Whether a member's scores depend on the other candidates of the batch."""
-        return any(getattr(v, "comparative", False) for v in self.inner)
+    def traits(self) -> VerifierTraits:
+        """The members' needs together, and the highest of their ceilings."""
+        lent = [v for v in self.inner if needs_model(v)]  # A model of its own is a member's affair.
+        joined = join_verifiers(map(verifier_traits, self.inner))
+        labels = any(verifier_traits(v).labels for v in lent)
+        return replace(joined, labels=labels, asks_model=bool(lent))
 
     @property
     def model(self) -> Backend | None:
         """The first of the models that members ask; None as long as one is to be lent the policy's."""
         models = [v.model for v in self.inner if isinstance(v, Generative)]
-        return None if self.asks else next(filter(None, models), None)
-
-    @property
-    def asks(self) -> bool:
-        """Whether a member asks a model and has none of its own."""
-        return any(map(asks, self.inner))
+        return None if any(map(needs_model, self.inner)) else next(filter(None, models), None)
 
     def on(self, backend: Backend) -> Self:
         """A copy whose members ask `backend` where they have no model of their own."""
         lent = copy(self)
-        vars(lent)["inner"] = tuple(bound(v, backend) for v in self.inner)  # as `inner` keeps them
+        vars(lent)["inner"] = tuple(bind(v, backend) for v in self.inner)  # as `inner` keeps them
         return lent
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """What all members may spend."""
         return sum((v.estimate(problem, candidates) for v in self.inner), Usage())
 
+    def check_problem(self, problem: Problem) -> None:
+        """Refuse a problem that a member cannot judge."""
+        for member in self.inner:
+            check_problem(member, problem)
+
     async def start(self) -> None:
         """Start the engines of members that have one."""
-        await ready(*self.inner)
+        await start(*self.inner)
 
     async def aclose(self) -> None:
         """Release what members hold."""
         await release(*self.inner)
-
-
-def ceiling(verifier: Verifier) -> float:
-    """The highest score that `verifier` gives."""
-    return float(getattr(verifier, "ceiling", 1.0))

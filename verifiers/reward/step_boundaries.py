@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 
-from reasoner.base import Backend, Spelling
+from reasoner.base import Backend, Spelling, as_spelling
+from reasoner.traits import backend_traits
 from reasoner.types import Candidate, Completion, Finish
 from reasoner.verifiers.reward.encoding import Encoded, cut
 
@@ -22,7 +23,7 @@ class Characters:
 
 def spelling(model: Backend) -> Spelling:
     """What tells the text of a model's tokens."""
-    return model if isinstance(model, Spelling) else Characters()
+    return as_spelling(model) if backend_traits(model).spells else Characters()
 
 
 def stepped(spelling: Spelling, candidate: Candidate, separator: str) -> Encoded:

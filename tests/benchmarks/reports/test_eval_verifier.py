@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -19,6 +19,7 @@ from reasoner.benchmarks.runner import eval_verifier as judging
 from reasoner.benchmarks.runner import scheduler
 from reasoner.benchmarks.store.judgements import Plan
 from reasoner.errors import StoreError
+from reasoner.traits import VerifierTraits
 from tests.benchmarks.conftest import Sums
 from tests.benchmarks.synthetic import Knowing, LabelledSums, Rule, exploited, knows, ranked
 
@@ -29,7 +30,7 @@ LABELLED, UNLABELLED = LabelledSums(), Sums()
 class Comparing(Knowing):
     """Says that its scores hold for the batch only."""
 
-    comparative: ClassVar[bool] = True
+    traits = VerifierTraits(comparative=True)
 
 
 async def judged(

@@ -16,18 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import Scripted
-from reasoner.base import Spelling, Watching
+from reasoner.base import as_watching
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.store import call_log as calls_module
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Spec
 from reasoner.budget import Budget
-from reasoner.errors import BackendError, StoreError
+from reasoner.errors import BackendError, ConfigError, StoreError
 from reasoner.events import Result
 from reasoner.registry import strategies
-from reasoner.run import verified
 from reasoner.solving import solve
+from reasoner.traits import BackendTraits, VerifierTraits, strategy_traits
 from reasoner.types import (
     Completion,
     Finish,
@@ -75,7 +75,7 @@ async def search(
 ) -> Result:
     """Attempt the problem, going on from the calls in the database."""
     calls, strategy = Calls(database, SPEC, "p"), strategies.make(name, n=8)
-    verifier = by or (Verdict("last") if verified(strategy) else None)
+    verifier = by or (Verdict("last") if strategy_traits(strategy).uses_verifier else None)
     return await solve(
         PROBLEM, strategy, JournalledModel(backend, calls),
         verifier and journalled(verifier, calls), clock=calls.clock, sampling=SAMPLING, **settings,
@@ -159,7 +159,7 @@ async def test_a_verifier_on_the_same_model_asks_through_the_journal(database: D
 class Costly(Verdict):
     """Charges for every judgement, and tells how often it was asked."""
 
-    ceiling = 0.9
+    traits = VerifierTraits(ceiling=0.9)
     asked = 0
 
     def estimate(self, problem: Problem, candidates: Any) -> Usage:
@@ -234,8 +234,9 @@ class Plain:
 def test_a_journalled_model_can_what_its_backend_can(database: Database) -> None:
     calls = Calls(database, SPEC, "p")
     able, plain = JournalledModel(Scripted(), calls), JournalledModel(Plain(), calls)
-    assert isinstance(able, Watching) and isinstance(able, Spelling)
-    assert not isinstance(plain, Watching) and not isinstance(plain, Spelling)
+    assert able.traits == Scripted().traits and plain.traits == BackendTraits()
+    with pytest.raises(ConfigError, match="cannot watch"):
+        as_watching(plain)
     assert able.decode(able.encode("12")) == "12"
 
 

@@ -19,6 +19,7 @@ from reasoner.run import Run
 from reasoner.search.majority import Majority
 from reasoner.solving import solve
 from reasoner.trace import Node
+from reasoner.traits import StrategyTraits
 from reasoner.types import Problem, Prompt, Sampling
 from tests.reasoner.backends import faults, loopback
 from tests.reasoner.backends.loopback import KEY, Loopback
@@ -38,7 +39,7 @@ STREAMS = faults.STREAMS_ANSWERED | faults.STREAMS_FAILED
 class Watched:
     """Samples that are watched, and never given up."""
 
-    verified = False
+    traits = StrategyTraits(verifier="unneeded")
 
     async def search(self, run: Run) -> Node:
         """Sample twice."""

@@ -154,7 +154,7 @@ async def test_an_unscored_first_answer_is_scored() -> None:
     backend = Told()
     await run(Fallback(n=4, first="majority", threshold=1.0), backend)
     assert backend.wholes == 8
-    assert (await run(Fallback(first="majority"), Scripted(), scored=False)).candidate
+    assert (await run(Fallback(first="majority", second="esc"), Scripted(), scored=False)).candidate
 
 
 # -- ensemble -----------------------------------------------------------------------------------

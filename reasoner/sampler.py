@@ -1,0 +1,163 @@
+"""Sampling for one run: requests, their seeds and their limits, metered by the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Self
+
+from reasoner.base import Backend, Halt
+from reasoner.budget import Ledger, largest, worst_case
+from reasoner.errors import BudgetExhausted
+from reasoner.events import Listener, StepSampled
+from reasoner.metered import Metered
+from reasoner.trace import Node, Trace
+from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class DrawRequest:
+    """A request for the children of a node.
+
+    Attributes:
+        sampling: how they are sampled; `max_tokens` is the longest solution.
+        tokens: the longest piece, where a solution is sampled in pieces.
+        halt: makes the judge that watches one sample.
+        second: ask the second model.
+    """
+
+    sampling: Sampling
+    tokens: int | None = None
+    halt: Callable[[], Halt] | None = None
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A request at one node: the prompt there, its length, and the tokens that may follow it."""
+
+    node: Node
+    request: DrawRequest
+    model: Metered
+    prompt: Prompt
+    length: int
+    limit: int
+
+
+class Sampler:
+    """Two models on one ledger, and the trace that their samples become part of."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        backend: Backend,
+        second: Backend,
+        ledger: Ledger,
+        seed: int,
+        listen: Listener,
+    ) -> None:
+        self.trace, self.ledger = trace, ledger
+        self.clipped = False
+        """The budget cut a sample short, or off."""
+        self.model, self._second = Metered(backend, ledger), Metered(second, ledger)
+        self._seed, self._listen = seed, listen
+        self._drawn = Counter[int | str]()
+        """The samples requested so far, by node and by prompt."""
+
+    def on(self, ledger: Ledger) -> Self:
+        """Return a sampler of the same trace and seeds on another ledger."""
+        other = copy(self)
+        other.ledger, other.clipped = ledger, False
+        other.model = Metered(self.model.backend, ledger)
+        other._second = Metered(self._second.backend, ledger)
+        return other
+
+    async def draw(self, node: Node, request: DrawRequest, n: int) -> list[Node]:
+        """Sample `n` children of `node`; where a request was clipped to the budget, further ones follow.
+
+        Returns fewer where the budget closes, and none where nothing may follow the node.
+        """
+        draw, children = self._draw(node, request), list[Node]()
+        try:
+            while len(children) < n and draw.limit > 0:
+                children += await self._request(draw, n - len(children))
+        except BudgetExhausted:
+            self.clipped = True
+        return children
+
+    async def reply(self, text: str, sampling: Sampling, role: str) -> list[Completion]:
+        """Sample replies to a prompt outside the trace, charged to `role`."""
+        drawn = self._count(text, sampling.n)
+        problem = self.trace.problem
+        prompt = Prompt(Problem(problem.id, text))
+        seeded = replace(sampling, seed=self._seeded(text, drawn))
+        length = self.model.length(prompt)
+        return list((await self.model.sample(prompt, length, seeded, role=role)).completions)
+
+    def add(self, node: Node, completion: Completion, *, terminal: bool) -> Node:
+        """Add a sampled child to the trace."""
+        spent = self.ledger.total.completion_tokens
+        child = self.trace.add(node, completion, spent=spent, terminal=terminal)
+        self._listen(StepSampled(child))
+        return child
+
+    def affordable(self, n: int, sampling: Sampling) -> int:
+        """Return how many whole solutions, up to `n`, the rest of the budget holds."""
+        model, prompt = self.model.info, self.model.length(Prompt(self.trace.problem))
+
+        def holds(k: int) -> bool:
+            return self.ledger.room.holds(worst_case(replace(sampling, n=k), prompt, model))
+
+        return largest(n, holds)
+
+    def _draw(self, node: Node, request: DrawRequest) -> Draw:
+        model = self._second if request.second else self.model
+        prompt = self.trace.prompt(node)
+        # Token ids mean something to their own model only.
+        if model.backend is not self.model.backend:
+            prompt = replace(prompt, token_ids=())
+        length = model.length(prompt)
+        return Draw(node, request, model, prompt, length, _limit(node, request, model, length))
+
+    async def _request(self, draw: Draw, n: int) -> list[Node]:
+        sampling = replace(draw.request.sampling, n=n, max_tokens=draw.limit)
+        seeded = replace(sampling, seed=self._next_seed(draw.node, n))
+        halt = draw.request.halt() if draw.request.halt else None
+        generation = await draw.model.sample(draw.prompt, draw.length, seeded, halt=halt)
+        return [self._add(draw, completion) for completion in generation.completions]
+
+    def _add(self, draw: Draw, completion: Completion) -> Node:
+        size, cut = len(completion.token_ids), completion.finish is Finish.LENGTH
+        full = draw.node.length + size >= draw.request.sampling.max_tokens
+        piece = cut and size == draw.request.tokens
+        goes_on = (completion.finish is Finish.STOP or piece) and not full
+        self.clipped |= cut and size < draw.limit
+        return self.add(draw.node, completion, terminal=not goes_on)
+
+    def _next_seed(self, node: Node, n: int) -> int:
+        """Return a seed that depends on the node's place in the tree only, never on timing."""
+        drawn = self._count(node.id, n)
+        return self._seeded([n.rank for n in self.trace.path(node)], drawn)
+
+    def _count(self, place: int | str, n: int) -> int:
+        """Count `n` more samples; return how many there were before."""
+        drawn = self._drawn[place]
+        self._drawn[place] += n
+        return drawn
+
+    def _seeded(self, place: object, drawn: int) -> int:
+        text = f"{self._seed}:{self.trace.problem.id}:{place}:{drawn}"
+        return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) >> 1
+
+
+def _limit(node: Node, request: DrawRequest, model: Metered, prompt: int) -> int:
+    """Return the tokens that may follow `node` in the solution's length and the model's context."""
+    left = 0 if node.terminal else request.sampling.max_tokens - node.length
+    left = left if request.tokens is None else min(left, request.tokens)
+    space = model.info.context - prompt
+    # A problem that does not fit at all is the backend's to refuse.
+    fits = not model.info.context or (node.depth == 0 and space <= 0)
+    return left if fits else min(left, space)

@@ -1,0 +1,201 @@
+"""Unsuitable combinations of components, refused before the first token is sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from reasoner.base import Backend, Generative, Verifier, needs_model
+from reasoner.errors import ConfigError
+from reasoner.registry import Registry, strategies, verifiers
+from reasoner.traits import (
+    BackendTraits,
+    StrategyTraits,
+    VerifierTraits,
+    backend_traits,
+    strategy_traits,
+    verifier_traits,
+)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The components of a run, under the names by which errors call them."""
+
+    strategy: object
+    verifier: Verifier | None
+    backend: Backend
+    second: Backend | None = None
+
+    @cached_property
+    def needs(self) -> StrategyTraits:
+        return strategy_traits(self.strategy)
+
+    @cached_property
+    def judge(self) -> VerifierTraits:
+        return VerifierTraits() if self.verifier is None else verifier_traits(self.verifier)
+
+    @cached_property
+    def can(self) -> BackendTraits:
+        return backend_traits(self.backend)
+
+    @property
+    def search(self) -> str:
+        return f"strategy {component_name(self.strategy, strategies)!r}"
+
+    @property
+    def scorer(self) -> str:
+        return f"verifier {component_name(self.verifier, verifiers)!r}"
+
+    @property
+    def policy(self) -> str:
+        return f"model {self.backend.model.name!r}"
+
+    @property
+    def advice(self) -> str:
+        """Verifiers that suit strategy and model."""
+        if self.can.verdicts:
+            return "'verdict'"
+        if self.needs.scores_steps:
+            return "'critic', 'label-token' or a process reward model"
+        return "'confidence'" if self.can.logprobs else "'judge'"
+
+
+Rule = Callable[[Combination], str | None]
+"""Return what is wrong with a combination and what would work, if anything is."""
+
+
+def _no_verifier(c: Combination) -> str | None:
+    if c.verifier is not None or c.needs.verifier != "required":
+        return None
+    return f"{c.search} scores solutions and has no verifier; give it one, such as {c.advice}"
+
+
+def _no_step_scores(c: Combination) -> str | None:
+    if not c.needs.scores_steps or c.judge.scores_steps:
+        return None
+    return (
+        f"{c.search} goes by the scores of unfinished solutions, and {c.scorer} scores finished ones"
+        f" only; use {c.scorer.partition(' ')[2]} with 'best-of-n', or give {c.advice}"
+    )
+
+
+def _no_verdicts(c: Combination) -> str | None:
+    if not c.judge.verdicts or c.can.verdicts:
+        return None
+    return (
+        f"{c.scorer} reads verdict tokens, and {c.policy} has no verdict tokens;"
+        f" use verifier {c.advice}, or the embedded model"
+    )
+
+
+def _no_logprobs(c: Combination) -> str | None:
+    if not c.judge.logprobs or c.can.logprobs:
+        return None
+    return (
+        f"{c.scorer} needs log-probabilities, which the backend of {c.policy} does not return;"
+        f" use verifier {c.advice}, or strategy 'majority', which needs none"
+    )
+
+
+def _no_confidences(c: Combination) -> str | None:
+    if not c.judge.confidences or c.can.confidences:
+        return None
+    return (
+        f"{c.scorer} needs the confidence of every token, which the backend of {c.policy} does not"
+        f" return; use verifier {c.advice}, or strategy 'majority', which needs none"
+    )
+
+
+def _no_labels(c: Combination) -> str | None:
+    if not c.judge.labels or c.verifier is None:
+        return None
+    own = c.verifier.model if isinstance(c.verifier, Generative) else None
+    asked = c.backend if needs_model(c.verifier) or own is None else own
+    if backend_traits(asked).labels:
+        return None
+    return (
+        f"{c.scorer} asks for the probabilities of two tokens, which the backend of model"
+        f" {asked.model.name!r} does not return; use verifier 'judge' or 'critic', which read text"
+    )
+
+
+def _unsure_strategy(c: Combination) -> str | None:
+    if not c.needs.confidences or c.can.confidences:
+        return None
+    return (
+        f"{c.search} weighs samples by the confidence of their tokens, which the backend of"
+        f" {c.policy} does not return; use 'majority' or 'adaptive-majority', which need none"
+    )
+
+
+def _unwatched(c: Combination) -> str | None:
+    if not c.needs.watches or c.can.watches:
+        return None
+    return (
+        f"{c.search} watches samples as they grow, which the backend of {c.policy} does not offer;"
+        " use backend vllm, openai or scripted, or strategy 'adaptive-majority'"
+    )
+
+
+def _no_second(c: Combination) -> str | None:
+    if not c.needs.second_model or c.second is not None:
+        return None
+    return f"{c.search} needs a second model; give one (second=...), or use strategy 'rstar'"
+
+
+RULES: tuple[Rule, ...] = (
+    _no_verifier, _no_step_scores, _no_verdicts, _no_logprobs, _no_confidences, _no_labels,
+    _unsure_strategy, _unwatched, _no_second,
+)  # fmt: skip
+
+
+def check_combination(
+    strategy: object, verifier: Verifier | None, backend: Backend, second: Backend | None = None
+) -> None:
+    """Refuse components that do not suit one another.
+
+    Raises:
+        ConfigError: something that one of them needs is lacking; the message names a combination
+            that works.
+    """
+    combination = Combination(strategy, verifier, backend, second)
+    for rule in RULES:
+        if trouble := rule(combination):
+            raise ConfigError(trouble)
+
+
+def default_verifier(strategy: object, backend: Backend) -> str | None:
+    """Return the name of the verifier for a strategy where none is named; None if it needs none.
+
+    That is `verdict` where the model has verdict tokens. Elsewhere finished solutions are scored by
+    `confidence`, or by `agreement` where the backend returns no log-probabilities and the strategy
+    scores all solutions at once.
+
+    Raises:
+        ConfigError: the strategy needs a verifier, and none of these suits it.
+    """
+    needs, can = strategy_traits(strategy), backend_traits(backend)
+    if not needs.uses_verifier:
+        return None
+    if can.verdicts:
+        return "verdict"
+    if not needs.scores_steps:
+        if can.logprobs:
+            return "confidence"
+        if needs.scores_once:
+            return "agreement"
+    if needs.verifier == "preferred" and not needs.scores_steps:
+        return None
+    c = Combination(strategy, None, backend)
+    raise ConfigError(
+        f"{c.search} needs a verifier that scores {'steps' if needs.scores_steps else 'solutions'},"
+        f" and {c.policy} has no verdict tokens to be one; name a verifier, such as {c.advice}, or use"
+        " strategy 'majority', which needs none"
+    )
+
+
+def component_name(component: object, registry: Registry) -> str:
+    """Return the name by which a registry knows the class of a component, or else the class's name."""
+    return registry.name_of(type(component)) or type(component).__name__

@@ -1,0 +1,227 @@
+"""Traits: what strategies, verifiers and backends declare about themselves.
+
+A component declares them as the class attribute `traits`, or as a property where they depend on its
+settings. A component without one has the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache
+from inspect import isclass, isroutine
+from typing import Any, Literal, TypeVar
+
+from reasoner.errors import ConfigError
+
+LIKENESS = 0.8
+"""Similarity from which an attribute counts as a misspelt trait, as `difflib` measures it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyTraits:
+    """What a strategy needs of its run.
+
+    Attributes:
+        verifier: "required"; "preferred": it has the default verifier where none is named, and can do
+            without; "unneeded": it has none unless one is named.
+        stops_early: it may end on purpose before its budget does.
+        scores_steps: it has unfinished solutions scored, and goes on by these scores.
+        scores_once: it has all its solutions scored as one batch.
+        confidences: it reads the confidence of each token, against this many likeliest tokens.
+        watches: it watches samples as they grow (`Run.expand(halt=...)`).
+        second_model: it needs a second model.
+    """
+
+    verifier: Literal["required", "preferred", "unneeded"] = "required"
+    stops_early: bool = False
+    scores_steps: bool = False
+    scores_once: bool = False
+    confidences: int = 0
+    watches: bool = False
+    second_model: bool = False
+
+    @property
+    def uses_verifier(self) -> bool:
+        """Return whether it has the default verifier where none is named."""
+        return self.verifier != "unneeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierTraits:
+    """What a verifier needs of samples, of its model and of problems, and what its scores mean.
+
+    Attributes:
+        verdicts: it reads the verdict tokens that the model samples.
+        logprobs: it reads the log-probabilities of samples.
+        confidences: it reads the confidence of each token, against this many likeliest tokens.
+        labels: it asks its model for the probabilities of given tokens.
+        asks_model: where it has `model` and `on`, it asks that model. False for a composite verifier
+            none of whose members asks one.
+        scores_steps: its scores of unfinished solutions mean something.
+        comparative: its scores depend on the other candidates of the batch.
+        ceiling: the highest score that it gives.
+        oracle: it looks at the reference answer.
+    """
+
+    verdicts: bool = False
+    logprobs: bool = False
+    confidences: int = 0
+    labels: bool = False
+    asks_model: bool = True
+    scores_steps: bool = True
+    comparative: bool = False
+    ceiling: float = 1.0
+    oracle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendTraits:
+    """What a backend can do beyond sampling text.
+
+    Attributes:
+        verdicts: its model samples verdict tokens (`Completion.verdicts`).
+        logprobs: it returns log-probabilities where `Sampling.logprobs` asks for them.
+        confidences: it returns confidences and entropies where `Sampling.confidences` asks for them.
+        labels: it returns the probabilities of tokens where `Sampling.labels` asks for them.
+        watches: it has a method `watch` (see `base.Watching`).
+        spells: it has a method `decode` (see `base.Spelling`).
+    """
+
+    verdicts: bool = False
+    logprobs: bool = False
+    confidences: bool = False
+    labels: bool = False
+    watches: bool = False
+    spells: bool = False
+
+
+Traits = StrategyTraits | VerifierTraits | BackendTraits
+T = TypeVar("T", StrategyTraits, VerifierTraits, BackendTraits)
+
+FORMER = {
+    StrategyTraits: {"verified": "verifier"},
+    VerifierTraits: {"asks": "asks_model"},
+    BackendTraits: {"watch": "watches", "decode": "spells"},
+}
+"""Attributes and methods that stand for a trait of another name."""
+
+
+def strategy_traits(strategy: object) -> StrategyTraits:
+    """Return the traits of a strategy; those of a class are the ones that all its settings share.
+
+    Raises:
+        ConfigError: they are not declared as they should be.
+    """
+    return _traits(strategy, StrategyTraits)
+
+
+def verifier_traits(verifier: object) -> VerifierTraits:
+    """Return the traits of a verifier.
+
+    Raises:
+        ConfigError: they are not declared as they should be.
+    """
+    return _traits(verifier, VerifierTraits)
+
+
+def backend_traits(backend: object) -> BackendTraits:
+    """Return the traits of a backend.
+
+    Raises:
+        ConfigError: they are not declared as they should be.
+    """
+    return _traits(backend, BackendTraits)
+
+
+@cache
+def check_traits(component: Any, kind: type[Traits]) -> None:
+    """Refuse a class that declares a trait in another way than by `traits`.
+
+    Raises:
+        ConfigError: `traits` is of another type, or a plain attribute is named like a trait.
+    """
+    if not isclass(component):
+        return
+    declared = _static(component, "traits")
+    if declared is not None and not isinstance(declared, kind) and not hasattr(declared, "__get__"):
+        raise ConfigError(
+            f"{component.__name__}.traits is {declared!r}, not {_example(kind)}; declare it so"
+        )
+    for name in _plain_attributes(component):
+        if trait := _meant(name, kind, declared):
+            raise ConfigError(
+                f"{component.__name__}.{name} is not read; declare it as"
+                f" `traits = {_example(kind, trait)}`"
+            )
+
+
+def _traits(component: object, kind: type[T]) -> T:
+    check_traits(component if isclass(component) else type(component), kind)
+    traits = getattr(component, "traits", None)
+    if traits is None or (isclass(component) and isinstance(traits, property)):
+        return kind()
+    if not isinstance(traits, kind):
+        raise ConfigError(
+            f"{type(component).__name__}.traits is {traits!r}, not {_example(kind)}; declare it so"
+        )
+    return traits
+
+
+def _meant(name: str, kind: type[Traits], declared: object) -> str | None:
+    """Return the trait that an attribute of a class stands for, if any."""
+    known = {field.name: field.name for field in fields(kind)} | FORMER[kind] | {"traits": "..."}
+    close = get_close_matches(name, known, n=1, cutoff=LIKENESS)
+    if not close or name == "traits":
+        return None
+    trait = known[close[0]]
+    # A method such as `watch` stands beside its trait.
+    return None if name in FORMER[BackendTraits] and declared is not None else trait
+
+
+def _plain_attributes(component: type) -> Iterator[str]:
+    """Yield the attributes that a class and its bases define beside settings and methods."""
+    for base in component.__mro__:
+        settings = getattr(base, "__dataclass_fields__", {})
+        for name, value in vars(base).items():
+            method = isroutine(value) and name not in FORMER[BackendTraits]
+            if not name.startswith("_") and name not in settings and not method:
+                yield name
+
+
+def _static(component: type, name: str) -> object:
+    """Return what a class or a base of it has under a name, descriptors as they are."""
+    return next((vars(base)[name] for base in component.__mro__ if name in vars(base)), None)
+
+
+def _example(kind: type[Traits], trait: str = "...") -> str:
+    return f"{kind.__name__}({trait if trait == '...' else f'{trait}=...'})"
+
+
+def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
+    """Return what a strategy made of others needs: what any of them does."""
+    every = list(parts)
+    required = any(part.verifier == "required" for part in every)
+    return StrategyTraits(
+        verifier="required" if required else "preferred",
+        stops_early=any(part.stops_early for part in every),
+        scores_steps=any(part.scores_steps for part in every),
+        confidences=max((part.confidences for part in every), default=0),
+        watches=any(part.watches for part in every),
+        second_model=any(part.second_model for part in every),
+    )
+
+
+def join_verifiers(parts: Iterable[VerifierTraits]) -> VerifierTraits:
+    """Return the traits of a verifier made of others: what any of them needs, the highest ceiling."""
+    every = list(parts)
+    return VerifierTraits(
+        verdicts=any(part.verdicts for part in every),
+        logprobs=any(part.logprobs for part in every),
+        confidences=max((part.confidences for part in every), default=0),
+        scores_steps=all(part.scores_steps for part in every),
+        comparative=any(part.comparative for part in every),
+        ceiling=max((part.ceiling for part in every), default=1.0),
+        oracle=any(part.oracle for part in every),
+    )
