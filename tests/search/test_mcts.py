@@ -71,7 +71,7 @@ def step(run: Run, parent: Node, text: str, score: float | None = None) -> Node:
 
 async def test_a_leaf_under_way_is_not_taken_again() -> None:
     async def twice(run: Run) -> Node:
-        tree, root = Tree(run), run.trace.root
+        tree, root = SimulationTree(run), run.trace.root
         assert tree.select() == [root]
         assert tree.select() is None
         tree.release(root)
