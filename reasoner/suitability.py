@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reasoner.base import Backend, Generative, Verifier, needs_model
+from reasoner.base import Backend, Generative, Verifier, check_model, needs_model
 from reasoner.errors import ConfigError
 from reasoner.registry import Registry, strategies, verifiers
 from reasoner.traits import (
@@ -164,6 +164,7 @@ def check_combination(
     for rule in RULES:
         if trouble := rule(combination):
             raise ConfigError(trouble)
+    check_model(verifier, backend)
 
 
 def default_verifier(strategy: object, backend: Backend) -> str | None:
