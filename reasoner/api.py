@@ -334,9 +334,12 @@ def _refuse_misspelt(backend: str, engine: dict[str, Any]) -> None:
     known = signature(backends.load(backend)).parameters
     own = signature(Reasoner).parameters.keys() - {"engine"}
     for name in engine.keys() - known.keys():
-        if name in own or (alike := get_close_matches(name, own, n=1, cutoff=LIKENESS)):
-            hint = f"; did you mean {alike[0]}?" if name not in own else ", but Reasoner has"
-            raise ConfigError(f"backend {backend!r} has no setting {name!r}{hint}")
+        if alike := get_close_matches(name, own, n=1, cutoff=LIKENESS):
+            raise ConfigError(
+                f"backend {backend!r} has no setting {name!r}; did you mean {alike[0]} of Reasoner?"
+                if name != alike[0]
+                else f"backend {backend!r} has no setting {name!r}; give it to Reasoner"
+            )
 
 
 def _sampling(task: Task | None, temperature: float | None) -> Sampling:

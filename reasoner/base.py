@@ -181,6 +181,53 @@ class ProblemChecking(Protocol):
         ...
 
 
+@runtime_checkable
+class ModelChecking(Protocol):
+    """A verifier that cannot ask every model."""
+
+    def check_model(self, model: Backend) -> None:
+        """Refuse a model that it cannot ask, before anything is sampled.
+
+        Raises:
+            ConfigError: the model lacks what the verifier asks for, such as a value head.
+        """
+        ...
+
+
+@runtime_checkable
+class LabelChecking(Protocol):
+    """A backend that knows beforehand which labels its model has (see `Sampling.labels`)."""
+
+    def check_labels(self, labels: tuple[str, ...]) -> None:
+        """Refuse labels that are not one token each.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        ...
+
+
+def check_model(verifier: Verifier | None, backend: Backend) -> None:
+    """Refuse a model that `verifier` cannot ask: its own, or `backend` where it has none.
+
+    Raises:
+        ConfigError: the model lacks what the verifier asks for.
+    """
+    if isinstance(verifier, ModelChecking):
+        own = verifier.model if isinstance(verifier, Generative) else None
+        verifier.check_model(own or backend)
+
+
+def check_labels(model: Backend, labels: tuple[str, ...]) -> None:
+    """Refuse labels that `model` is known not to have.
+
+    Raises:
+        ConfigError: one is not a single token.
+    """
+    if isinstance(model, LabelChecking):
+        model.check_labels(labels)
+
+
 def check_problem(verifier: Verifier | None, problem: Problem) -> None:
     """Refuse a problem that `verifier` cannot judge.
 

@@ -40,6 +40,7 @@ class Registry:
     ) -> None:
         self.kind, self.group, self.most = kind, group, most
         self._traits = traits
+        self._names = dict[type, str | None]()
         self._builtin = builtin
 
     @property
@@ -73,9 +74,11 @@ class Registry:
 
     def name_of(self, component: type) -> str | None:
         """Return the name that a class has here, if it has one."""
-        place = f"{component.__module__}:{component.__qualname__}"
-        known = [*self._builtin.items(), *((e.name, e.value) for e in self._plugins())]
-        return next((name for name, value in known if value == place), None)
+        if component not in self._names:  # Looking plugins up takes milliseconds.
+            place = f"{component.__module__}:{component.__qualname__}"
+            known = [*self._builtin.items(), *((e.name, e.value) for e in self._plugins())]
+            self._names[component] = next((n for n, value in known if value == place), None)
+        return self._names[component]
 
     def _plugins(self) -> Iterable[EntryPoint]:
         return entry_points(group=self.group)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from reasoner.base import Backend, Generative, Verifier, needs_model
+from reasoner.base import Backend, Generative, Verifier, check_model, needs_model
 from reasoner.errors import ConfigError
 from reasoner.registry import Registry, strategies, verifiers
 from reasoner.traits import (
@@ -30,26 +30,32 @@ class Combination:
 
     @cached_property
     def needs(self) -> StrategyTraits:
+        """The strategy's traits."""
         return strategy_traits(self.strategy)
 
     @cached_property
     def judge(self) -> VerifierTraits:
+        """The verifier's traits."""
         return VerifierTraits() if self.verifier is None else verifier_traits(self.verifier)
 
     @cached_property
     def can(self) -> BackendTraits:
+        """The backend's traits."""
         return backend_traits(self.backend)
 
     @property
     def search(self) -> str:
+        """The strategy, in messages."""
         return f"strategy {component_name(self.strategy, strategies)!r}"
 
     @property
     def scorer(self) -> str:
+        """The verifier, in messages."""
         return f"verifier {component_name(self.verifier, verifiers)!r}"
 
     @property
     def policy(self) -> str:
+        """The model, in messages."""
         return f"model {self.backend.model.name!r}"
 
     @property
@@ -164,6 +170,7 @@ def check_combination(
     for rule in RULES:
         if trouble := rule(combination):
             raise ConfigError(trouble)
+    check_model(verifier, backend)
 
 
 def default_verifier(strategy: object, backend: Backend) -> str | None:

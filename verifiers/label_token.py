@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from reasoner.base import Backend, check_labels
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
@@ -68,6 +69,10 @@ class LabelToken(Borrowing):
         scores = tuple(self._judge(bank.recall(self._steps(c))) for c in candidates)
         usage = sum((used for _, used in readings), Usage())
         return Judgement(scores, usage, sum(isnan(value) for value, _ in readings))
+
+    def check_model(self, model: Backend) -> None:
+        """Refuse a model that has no token for a label."""
+        check_labels(model, (self.good, self.bad))
 
     @property
     def _sampling(self) -> Sampling:

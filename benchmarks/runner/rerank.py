@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Verifier, bind, release, required_sampling
+from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
 from reasoner.benchmarks.runner.bench import CONCURRENCY
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
@@ -56,6 +56,8 @@ async def rerank(
     _refuse_another(grid, out)
     pools = {task: pool_of(had, source, task) for task in grid.tasks}
     made = _made(verifier)
+    for record in (record for pool in pools.values() for record in pool):
+        check_problem(made, Problem(record.problem, record.question))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, made)
         database = stack.enter_context(Database(out))
@@ -93,10 +95,11 @@ def _made(name: str) -> Verifier:
     if verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
     made: Verifier = verifiers.make(name)
-    if any(required_sampling(made).values()):
+    read = "log-probabilities" if any(required_sampling(made).values()) else ""
+    if read := "verdict tokens" if verifier_traits(made).verdicts else read:
         raise ConfigError(
-            f"verifier {name!r} reads log-probabilities, which recorded solutions do not have;"
-            " rerank by one that reads text"
+            f"verifier {name!r} reads {read}, which recorded solutions do not have; rerank by one"
+            " that reads text"
         )
     return made
 

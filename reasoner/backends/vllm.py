@@ -99,6 +99,14 @@ class VLLM:
         """Return the text of tokens, without ends."""
         return self.checkpoint.decode(ids)
 
+    def check_labels(self, labels: tuple[str, ...]) -> None:
+        """Refuse labels that are not one token each.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        self.checkpoint.labels(labels)
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
 

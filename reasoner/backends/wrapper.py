@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from reasoner.base import Backend, Halt, ModelInfo, as_spelling, as_watching
+from reasoner.base import Backend, Halt, ModelInfo, as_spelling, as_watching, check_labels
 from reasoner.traits import BackendTraits, backend_traits
 from reasoner.types import Generation, Prompt, Sampling
 
@@ -33,6 +33,10 @@ class Wrapping(ABC):
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the tokens of a text that continues another."""
         return self.backend.encode(text)
+
+    def check_labels(self, labels: tuple[str, ...]) -> None:
+        """Refuse labels that `backend` is known not to have."""
+        check_labels(self.backend, labels)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of tokens.

@@ -24,6 +24,7 @@ from reasoner.cli.arguments import (
     tasks,
     without_secrets,
 )
+from reasoner.cli.default_verifier import named_verifier, with_default_verifier
 from reasoner.cli.failure import foreseen, unforeseen
 from reasoner.cli.interrupt import MESSAGE, interruptible, kill_children
 from reasoner.cli.output import (
@@ -101,7 +102,7 @@ def solve(args: argparse.Namespace) -> int:
         reasoner = Reasoner(
             args.model,
             strategy=sized(args.strategy, args.n),
-            verifier=_verifier(args),
+            verifier=named_verifier(args),
             task=args.task,
             seed=args.seed,
             **engine(args),
@@ -123,7 +124,7 @@ def bench(args: argparse.Namespace) -> int:
 
     spec = asked(args)
     args = argparse.Namespace(**vars(args) | spec.model_dump())
-    grid = _with_default_verifier(_grid(args), args)
+    grid = with_default_verifier(_grid(args), args)
     spec.refuse_other(grid.weights)
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid, spec.settled(grid)))
@@ -289,20 +290,6 @@ def _grid(args: argparse.Namespace) -> Grid:
     return grid
 
 
-def _with_default_verifier(grid: Grid, args: argparse.Namespace) -> Grid:
-    """Return the grid with the verifier that suits model and strategies, where none is named."""
-    from reasoner.api import open_backend
-    from reasoner.benchmarks.runner.components import sized
-    from reasoner.suitability import default_verifier
-
-    if args.verifier is not None:
-        return grid
-    backend = open_backend(args.model, **engine(args))
-    scored = dict.fromkeys(spec.strategy for spec in grid.specs() if spec.verifier)
-    names = [default_verifier(sized(name, None), backend) for name in scored]
-    return grid.model_copy(update={"verifier": next(filter(None, names), grid.verifier)})
-
-
 def _setting(args: argparse.Namespace) -> dict[str, Any]:
     """What every experiment of a grid has in common, defaults left out."""
     from reasoner import registry
@@ -319,18 +306,6 @@ def _setting(args: argparse.Namespace) -> dict[str, Any]:
         "seed": args.seed,
     }
     return {k: v for k, v in chosen.items() if v is not None}
-
-
-def _verifier(args: argparse.Namespace) -> str | None:
-    from reasoner.registry import strategies, verifiers
-    from reasoner.traits import strategy_traits, verifier_traits
-
-    if args.verifier and verifier_traits(verifiers.load(args.verifier)).oracle:
-        raise ConfigError(
-            f"verifier {args.verifier!r} needs reference answers; use it with `reasoner bench`"
-        )
-    used = strategy_traits(strategies.load(args.strategy)).uses_verifier
-    return args.verifier if used else None
 
 
 # -- the parser ---------------------------------------------------------------------------------

@@ -290,11 +290,7 @@ def tasks(named: list[str], args: argparse.Namespace) -> list[str]:
 
 
 def _common_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "--verifier",
-        type=text,
-        help="default: verdict, or confidence where the model has no verdict tokens",
-    )
+    parser.add_argument("--verifier", type=text, help="default: verdict, or else confidence")
     model_arguments(parser)
 
 

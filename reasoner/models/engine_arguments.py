@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,23 +18,27 @@ from reasoner.naming import near, shown
 PLAIN = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
 ELSEWHERE = ("temperature",)
 """Names that are no engine arguments but may be meant for `Reasoner`."""
+ALIKE = 0.8
+"""Similarity from which a name counts as misspelt, as `difflib` measures it."""
 CLASSES = ("EngineArgs", "AsyncEngineArgs")
 
 
 def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> None:
     """Raise for arguments that the engine does not have, or of a wrong type.
 
-    `others` are further names to suggest. Without vLLM, no argument is known and none is rejected.
+    `others` are further names to suggest. Without vLLM, no argument is known; only a name much like one of
+    `others` is rejected then.
 
     Raises:
         ConfigError: there is no such argument, or its value has a wrong type.
     """
-    known = _known()
-    for name, value in arguments.items() if known else ():
-        if name not in known:
-            hint = near(name, [*ELSEWHERE, *others, *known])
+    known, others = _known(), [*ELSEWHERE, *others]
+    for name, value in arguments.items():
+        if name in known:
+            _check(name, known[name], value)
+        elif known or get_close_matches(name, others, n=1, cutoff=ALIKE):
+            hint = near(name, [*others, *known])
             raise ConfigError(f"neither reasoner nor vLLM has a setting {shown(name)}; {hint}")
-        _check(name, known[name], value)
 
 
 def _check(name: str, kind: Any, value: Any) -> None:

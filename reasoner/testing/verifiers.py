@@ -74,8 +74,7 @@ def verifier_conformance(
         problem: the problem of `candidates`.
         candidates: two or more, a finished one among them; by default those of `samples`.
         reply: replies to the verifier's questions; by default `opinion`.
-        tolerance: by how much a candidate's score may differ between batches, for engines that
-            round differently.
+        tolerance: by how much a score may differ between batches, as engines round.
     """
     shown = tuple(candidates or samples(problem))
     makes = [partial(registry.make, v) if isinstance(v, str) else v for v in verifiers]
@@ -281,10 +280,7 @@ class SlowToJudge(Scripted):
 
 
 def samples(problem: Problem) -> list[Candidate]:
-    """Return six solutions of the scripted model, a copy of one, an unfinished one, an empty one.
-
-    They have verdicts, log-probabilities and confidences.
-    """
+    """Return samples of the scripted model: six whole ones, a copy, an unfinished one, an empty one."""
 
     async def draw() -> list[Candidate]:
         model, start = Scripted(), Prompt(problem)

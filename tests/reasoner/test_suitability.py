@@ -12,6 +12,7 @@ from reasoner.backends.openai import OpenAI
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Backend
 from reasoner.cli import main
+from reasoner.models import engine_arguments
 from reasoner.registry import strategies, verifiers
 from reasoner.run import Run
 from reasoner.suitability import default_verifier
@@ -221,11 +222,12 @@ def test_every_built_in_verifier_declares_traits_or_none(name: str) -> None:
 
 
 def test_arguments_of_the_engine_are_checked_at_once() -> None:
-    for arguments, hint in [
+    misspelt: list[tuple[dict[str, Any], str]] = [
         ({"tempreture": 0.5}, "did you mean temperature"),
         ({"stratgy": "beam"}, "did you mean strategy"),
         ({"max_modl_len": 5}, "did you mean max_model_len"),
-    ]:
+    ]
+    for arguments, hint in misspelt:
         for model in ("Qwen/Qwen2.5-0.5B", None):
             with pytest.raises(ConfigError, match=hint):
                 Reasoner(model, **arguments)
@@ -233,6 +235,15 @@ def test_arguments_of_the_engine_are_checked_at_once() -> None:
         ConfigError, match="backend 'scripted' has no setting 'tempratur'; did you mean temperature"
     ):
         Reasoner("scripted", tempratur=1)
+
+
+def test_without_vllm_a_misspelt_argument_is_refused_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_arguments, "_known", dict)
+    with pytest.raises(ConfigError, match="did you mean max_model_len"):
+        Reasoner("Qwen/Qwen2.5-0.5B", max_modl_len=5)
+    Reasoner("Qwen/Qwen2.5-0.5B", strategy="majority", enforce_eager=True)
 
 
 def test_a_server_is_known_to_have_no_verdicts_before_it_is_asked() -> None:

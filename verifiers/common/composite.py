@@ -14,6 +14,7 @@ from reasoner.base import (
     Generative,
     Verifier,
     bind,
+    check_model,
     check_problem,
     needs_model,
     release,
@@ -66,6 +67,11 @@ class Nested(ABC):
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """What all members may spend."""
         return sum((v.estimate(problem, candidates) for v in self.inner), Usage())
+
+    def check_model(self, model: Backend) -> None:
+        """Refuse a model that a member cannot ask."""
+        for member in self.inner:
+            check_model(member, model)
 
     def check_problem(self, problem: Problem) -> None:
         """Refuse a problem that a member cannot judge."""

@@ -199,7 +199,7 @@ def test_a_rule_that_knows_ranks_as_well_as_can_be(
 
 @pytest.mark.parametrize(
     ("verifier", "says"),
-    [("oracle", "reads references"), ("entropy", "reads log-probabilities"), ("no-such", "no verifier named")],
+    [("oracle", "reads references"), ("verdict", "reads verdict tokens"), ("entropy", "reads log-probabilities"), ("no-such", "no verifier named")],
 )  # fmt: skip
 def test_what_cannot_rerank_is_told(
     pool: Path, tmp_path: Path, capsys: Captured, verifier: str, says: str
