@@ -15,13 +15,13 @@ from reasoner.backends.vllm import VLLM
 from reasoner.errors import ConfigError
 from reasoner.registry import strategies
 from reasoner.types import Finish, Problem, Prompt, Sampling, Usage
-from tests import models
+from tests import engines, models
 from tests.engines import PROBLEM as TEXT
 from tests.engines import conforms, given_up, spent
 
-pytest.importorskip("vllm")
 pytestmark = [
     pytest.mark.engine,
+    engines.VLLM,
     pytest.mark.timeout(300),
     # vLLM leaves its ZeroMQ context to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

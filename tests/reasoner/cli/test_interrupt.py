@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests import models
+from tests import engines, models
 from tests.benchmarks.tables import finished, sql
 
-pytest.importorskip("vllm")
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, engines.VLLM, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def descendants(root: int) -> set[int]:

@@ -18,6 +18,7 @@ from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
 from reasoner.verifiers.reward.vllm_reader import Served
+from tests import engines
 from tests.verifiers.reward.test_reward_formats import (
     FORMATS,
     OUTCOMES,
@@ -30,9 +31,9 @@ from tests.verifiers.reward.test_reward_formats import (
     tiny,
 )
 
-pytest.importorskip("vllm")
 pytestmark = [
     pytest.mark.engine,
+    engines.VLLM,
     pytest.mark.timeout(300),
     # vLLM leaves its ZeroMQ context to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
