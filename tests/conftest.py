@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from tests import schedule
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # `make check-slow` runs the properties with `--hypothesis-profile thorough`.
-settings.register_profile("quick", max_examples=25)
+settings.register_profile("quick", max_examples=15)
 settings.register_profile("thorough", max_examples=400)
 settings.load_profile("quick")
 
@@ -36,6 +38,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Schedule the files that take longest first, and tests that share an engine together."""
     schedule.arrange(items)
+
+
+@pytest.fixture(scope="session")
+def forked_engines() -> Iterator[None]:
+    """Start the engines of this process as forks of one that has imported vLLM, in half the time.
+
+    Programs that tests start do it as users' programs do.
+    """
+    from vllm.v1.engine import utils
+
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "get_mp_context", lambda: forks)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,9 @@ LATE = 1.0
 """Seconds a cancelled call may go on: our own work, on a machine that has other work too."""
 
 SHARED = HealthCheck.differing_executors
-OFTEN = settings(max_examples=20, deadline=None, suppress_health_check=[SHARED])
+OFTEN = settings(
+    max_examples=min(20, settings().max_examples), deadline=None, suppress_health_check=[SHARED]
+)
 
 Make = Callable[[], Verifier]
 

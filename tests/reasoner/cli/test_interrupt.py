@@ -103,7 +103,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_an_engine_ends_with_any_program_that_started_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -21,6 +21,7 @@ from reasoner.train.gpt import vocabulary as v
 from reasoner.train.gpt.model import imported
 from reasoner.train.gpt.online_rollouts import Fresh
 from reasoner.train.gpt.rollouts import prefix_values
+from tests import models
 
 TASK = Countdown()
 
@@ -28,6 +29,12 @@ TASK = Countdown()
 @pytest.fixture(scope="module")
 def policy() -> Qwen3ForCausalLM:
     return imported(Path(reasoner.__file__).parent / "gpt")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Qwen3ForCausalLM:
+    """An untrained one, for what holds of any policy."""
+    return imported(models.qwen3(tmp_path_factory.mktemp("tiny")))
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def test_solutions_drawn_in_bulk_are_as_good_as_the_policy(
     policy: Qwen3ForCausalLM, workers: Executor
 ) -> None:
     torch.manual_seed(0)
-    examples = list(TASK.examples("dev", 150))
+    examples = list(TASK.examples("dev", 64))
     drawn = bulk.draw(policy, [e.problem.prompt for e in examples], 112, rows=64)
     texts = [v.decode(row.tolist()) for row in drawn]
     right = bulk.outcomes(TASK, examples, drawn, workers)
@@ -70,10 +77,10 @@ def test_values_are_those_of_rollout_files() -> None:
 
 
 def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_drawn(
-    policy: Qwen3ForCausalLM, workers: Executor
+    tiny: Qwen3ForCausalLM, workers: Executor
 ) -> None:
     def source() -> Fresh:
-        return Fresh(TASK, policy, 8, 122, problems=8, each=2, times=2, seed=3, workers=workers)
+        return Fresh(TASK, tiny, 8, 122, problems=8, each=2, times=2, seed=3, workers=workers)
 
     first = source()
     batches = [first(step) for step in range(6)]
@@ -91,6 +98,6 @@ def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_d
         assert torch.equal(again(step)[0], batches[step][0])
 
 
-def test_less_than_a_batch_is_refused(policy: Qwen3ForCausalLM, workers: Executor) -> None:
+def test_less_than_a_batch_is_refused(tiny: Qwen3ForCausalLM, workers: Executor) -> None:
     with pytest.raises(ConfigError, match="less than a step's 64; give more --problems"):
-        Fresh(TASK, policy, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)
+        Fresh(TASK, tiny, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)
