@@ -10,7 +10,29 @@ from __future__ import annotations
 import pytest
 
 ENGINES = "engines"
-LONGEST: tuple[str, ...] = (ENGINES,)
+LONGEST = (
+    ENGINES,
+    "tests/verifiers/test_code_cheats.py",
+    "tests/reasoner/cli/test_wrong_lines.py",
+    "tests/search/test_conformance.py",
+    "tests/test_hostile_files.py",
+    "tests/verifiers/test_conformance.py",
+    "tests/verifiers/reward/test_reward_conformance.py",
+    "tests/benchmarks/reports/test_eval_verifier.py",
+    "tests/benchmarks/tasks/grading/test_grading_data.py",
+    "tests/test_hostile_text.py",
+    "tests/reasoner/train/test_train_cli.py",
+    "tests/reasoner/train/test_reward.py",
+    "tests/reasoner/train/test_value_head.py",
+    "tests/benchmarks/reports/test_compare.py",
+    "tests/benchmarks/reports/test_hostile_page.py",
+    "tests/benchmarks/runner/test_kill.py",
+    "tests/test_secrets.py",
+    "tests/reasoner/cli/test_cli.py",
+    "tests/search/test_its_hub.py",
+    "tests/reasoner/train/test_bulk.py",
+    "tests/benchmarks/stats/test_interval_coverage.py",
+)
 """Groups by the time they take, the longest first; one that is not named comes after these."""
 
 
