@@ -28,7 +28,7 @@ full: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m 'not alone'
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' mark.alone tests)
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

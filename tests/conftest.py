@@ -22,7 +22,7 @@ settings.register_profile("quick", max_examples=15)
 settings.register_profile("thorough", max_examples=400)
 settings.load_profile("quick")
 
-pytest_plugins = ["tests.cpu_budget"]
+pytest_plugins = ["tests.cpu_budget", "pytester"]
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

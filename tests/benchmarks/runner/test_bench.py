@@ -58,7 +58,7 @@ SMALL: dict[str, Any] = {"strategies": ["greedy", "best-of-n"], "problems": 12}
 async def test_every_problem_of_every_experiment_is_recorded(
     tmp_path: Path, bench_type: type[Bench]
 ) -> None:
-    bench = bench_type(tmp_path, problems=8, budgets=[{"tokens": 60}])
+    bench = bench_type(tmp_path, problems=4, budgets=[{"tokens": 60}])
     await bench.run()
     for spec in bench.grid.specs():
         assert [r.index for r in sorted(read(tmp_path, spec), key=lambda r: r.index)] == [*range(8)]
@@ -69,7 +69,7 @@ async def test_every_problem_of_every_experiment_is_recorded(
 async def test_the_store_holds_what_the_backend_counted(
     tmp_path: Path, bench_type: type[Bench]
 ) -> None:
-    bench = bench_type(tmp_path, problems=8)
+    bench = bench_type(tmp_path, problems=4)
     await bench.run()
     spends = [r.spend for s in bench.grid.specs() for r in read(tmp_path, s)]
     used = bench.backend.usage
@@ -79,8 +79,8 @@ async def test_the_store_holds_what_the_backend_counted(
 
 
 async def test_a_second_run_generates_nothing(tmp_path: Path, bench_type: type[Bench]) -> None:
-    await bench_type(tmp_path, problems=8).run()
-    again = bench_type(tmp_path, problems=8)
+    await bench_type(tmp_path, problems=4).run()
+    again = bench_type(tmp_path, problems=4)
     await again.run()
     assert again.backend.usage == Usage()
 
