@@ -47,7 +47,7 @@ def test_solutions_drawn_in_bulk_are_as_good_as_the_policy(
     policy: Qwen3ForCausalLM, workers: Executor
 ) -> None:
     torch.manual_seed(0)
-    examples = list(TASK.examples("dev", 64))
+    examples = list(TASK.examples("dev", 32))
     drawn = bulk.draw(policy, [e.problem.prompt for e in examples], 112, rows=64)
     texts = [v.decode(row.tolist()) for row in drawn]
     right = bulk.outcomes(TASK, examples, drawn, workers)
@@ -80,7 +80,7 @@ def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_d
     tiny: Qwen3ForCausalLM, workers: Executor
 ) -> None:
     def source() -> Fresh:
-        return Fresh(TASK, tiny, 8, 122, problems=8, each=2, times=2, seed=3, workers=workers)
+        return Fresh(TASK, tiny, 8, 72, problems=8, each=2, times=2, seed=3, workers=workers)
 
     first = source()
     batches = [first(step) for step in range(6)]
