@@ -74,7 +74,7 @@ def serve() -> None:
     from reasoner.cli import main, run_spec
 
     del plt, sklearn, comparison, every_k, page, reranking, scaling, run_spec
-    cli._parser = cache(cli._parser)  # type: ignore[assignment]
+    setattr(cli, "_parser", cache(cli._parser))  # noqa: B010
     cli._parser()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:

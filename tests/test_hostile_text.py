@@ -198,7 +198,7 @@ def terminal(*command: object) -> tuple[int, bytes]:
         code = 70
         try:
             os.environ["TERM"] = "xterm-256color"
-            sys.stdin, sys.stdout, sys.stderr = (os.fdopen(i, mode) for i, mode in enumerate("rww"))
+            sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
             code = main([str(part) for part in command])
             sys.stdout.flush()
         finally:
