@@ -43,16 +43,18 @@ def workers() -> Iterator[Executor]:
         yield pool
 
 
+@pytest.mark.parametrize("problems", [8, pytest.param(150, marks=pytest.mark.slow)])
 def test_solutions_drawn_in_bulk_are_as_good_as_the_policy(
-    policy: Qwen3ForCausalLM, workers: Executor
+    policy: Qwen3ForCausalLM, workers: Executor, problems: int
 ) -> None:
     torch.manual_seed(0)
-    examples = list(TASK.examples("dev", 32))
+    examples = list(TASK.examples("dev", problems))
     drawn = bulk.draw(policy, [e.problem.prompt for e in examples], 112, rows=64)
     texts = [v.decode(row.tolist()) for row in drawn]
     right = bulk.outcomes(TASK, examples, drawn, workers)
     assert right.tolist() == [TASK.check(e, t) for e, t in zip(examples, texts, strict=True)]
-    assert 0.1 < right.float().mean() < 0.5  # pass@1 of the card: 0.29
+    if problems == 150:
+        assert 0.1 < right.float().mean() < 0.5  # pass@1 of the card: 0.29
     assert not (drawn == v.STEP_BAD).any()
 
 
