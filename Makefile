@@ -27,8 +27,8 @@ full: setup
 	$(BIN)/reasoner bench --spec benchmarks/full.yaml $(FULL)
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m 'not alone'
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' mark.alone tests)
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -36,8 +36,10 @@ check: setup
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-# Some fifty mistakes, one at a time, each of which must make a test fail.
+# For once in a while: the tests that take long, every property on many more examples, and some fifty
+# mistakes, one at a time, each of which must make a test fail.
 check-slow: setup
+	$(if $(MUTANTS),,$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile thorough -o timeout=0 -o cpu_budget=0)
 	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 # Every strategy on 500 problems a task, for hours. It resumes: the records behind benchmarks/results/comparison are

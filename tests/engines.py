@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+import pytest
+
 from reasoner.base import Backend
 from reasoner.budget import Budget
 from reasoner.concurrency import gather
@@ -10,6 +14,9 @@ from reasoner.registry import strategies
 from reasoner.solving import solve
 from reasoner.types import Finish, Problem, Sampling, Usage
 from reasoner.verifiers.verdict import Verdict
+
+VLLM = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is not installed")
+"""Marks what needs the engine, without the import of it, which takes ten seconds of each worker."""
 
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -64,6 +65,7 @@ def serve() -> None:
     import matplotlib.pyplot as plt
     import sklearn.linear_model
 
+    from reasoner import cli
     from reasoner.benchmarks.reports import compare as comparison
     from reasoner.benchmarks.reports import html_page as page
     from reasoner.benchmarks.reports import pool as every_k
@@ -72,6 +74,8 @@ def serve() -> None:
     from reasoner.cli import main, run_spec
 
     del plt, sklearn, comparison, every_k, page, reranking, scaling, run_spec
+    setattr(cli, "_parser", cache(cli._parser))  # noqa: B010
+    cli._parser()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         answers.write(json.dumps(asdict(forked(main, json.loads(line)))) + "\n")

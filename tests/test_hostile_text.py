@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -190,25 +191,24 @@ def test_errors_show_what_they_quote(run: Path, capfdbinary: Captured) -> None:
             assert out == b"" and acting(err) == [] and err.count(b"\n") == 1
 
 
-def terminal(*command: object, **variables: str) -> tuple[int, bytes]:
+def terminal(*command: object) -> tuple[int, bytes]:
     """Run a command in a terminal of its own; return its exit code and what it wrote there."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reasoner", *map(str, command)],
-        stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm-256color", **variables},
-    )  # fmt: skip
-    os.close(theirs)
+    pid, screen = pty.fork()
+    if not pid:
+        code = 70
+        try:
+            os.environ["TERM"] = "xterm-256color"
+            sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+            code = main([str(part) for part in command])
+            sys.stdout.flush()
+        finally:
+            os._exit(code)
     shown = bytearray()
-    with os.fdopen(ours, "rb", buffering=0) as screen:
-        while True:
-            try:
-                part = screen.read(1 << 16)
-            except OSError:  # Nobody writes there any more.
-                break
-            if not part:
-                break
+    with suppress(OSError):  # Nobody writes there any more.
+        while part := os.read(screen, 1 << 16):
             shown += part
-    return process.wait(), bytes(shown)
+    os.close(screen)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), bytes(shown)
 
 
 @pytest.mark.timeout(400)

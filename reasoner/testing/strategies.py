@@ -83,7 +83,9 @@ class Conformance:
     # -- budgets ----------------------------------------------------------------------------------
 
     @settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+        max_examples=min(25, settings().max_examples),
+        deadline=None,
+        suppress_health_check=[HealthCheck.differing_executors],
     )
     @given(
         budget=st.builds(

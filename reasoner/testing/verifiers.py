@@ -53,7 +53,9 @@ LATE = 1.0
 """Seconds that a cancelled call may still take: its own work, on a machine that is shared."""
 
 SHARED = HealthCheck.differing_executors
-OFTEN = settings(max_examples=20, deadline=None, suppress_health_check=[SHARED])
+OFTEN = settings(
+    max_examples=min(20, settings().max_examples), deadline=None, suppress_health_check=[SHARED]
+)
 
 Make = Callable[[], Verifier]
 

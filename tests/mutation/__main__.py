@@ -73,7 +73,8 @@ def killed(tree: Path, mutant: Mutant) -> bool:
 def run(tree: Path, tests: Sequence[str]) -> tuple[int | None, str]:
     """Pytest in `tree`, whose packages go before the installed ones; no exit code if it is too late."""
     # A test that takes too long is no test that failed: there is one limit, for all of them.
-    options = ["-qx", "-p", "no:cacheprovider", "-o", "timeout=0"]
+    options = ["-qx", "-p", "no:cacheprovider", "-o", "timeout=0", "-o", "cpu_budget=0"]
+    options += ["-m", "slow or not slow"]
     # Every version of a file is older or newer than others by the seconds of a run, so bytecode is safe.
     settings = {
         "CI": "1",  # Hypothesis then draws the same examples each time, and has no deadline for one.

@@ -13,6 +13,7 @@ from reasoner.run import Run
 from reasoner.testing.strategies import Conformance, Make, conformance
 from reasoner.trace import Node
 from tests.plugin_example.patience import Patience
+from tests.unshrunk import unshrunk
 
 TestBuiltIn = conformance(*strategies.names())
 TestPlugin = conformance(Patience)
@@ -105,6 +106,9 @@ class Furtive(Lazy):
         ("test_never_exceeds_a_budget_and_counts_like_the_backend", Furtive),
     ],
 )
-def test_the_suite_finds_who_breaks_a_rule(rule: str, make: Make) -> None:
+def test_the_suite_finds_who_breaks_a_rule(
+    rule: str, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = unshrunk(Conformance, rule, monkeypatch)
     with pytest.raises(AssertionError):
-        getattr(Conformance(), rule)(make)
+        test(make)

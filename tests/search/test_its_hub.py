@@ -2,8 +2,9 @@
 
 its_hub (1.2.0) is an independent implementation of the same papers. The model writes five lines,
 a digit and a letter each, the digit a one with a chance of 0.6, and then how many ones they are; the
-process reward is the share of ones and a noise. Both sides get the same reply function and the same rewards, `RUNS` times each; their
-accuracies may differ by no more than chance lets two equal ones differ once in a thousand times.
+process reward is the share of ones and a noise. Both sides get the same reply function and the same rewards, so many times
+each; their accuracies may differ by no more than chance lets two equal ones differ once in a thousand
+times, so 600 runs (`-m slow`) see smaller differences than 100.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from math import sqrt
 from string import ascii_lowercase
 from typing import Any
@@ -33,7 +35,9 @@ from its_hub.core.algorithms.self_consistency import SelfConsistency
 from its_hub.core.lms.step_generation import StepGeneration
 from its_hub.core.orchestrator import LMOrchestrator
 
-RUNS = 600
+WHOLE = 600
+sometimes = pytest.mark.parametrize("runs", [100, pytest.param(WHOLE, marks=pytest.mark.slow)])
+
 DEPTH = 5
 PROBLEM = Problem("p", "?")
 SAMPLING = Sampling(stop=("\n",), max_tokens=30)
@@ -119,62 +123,70 @@ def steps() -> StepGeneration:
     return StepGeneration(max_steps=2 * DEPTH, step_token="\n", stop_token="#")
 
 
-def accuracy(search: Search, right: str) -> float:
-    async def runs() -> int:
-        return sum([(await search(seed)).endswith(right) for seed in range(RUNS)])
+def accuracy(search: Search, right: str, runs: int) -> float:
+    async def solved() -> int:
+        return sum([(await search(seed)).endswith(right) for seed in range(runs)])
 
-    return asyncio.run(runs()) / RUNS
+    return asyncio.run(solved()) / runs
 
 
-def tolerance(p: float, q: float) -> float:
+def tolerance(p: float, q: float, runs: int) -> float:
     """3.29 standard errors of the difference of two proportions: two-sided, 0.001."""
     mean = (p + q) / 2
-    return 3.29 * sqrt(2 * mean * (1 - mean) / RUNS)
+    return 3.29 * sqrt(2 * mean * (1 - mean) / runs)
 
 
-def alone(right: str) -> float:
-    return accuracy(ours("majority", n=1), right)
+@cache
+def alone(right: str, runs: int) -> float:
+    return accuracy(ours("majority", n=1), right, runs)
 
 
-def test_self_consistency() -> None:
+@pytest.mark.parametrize("runs", [WHOLE])
+def test_self_consistency(runs: int) -> None:
     """A tie goes to the earliest answer here and to a random one there: alike, as samples are."""
     hub = SelfConsistency(
         lambda text: text.rpartition("#")[2], orchestrator=LMOrchestrator(max_concurrency=-1)
     )
-    mine, its = accuracy(ours("majority", n=9), "#3"), accuracy(theirs(hub, 9), "#3")
-    assert abs(mine - its) <= tolerance(mine, its), (mine, its)
-    assert min(mine, its) > alone("#3") + tolerance(mine, its)
+    mine, its = (accuracy(s, "#3", runs) for s in (ours("majority", n=9), theirs(hub, 9)))
+    assert abs(mine - its) <= tolerance(mine, its, runs), (mine, its)
+    assert min(mine, its) > alone("#3", runs) + tolerance(mine, its, runs)
 
 
-def test_beam_search_with_one_beam_kept() -> None:
+@sometimes
+def test_beam_search_with_one_beam_kept(runs: int) -> None:
     """Keep one of eight: the same algorithm step by step."""
-    mine = accuracy(ours("beam", n=8, branch=8), "#5")
-    its = accuracy(theirs(BeamSearch(steps(), Reward(), beam_width=1), 8), "#5")
-    assert abs(mine - its) <= tolerance(mine, its), (mine, its)
-    assert min(mine, its) > alone("#5") + tolerance(mine, its)
+    mine = accuracy(ours("beam", n=8, branch=8), "#5", runs)
+    its = accuracy(theirs(BeamSearch(steps(), Reward(), beam_width=1), 8), "#5", runs)
+    assert abs(mine - its) <= tolerance(mine, its, runs), (mine, its)
+    assert min(mine, its) > alone("#5", runs) + tolerance(mine, its, runs)
 
 
-def test_beam_search_with_two_beams_kept() -> None:
+@sometimes
+def test_beam_search_with_two_beams_kept(runs: int) -> None:
     """Keep two of eight. Its first level samples only `budget / beam_width` steps, four, to our eight.
 
     So it may fall behind by what the first choice is worth, and never comes out ahead.
     """
-    mine = accuracy(ours("beam", n=8, branch=4), "#5")
-    its = accuracy(theirs(BeamSearch(steps(), Reward(), beam_width=2), 8), "#5")
-    assert -tolerance(mine, its) <= mine - its <= 0.1 + tolerance(mine, its), (mine, its)
+    mine = accuracy(ours("beam", n=8, branch=4), "#5", runs)
+    its = accuracy(theirs(BeamSearch(steps(), Reward(), beam_width=2), 8), "#5", runs)
+    assert -tolerance(mine, its, runs) <= mine - its <= 0.1 + tolerance(mine, its, runs), (
+        mine,
+        its,
+    )
 
 
-def test_particle_filtering() -> None:
+@sometimes
+def test_particle_filtering(runs: int) -> None:
     """It resamples at every step, so do we with `ess=1`; it answers with the heaviest particle.
 
     It resamples after the last step too, which may lose the heaviest. Its `ParticleFiltering` drops
     its argument `resampling_method` and is always multinomial; its `ParticleGibbs` of one iteration
     is the same with systematic resampling, which is ours.
     """
-    mine = accuracy(ours("particle", n=8, ess=1.0, choose="best"), "#5")
+    mine = accuracy(ours("particle", n=8, ess=1.0, choose="best"), "#5", runs)
     multinomial = ParticleFiltering(steps(), Reward())
     systematic = ParticleGibbs(steps(), Reward(), resampling_method="systematic")
     for hub in (multinomial, systematic):
-        its = accuracy(theirs(hub, 8), "#5")
-        assert abs(mine - its) <= tolerance(mine, its), (mine, its)
-        assert min(mine, its) > alone("#5") + tolerance(mine, its)
+        its = accuracy(theirs(hub, 8), "#5", runs)
+        assert abs(mine - its) <= tolerance(mine, its, runs), (mine, its)
+        assert min(mine, its) > alone("#5", runs) + tolerance(mine, its, runs)

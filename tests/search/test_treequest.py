@@ -4,7 +4,8 @@ A step is a number drawn uniformly from [0, 1); the score of a node starts at 0.
 0.4 x (step - 0.55) at each step, within [0, 1], so a step mostly loses a little and some lead on.
 No branch ever ends. Both get the same number of generations per run, each from its own stream of
 random numbers, so runs are compared as samples: the 99.9 % interval of the difference of means
-must lie within the tolerance, and is the narrower the more runs there are.
+must lie within the tolerance, and is the narrower the more runs there are. In the quick form, of 60 runs,
+it need only reach within it; the long form is `-m slow`.
 
 AB-MCTS: ours without rollouts, one simulation at a time, is meant to be the same algorithm
 (scores observed at GEN, CONT and child; posteriors; priors), so the tolerance only pays for noise.
@@ -36,7 +37,10 @@ from reasoner.verifiers.verdict import Verdict
 
 treequest = pytest.importorskip("treequest")
 
-RUNS, GENERATIONS = 500, 24
+GENERATIONS = 24
+MANY = 500
+pytestmark = pytest.mark.parametrize("runs", [60, pytest.param(MANY, marks=pytest.mark.slow)])
+
 Path = tuple[float, ...]
 Outcome = tuple[float, float, float]
 """The best score, the share of generations at the root, the mean depth of a generation."""
@@ -89,40 +93,43 @@ def theirs(algorithm: Any, seed: int) -> Outcome:
     return outcome([path for path, _ in algorithm.get_state_score_pairs(state)])
 
 
-async def apart(strategy: Strategy, algorithm: Callable[[], Any]) -> Outcome:
-    """For each difference of means, the end of its 99.9 % interval that is farther from zero."""
-    a = zip(*[await ours(strategy, seed) for seed in range(RUNS)], strict=True)
-    b = zip(*[theirs(algorithm(), seed) for seed in range(RUNS)], strict=True)
-    score, share, depth = (farthest(x, y) for x, y in zip(a, b, strict=True))
+async def apart(strategy: Strategy, algorithm: Callable[[], Any], runs: int) -> Outcome:
+    """For each difference of means, the end of its 99.9 % interval that must be within the tolerance."""
+    a = zip(*[await ours(strategy, seed) for seed in range(runs)], strict=True)
+    b = zip(*[theirs(algorithm(), seed) for seed in range(runs)], strict=True)
+    score, share, depth = (compared(x, y) for x, y in zip(a, b, strict=True))
     return score, share, depth
 
 
-def farthest(x: Sequence[float], y: Sequence[float]) -> float:
-    difference, error = fmean(x) - fmean(y), sqrt((variance(x) + variance(y)) / RUNS)
+def compared(x: Sequence[float], y: Sequence[float]) -> float:
+    difference, error = fmean(x) - fmean(y), sqrt((variance(x) + variance(y)) / len(x))
     print(f"{fmean(x):.3f}, theirs {fmean(y):.3f}: {difference:+.3f} ± {error:.3f}")
-    return abs(difference) + 3.29 * error
+    return abs(difference) + (3.29 if len(x) == MANY else -3.29) * error
 
 
-async def test_ab_mcts_beta() -> None:
+async def test_ab_mcts_beta(runs: int) -> None:
     score, share, depth = await apart(
         ABMCTS(n=GENERATIONS, prior="beta", parallel=1, rollout=False),
         lambda: treequest.ABMCTSA(dist_type="beta"),
+        runs,
     )
     assert score <= 0.03 and share <= 0.04 and depth <= 0.08
 
 
-async def test_ab_mcts_gaussian() -> None:
+async def test_ab_mcts_gaussian(runs: int) -> None:
     score, share, depth = await apart(
         ABMCTS(n=GENERATIONS, prior="gaussian", parallel=1, rollout=False),
         lambda: treequest.ABMCTSA(dist_type="gaussian"),
+        runs,
     )
     assert score <= 0.03 and share <= 0.06 and depth <= 0.1
 
 
-async def test_mcts() -> None:
+async def test_mcts(runs: int) -> None:
     score, share, depth = await apart(
         MCTS(n=GENERATIONS // 2, branch=2, exploration=sqrt(2) / 2, widening=0, parallel=1,
              rollout=False),
         lambda: treequest.StandardMCTS(samples_per_action=2),
+        runs,
     )  # fmt: skip
     assert score <= 0.05 and share <= 0.01 and depth <= 0.2

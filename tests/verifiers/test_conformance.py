@@ -39,6 +39,7 @@ from reasoner.verifiers.label_token import LabelToken
 from reasoner.verifiers.oracle import Oracle
 from reasoner.verifiers.tournament import Tournament
 from reasoner.verifiers.value_head import ValueHead
+from tests.unshrunk import unshrunk
 
 
 def oracle() -> Oracle:
@@ -133,8 +134,8 @@ class Relative(Length):
     """Depends on the batch, and does not say so."""
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        longest = max((len(c.text) for c in candidates), default=1)
-        return Judgement(tuple(Score(len(c.text) / longest) for c in candidates))
+        longest = max((len(c.text) for c in candidates), default=0)
+        return Judgement(tuple(Score(len(c.text) / (longest or 1)) for c in candidates))
 
 
 class Welcoming(Length):
@@ -228,9 +229,12 @@ def subject(make: Any) -> Subject:
         ("test_a_deadline_ends_the_search_while_it_judges", Deaf),
     ],
 )
-def test_the_suite_finds_who_breaks_a_rule(rule: str, make: Any) -> None:
+def test_the_suite_finds_who_breaks_a_rule(
+    rule: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = unshrunk(VerifierConformance, rule, monkeypatch)
     with pytest.raises((AssertionError, ExceptionGroup)):
-        getattr(VerifierConformance(), rule)(subject(make))
+        test(subject(make))
 
 
 @pytest.mark.parametrize("make", GENERATIVE)

@@ -54,7 +54,7 @@ def point(strategy: str, n: int, accuracy: float, tokens: float) -> Point:
 async def test_a_report_has_summary_pictures_and_table(
     tmp_path: Path, bench_type: type[Bench]
 ) -> None:
-    bench = bench_type(tmp_path, budgets=[{"tokens": 90}])
+    bench = bench_type(tmp_path, problems=8, budgets=[{"tokens": 90}])
     await bench.run()
     found = report(bench.grid, tmp_path)
     summary = json.loads((tmp_path / "summary.json").read_text())

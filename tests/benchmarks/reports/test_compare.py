@@ -286,7 +286,7 @@ def test_words_tell_who_is_ahead_at_equal_cost_of_each_kind() -> None:
 async def test_rows_tell_what_their_problems_could_have_shown(
     bench_type: type, tmp_path: Path
 ) -> None:
-    bench = bench_type(tmp_path, strategies=["best-of-n", "beam", "greedy"], problems=40)
+    bench = bench_type(tmp_path, strategies=["best-of-n", "beam", "greedy"], problems=20)
     await bench.run()
     rows = [r for r in compare([(bench.grid, tmp_path)], sizes=(4, 8)) if r.strategy != "best-of-n"]
     tokens = [r for r in rows if r.cost == "generated_tokens"]

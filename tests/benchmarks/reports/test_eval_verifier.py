@@ -79,7 +79,7 @@ async def test_a_verifier_that_knows_everything_has_nothing_to_improve(tmp_path:
 
 
 async def test_files_and_table_say_the_same(tmp_path: Path) -> None:
-    plan = await judged(tmp_path, exploited, LABELLED, UNLABELLED, problems=80)
+    plan = await judged(tmp_path, exploited, LABELLED, UNLABELLED, problems=40)
     found, screen = diagnose(plan, tmp_path), io.StringIO()
     document = json.loads((tmp_path / "diagnosis.json").read_text())
     assert (document["commit"], document["plan"]["tuning"]) == ("abc", 10)

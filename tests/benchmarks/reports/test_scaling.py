@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from reasoner.benchmarks.stats.multiplier import Multiplier, multiplier
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
+from tests.benchmarks.conftest import Bench
 from tests.benchmarks.tables import sql
 
 
@@ -49,14 +52,16 @@ def test_a_line_of_least_squares_is_that_of_numpy() -> None:
         log_linear(CostCurve(costs[:, :1], values[:, :1]))
 
 
-@pytest.fixture
-async def run(bench_type: type, tmp_path: Path) -> Path:
-    bench = bench_type(
-        tmp_path / "run", Scripted(),
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that tests read."""
+    out = tmp_path_factory.mktemp("scaling") / "run"
+    bench = Bench(
+        out, Scripted(),
         strategies=["greedy", "majority", "best-of-n", "beam"], ns=[1, 4, 16], search_ns=[4, 8], problems=60,
     )  # fmt: skip
-    await bench.run()
-    return tmp_path / "run"
+    asyncio.run(bench.run())
+    return out
 
 
 async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path: Path) -> None:
@@ -101,6 +106,7 @@ async def test_some_sizes_only(run: Path, tmp_path: Path) -> None:
 
 
 async def test_results_that_tell_no_cost(run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
     for spent in ("generator_flops", "generated_tokens"):
         sql(run, f"UPDATE records SET record = json_set(record, '$.spend.{spent}', 0)")
         if spent == "generator_flops":

@@ -76,7 +76,7 @@ def enumerated(problem: Problem, k: int, brute: Callable[[Problem], float]) -> f
     return fmean(brute(list(c)) for c in combinations(problem, size)) if size else 0.0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None)
 @given(problems)
 def test_closed_forms_equal_enumeration(found: list[Problem]) -> None:
     for estimator, brute in ((pass_at_ks, brute_pass), (best_of_at_ks, brute_best)):
@@ -84,7 +84,7 @@ def test_closed_forms_equal_enumeration(found: list[Problem]) -> None:
         assert estimator(pooled(found), KS) == pytest.approx(np.array(exact))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(problems)
 @pytest.mark.parametrize(
     ("estimator", "brute"), [(majority_at_ks, brute_majority), (weighted_at_ks, brute_weighted)]

@@ -100,7 +100,9 @@ async def test_calls_tell_how_long_they_took() -> None:
 async def test_a_run_is_counted_as_its_records_count_it(
     tmp_path: Path, bench_type: type[Bench]
 ) -> None:
-    bench = bench_type(tmp_path, Scripted(delay=0.001), strategies=["beam", "best-of-n"])
+    bench = bench_type(
+        tmp_path, Scripted(delay=0.001), strategies=["beam", "best-of-n"], problems=10
+    )
     await bench.run()
     spent = [row.spend for spec in bench.grid.specs() for row in read(tmp_path, spec)]
     assert report(bench.grid, tmp_path).throughput is None

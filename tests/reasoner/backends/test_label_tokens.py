@@ -21,7 +21,7 @@ from reasoner.errors import ConfigError
 from reasoner.models.files import VALUE
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.label_token import LabelToken
-from tests import models
+from tests import engines, models
 
 pytest.importorskip("transformers")
 
@@ -68,8 +68,7 @@ def test_a_model_without_a_value_head_is_told_how_to_get_one(tmp_path: Path) -> 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def embedded() -> AsyncIterator[Any]:
-    pytest.importorskip("vllm")
+async def embedded(forked_engines: None) -> AsyncIterator[Any]:
     from reasoner.backends.vllm import VLLM
 
     backend = VLLM(str(EMBEDDED), kv_cache_gib=1)
@@ -81,6 +80,7 @@ def on_engine(test: Any) -> Any:
     """A test on the engine, which lives in one event loop."""
     for mark in (
         pytest.mark.engine,
+        engines.VLLM,
         pytest.mark.timeout(600),
         pytest.mark.asyncio(loop_scope="module"),
         # vLLM leaves its ZeroMQ context to the garbage collector.

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from reasoner.backends.verdict_tokens import endings
-from tests import models
+from tests import engines, models
 
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("vllm")
+pytestmark = [pytest.mark.engine, engines.VLLM]
 
 CPU = torch.device("cpu")
 

@@ -15,13 +15,13 @@ from reasoner.backends.vllm import VLLM
 from reasoner.errors import ConfigError
 from reasoner.registry import strategies
 from reasoner.types import Finish, Problem, Prompt, Sampling, Usage
-from tests import models
+from tests import engines, models
 from tests.engines import PROBLEM as TEXT
 from tests.engines import conforms, given_up, spent
 
-pytest.importorskip("vllm")
 pytestmark = [
     pytest.mark.engine,
+    engines.VLLM,
     pytest.mark.timeout(300),
     # vLLM leaves its ZeroMQ context to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -33,7 +33,9 @@ LONG = Problem("long", "1" * 600)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VLLM]:
+async def engine(
+    tmp_path_factory: pytest.TempPathFactory, forked_engines: None
+) -> AsyncIterator[VLLM]:
     folder = models.qwen3(tmp_path_factory.mktemp("qwen3"))
     backend = VLLM(str(folder), kv_cache_gib=1, disable_log_stats=False)
     yield backend
@@ -152,6 +154,7 @@ async def test_a_problem_longer_than_the_context_is_refused(engine: VLLM) -> Non
         await engine.generate(Prompt(LONG), Sampling())
 
 
+@pytest.mark.slow  # `test_value_head.py` serves a GPT-2 each time.
 async def test_gpt2_is_served_too(tmp_path: Path) -> None:
     backend = VLLM(str(models.gpt2(tmp_path / "gpt2")), kv_cache_gib=1)
     try:

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests import models
+from tests import engines, models
 from tests.benchmarks.tables import finished, sql
 
-pytest.importorskip("vllm")
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, engines.VLLM, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def descendants(root: int) -> set[int]:
@@ -104,7 +103,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_an_engine_ends_with_any_program_that_started_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -21,6 +21,7 @@ from reasoner.train.gpt import vocabulary as v
 from reasoner.train.gpt.model import imported
 from reasoner.train.gpt.online_rollouts import Fresh
 from reasoner.train.gpt.rollouts import prefix_values
+from tests import models
 
 TASK = Countdown()
 
@@ -30,22 +31,30 @@ def policy() -> Qwen3ForCausalLM:
     return imported(Path(reasoner.__file__).parent / "gpt")
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Qwen3ForCausalLM:
+    """An untrained one, for what holds of any policy."""
+    return imported(models.qwen3(tmp_path_factory.mktemp("tiny")))
+
+
 @pytest.fixture
 def workers() -> Iterator[Executor]:
     with ThreadPoolExecutor(2) as pool:
         yield pool
 
 
+@pytest.mark.parametrize("problems", [8, pytest.param(150, marks=pytest.mark.slow)])
 def test_solutions_drawn_in_bulk_are_as_good_as_the_policy(
-    policy: Qwen3ForCausalLM, workers: Executor
+    policy: Qwen3ForCausalLM, workers: Executor, problems: int
 ) -> None:
     torch.manual_seed(0)
-    examples = list(TASK.examples("dev", 150))
+    examples = list(TASK.examples("dev", problems))
     drawn = bulk.draw(policy, [e.problem.prompt for e in examples], 112, rows=64)
     texts = [v.decode(row.tolist()) for row in drawn]
     right = bulk.outcomes(TASK, examples, drawn, workers)
     assert right.tolist() == [TASK.check(e, t) for e, t in zip(examples, texts, strict=True)]
-    assert 0.1 < right.float().mean() < 0.5  # pass@1 of the card: 0.29
+    if problems == 150:
+        assert 0.1 < right.float().mean() < 0.5  # pass@1 of the card: 0.29
     assert not (drawn == v.STEP_BAD).any()
 
 
@@ -70,10 +79,10 @@ def test_values_are_those_of_rollout_files() -> None:
 
 
 def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_drawn(
-    policy: Qwen3ForCausalLM, workers: Executor
+    tiny: Qwen3ForCausalLM, workers: Executor
 ) -> None:
     def source() -> Fresh:
-        return Fresh(TASK, policy, 8, 122, problems=8, each=2, times=2, seed=3, workers=workers)
+        return Fresh(TASK, tiny, 8, 72, problems=8, each=2, times=2, seed=3, workers=workers)
 
     first = source()
     batches = [first(step) for step in range(6)]
@@ -91,6 +100,6 @@ def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_d
         assert torch.equal(again(step)[0], batches[step][0])
 
 
-def test_less_than_a_batch_is_refused(policy: Qwen3ForCausalLM, workers: Executor) -> None:
+def test_less_than_a_batch_is_refused(tiny: Qwen3ForCausalLM, workers: Executor) -> None:
     with pytest.raises(ConfigError, match="fewer than the 64 of a step; give more --problems"):
-        Fresh(TASK, policy, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)
+        Fresh(TASK, tiny, 64, 122, problems=8, each=2, times=2, seed=3, workers=workers)

@@ -39,7 +39,7 @@ from reasoner.train.reward.value_head import encoded, fit
 from reasoner.train.reward.value_tokens import Head, export, extend
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.value_head import ValueHead
-from tests import models
+from tests import engines, models
 from tests.verifiers.reward import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -264,11 +264,13 @@ def test_the_verifier_reads_where_the_head_was_trained(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@engines.VLLM
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_the_engine_serves_the_head_and_the_policy_stays_as_it_was(tmp_path: Path) -> None:
+async def test_the_engine_serves_the_head_and_the_policy_stays_as_it_was(
+    tmp_path: Path, forked_engines: None
+) -> None:
     """With a head so large that its tokens would be the likeliest by far."""
-    pytest.importorskip("vllm")
     folder, out = gpt2(tmp_path / "policy"), tmp_path / "out"
     plain, checkpoint = Plain(folder), Checkpoint(str(folder))
     weight = 0.6 * np.random.default_rng(0).normal(size=64).astype(np.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
 from reasoner.verifiers.reward.vllm_reader import Served
+from tests import engines
 from tests.verifiers.reward.test_reward_formats import (
     FORMATS,
     OUTCOMES,
@@ -30,9 +30,9 @@ from tests.verifiers.reward.test_reward_formats import (
     tiny,
 )
 
-pytest.importorskip("vllm")
 pytestmark = [
     pytest.mark.engine,
+    engines.VLLM,
     pytest.mark.timeout(300),
     # vLLM leaves its ZeroMQ context to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -69,7 +69,9 @@ class Running:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=SERVED)
 async def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    forked_engines: None,
 ) -> AsyncIterator[Running]:
     """One engine for all tests of a format."""
     known: Known = request.param
@@ -178,16 +180,15 @@ async def test_what_vllm_does_not_serve_is_told(tmp_path: Path) -> None:
 
 
 async def test_an_engine_that_dies_is_started_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
-    FORMATS[0].build(tmp_path)
-    verifier = FORMATS[0].verifier(model=str(tmp_path), engine="vllm")
-    try:
-        before = await judged(verifier, ["1. 2\n\n3."], "q")
-        for child in active_children():
-            child.kill()
-        again = FORMATS[0].verifier(model=str(tmp_path), engine="vllm")
-        assert await judged(again, ["1. 2\n\n3."], "q") == before
-    finally:
-        await verifier.aclose()
+    """The one that served the tests before; other engines of this process are left alone."""
+    verifier = running.fresh()
+    before = await judged(verifier, ["1. 2\n\n3."], "q")
+    reader = verifier.reader
+    assert isinstance(reader, Served)
+    engine = await reader.start()
+    for process in engine.engine_core.resources.engine_manager.processes:
+        process.kill()
+    assert await judged(running.fresh(), ["1. 2\n\n3."], "q") == before
     assert caplog.text.count("starting it again, 1 of 3") == 1
