@@ -198,8 +198,8 @@ def test_scores_pass_through_the_curve_and_step_scores_do_not() -> None:
     verifier = Calibrated(Verdict("last"), HALVED)
     batch = [said("a"), said("b")]
     assert values(Calibrated(Given(0.2, 0.8), HALVED), *batch) == pytest.approx([0.1, 0.4])
-    assert verifier.ceiling == pytest.approx(0.5)
-    assert Calibrated(Given(0.5), Platt(-1, 0)).ceiling == pytest.approx(1, abs=1e-5)
+    assert verifier.traits.ceiling == pytest.approx(0.5)
+    assert Calibrated(Given(0.5), Platt(-1, 0)).traits.ceiling == pytest.approx(1, abs=1e-5)
 
 
 async def test_step_scores_stay() -> None:
@@ -212,8 +212,9 @@ async def test_step_scores_stay() -> None:
 
 def test_what_is_inside_shows() -> None:
     verifier = Calibrated(Confidence(), HALVED)
-    assert (verifier.logprobs, verifier.confidences, verifier.comparative) == (True, 0, False)
-    assert Calibrated(Agreement(), HALVED).comparative
+    traits = verifier.traits
+    assert (traits.logprobs, traits.confidences, traits.comparative) == (True, 0, False)
+    assert Calibrated(Agreement(), HALVED).traits.comparative
     costly = Calibrated(Given(0.5), HALVED)
     assert costly.estimate(PROBLEM, [said("a")] * 3) == Usage(3, 0, 0, 30)
     judgement = asyncio.run(costly.score(PROBLEM, [said("a")] * 3))
