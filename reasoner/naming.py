@@ -22,7 +22,7 @@ _short = Repr()
 _short.maxstring = _short.maxother = 60
 
 
-def called(text: str) -> tuple[str, dict[str, Any]]:
+def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
     """The name and the settings in a text such as `beam(branch=2)`.
 
     Raises:
@@ -35,18 +35,18 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
         return name, _settings(rest)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ConfigError(
-            f"{shown(text)} is not a name with settings, such as {name[:40]}(key=2, other='text')"
+            f"{quoted(text)} is not a name with settings, such as {name[:40]}(key=2, other='text')"
         ) from None
 
 
-def spelled(text: str, settings: Mapping[str, Any]) -> str:
-    """A name with further settings, as `called` reads it; the later of the same name holds."""
-    name, had = called(text)
+def format_spec(text: str, settings: Mapping[str, Any]) -> str:
+    """A name with further settings, as `parse_spec` reads it; the later of the same name holds."""
+    name, had = parse_spec(text)
     told = ", ".join(f"{key}={value!r}" for key, value in {**had, **settings}.items())
     return f"{name}({told})" if told else name
 
 
-def listed(text: str) -> list[str]:
+def split_specs(text: str) -> list[str]:
     """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
     parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
     return [part.strip() for part in parts if part.strip()]
@@ -59,7 +59,7 @@ def near(name: str, known: Iterable[str]) -> str:
     return f"did you mean {', '.join(alike)}?" if alike else f"known: {', '.join(names) or 'none'}"
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value in an error message: its `repr` without secrets, the middle left out where that is long."""
     return _short.repr(redacted(value) if isinstance(value, str) else value)
 

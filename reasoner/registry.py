@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
-from reasoner.naming import LARGEST, called, near, shown
+from reasoner.naming import LARGEST, near, parse_spec, quoted
 from reasoner.redaction import revealed
 from reasoner.settings import check
 
@@ -43,7 +43,7 @@ class Registry:
             ConfigError: there is no such name, or two packages claim it.
             PluginError: it would not import.
         """
-        entry = self._find(called(name)[0])
+        entry = self._find(parse_spec(name)[0])
         try:
             return entry.load()
         except (ImportError, AttributeError) as e:
@@ -60,7 +60,7 @@ class Registry:
         Raises:
             ConfigError: a setting does not exist or its value is not allowed.
         """
-        name, own = called(name)
+        name, own = parse_spec(name)
         factory = self.load(name)
         for given in (
             own,
@@ -89,7 +89,7 @@ class Registry:
             return
         if unknown := sorted(settings.keys() - parameters.keys()):
             raise ConfigError(
-                f"{self.kind} {name!r} has no setting {', '.join(map(shown, unknown))};"
+                f"{self.kind} {name!r} has no setting {', '.join(map(quoted, unknown))};"
                 f" {near(unknown[0], parameters)}"
             )
 
@@ -110,13 +110,13 @@ class Registry:
             raise ConfigError(
                 f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
             )
-        raise ConfigError(f"no {self.kind} named {shown(name)}; {near(name, self.names())}")
+        raise ConfigError(f"no {self.kind} named {quoted(name)}; {near(name, self.names())}")
 
 
 def explain(error: ValidationError) -> str:
     """One clause per wrong field, or what is wrong with all of them together."""
     clauses = [
-        (".".join(map(str, e["loc"])), shown(e["input"]), e["msg"].removeprefix("Value error, "))
+        (".".join(map(str, e["loc"])), quoted(e["input"]), e["msg"].removeprefix("Value error, "))
         for e in error.errors()
     ]
     return "; ".join(f"{at}={value}: {why}" if at else why for at, value, why in clauses)

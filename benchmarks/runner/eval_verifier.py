@@ -33,7 +33,7 @@ from reasoner.benchmarks.store.records import Header, Record, Spec
 from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
-from reasoner.naming import called
+from reasoner.naming import parse_spec
 from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
@@ -218,7 +218,7 @@ def _problems(plan: Plan, task: Task) -> dict[str, int]:
 
 def _made(plan: Plan) -> Verifier:
     name = plan.grid.verifier
-    if name is None or called(name)[0] == "oracle":
+    if name is None or parse_spec(name)[0] == "oracle":
         raise ConfigError(
             f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
         )

@@ -22,7 +22,7 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
-from reasoner.naming import called
+from reasoner.naming import parse_spec
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
@@ -90,7 +90,7 @@ def _refuse_another(grid: Grid, out: Path) -> None:
 
 
 def _made(name: str) -> Verifier:
-    if called(name)[0] == "oracle":
+    if parse_spec(name)[0] == "oracle":
         raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
     made: Verifier = verifiers.make(name)
     if any(reads(made).values()):

@@ -23,7 +23,7 @@ from reasoner.cli.parsing import (
 )
 from reasoner.cli.places import document, folder, output, place, run
 from reasoner.errors import ConfigError
-from reasoner.naming import spelled
+from reasoner.naming import format_spec
 from reasoner.terminal import complain
 
 LAYERS = 1000
@@ -286,7 +286,7 @@ def tasks(named: list[str], args: argparse.Namespace) -> list[str]:
         raise ConfigError(
             f"--{option} is for one task, and there are {', '.join(named)}; use --task"
         )
-    return [spelled(name, told) for name in named] if told else named
+    return [format_spec(name, told) for name in named] if told else named
 
 
 def _common_arguments(parser: Parser) -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import Any, NoReturn
 
 from reasoner.errors import ConfigError
-from reasoner.naming import near, shown
+from reasoner.naming import near, quoted
 from reasoner.terminal import complain
 
 PIPED = 1_000_000
@@ -26,13 +26,13 @@ class Parser(argparse.ArgumentParser):
         """Tell which choice is alike; the library lists all of them."""
         if action.choices is not None and value not in action.choices:
             hint = near(str(value), map(str, action.choices))
-            raise argparse.ArgumentError(action, f"invalid choice: {shown(value)}; {hint}")
+            raise argparse.ArgumentError(action, f"invalid choice: {quoted(value)}; {hint}")
 
 
 def refuse_unreadable(word: str) -> None:
     """Raise a `ConfigError` for an argument that no file, database or terminal could show again."""
     if "\0" in word or any("\ud800" <= c <= "\udfff" for c in word):
-        raise ConfigError(f"the argument {shown(word)} is no text in UTF-8")
+        raise ConfigError(f"the argument {quoted(word)} is no text in UTF-8")
     if word.startswith("--") and word.endswith("=--"):  # The library would take it for no value.
         raise ConfigError(f"{word[:-3]} has no value; see `reasoner --help`")
 

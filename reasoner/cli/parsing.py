@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from math import nan
 
-from reasoner.naming import LARGEST, near, shown
+from reasoner.naming import LARGEST, near, quoted
 from reasoner.registry import MOST
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
@@ -27,7 +27,7 @@ def whole(low: int, high: int, called: str) -> Callable[[str], int]:
     def read(given: str) -> int:
         digits = given.isascii() and given.isdecimal() and len(given) <= len(str(LARGEST))
         if not digits or not low <= int(given) <= high:
-            raise ArgumentTypeError(f"{shown(given)} is not {called} from {low} to {high}")
+            raise ArgumentTypeError(f"{quoted(given)} is not {called} from {low} to {high}")
         return int(given)
 
     return read
@@ -40,14 +40,14 @@ seed = whole(0, LARGEST, "a seed, a whole number")
 def share(given: str) -> float:
     """A number from 0 to 1."""
     if not 0 <= (part := _number(given)) <= 1:
-        raise ArgumentTypeError(f"{shown(given)} is not a share from 0 to 1")
+        raise ArgumentTypeError(f"{quoted(given)} is not a share from 0 to 1")
     return part
 
 
 def rate(given: str) -> float:
     """A learning rate."""
     if not 0 < (step := _number(given)) < 1:
-        raise ArgumentTypeError(f"{shown(given)} is not a learning rate such as 1e-5")
+        raise ArgumentTypeError(f"{quoted(given)} is not a learning rate such as 1e-5")
     return step
 
 
@@ -64,10 +64,10 @@ def named_sizes(given: str) -> tuple[str, list[int]]:
 
 def names(given: str) -> list[str]:
     """Names, each with its settings in brackets."""
-    from reasoner.naming import listed
+    from reasoner.naming import split_specs
 
-    if not (parts := listed(text(given))):
-        raise ArgumentTypeError(f"{shown(given)} names nothing")
+    if not (parts := split_specs(text(given))):
+        raise ArgumentTypeError(f"{quoted(given)} names nothing")
     return parts
 
 
@@ -91,7 +91,7 @@ def formats(given: str) -> list[str]:
     """Endings of picture files."""
     endings = given.split(",")
     if wrong := [e for e in endings if e not in ("png", "svg", "pdf")]:
-        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {shown(wrong[0])}")
+        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {quoted(wrong[0])}")
     return endings
 
 
@@ -101,7 +101,7 @@ def _pairs(given: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]
     named = [name for name, _ in pairs]
     for name in named:
         if name not in known:
-            raise ArgumentTypeError(f"no {kind} named {shown(name)}; {near(name, known)}")
+            raise ArgumentTypeError(f"no {kind} named {quoted(name)}; {near(name, known)}")
         if named.count(name) > 1:
             raise ArgumentTypeError(f"{kind} {name} is given twice")
     return pairs
@@ -111,9 +111,9 @@ def _ceiling(name: str, value: str) -> float:
     counted = name in ("tokens", "requests")
     number = _number(value)
     if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: a budget is a positive number")
+        raise ArgumentTypeError(f"{quoted(f'{name}={value}')}: a budget is a positive number")
     if counted and (number != int(number) or number > LARGEST):
-        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: {name} are a whole number of them")
+        raise ArgumentTypeError(f"{quoted(f'{name}={value}')}: {name} are a whole number of them")
     return int(number) if counted else number
 
 
@@ -121,7 +121,7 @@ def _price(name: str, value: str) -> float:
     number = _number(value)
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(
-            f"{shown(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
+            f"{quoted(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
         )
     return number
 

@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 
 from reasoner.cli.parsing import text
-from reasoner.naming import shown
+from reasoner.naming import quoted
 
 
 def place(given: str) -> str:
@@ -21,9 +21,9 @@ def folder(given: str) -> Path:
     path = Path(place(given))
     nearest = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
     if not nearest.is_dir():
-        raise ArgumentTypeError(f"{shown(str(nearest))} is no folder")
+        raise ArgumentTypeError(f"{quoted(str(nearest))} is no folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ArgumentTypeError(f"nothing may be written to {shown(str(nearest))}")
+        raise ArgumentTypeError(f"nothing may be written to {quoted(str(nearest))}")
     return path
 
 
@@ -32,7 +32,7 @@ def output(given: str) -> Path:
     path = Path(place(given))
     folder(str(path.parent))
     if path.name in ("", "..") or (os.path.lexists(path) and not path.is_file()):
-        raise ArgumentTypeError(f"{shown(given)} is no plain file")
+        raise ArgumentTypeError(f"{quoted(given)} is no plain file")
     return path
 
 
@@ -59,4 +59,4 @@ def _possible(given: str) -> None:
         return
     except (OSError, ValueError) as e:
         why = getattr(e, "strerror", None) or e
-        raise ArgumentTypeError(f"{shown(given)} cannot be a file or folder: {why}") from e
+        raise ArgumentTypeError(f"{quoted(given)} cannot be a file or folder: {why}") from e

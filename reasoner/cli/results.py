@@ -148,9 +148,9 @@ def rerank(args: argparse.Namespace) -> int:
     from reasoner.benchmarks.reports.bench import report as drawn
     from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.benchmarks.store.environment import describe
-    from reasoner.naming import called
+    from reasoner.naming import parse_spec
 
-    out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
+    out = args.out or args.dir.with_name(f"{args.dir.name}-{parse_spec(args.verifier)[0]}")
     backend = Reasoner(args.model, **engine(args)).backend
     with stdout_for_json(args.json):
         scoring = reranking.rerank(

@@ -23,7 +23,7 @@ from reasoner.cli.parsing import budget, names, sizes
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, save_text, shown
-from reasoner.naming import LARGEST, called, near
+from reasoner.naming import LARGEST, near, parse_spec
 from reasoner.redaction import REFERENCE
 from reasoner.registry import MOST, backends, tasks, verifiers
 from reasoner.schema import Frozen
@@ -37,7 +37,7 @@ OTHERS = "others"
 
 def _repeatable(backend: str) -> str:
     """Return a backend's name for the file: a key that was written out is in OPENAI_API_KEY next time."""
-    name, settings = called(backend)
+    name, settings = parse_spec(backend)
     written_out = str(settings.get("api_key")).startswith(REFERENCE + "REASONER_")
     return keyless(backend) if name == "openai" and written_out else backend
 

@@ -31,7 +31,7 @@ from reasoner.cli.run_spec import asked
 from reasoner.documents import parse_json, read_yaml
 from reasoner.errors import ReasonerError
 from reasoner.models.folder import check_model_folder
-from reasoner.naming import called, listed
+from reasoner.naming import parse_spec, split_specs
 from reasoner.search.auto import load
 from reasoner.train.reward.labelled_solutions import read as read_labels
 from reasoner.types import Problem, Prompt, Sampling
@@ -81,8 +81,8 @@ def _spec(path: Path) -> object:
 
 
 def _brackets(blob: bytes) -> None:
-    for part in listed(blob.decode(errors="replace")):
-        called(part)
+    for part in split_specs(blob.decode(errors="replace")):
+        parse_spec(part)
 
 
 def _run(path: Path) -> None:
