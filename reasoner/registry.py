@@ -11,11 +11,9 @@ from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
 from reasoner.naming import LARGEST, near, parse_spec, quoted
+from reasoner.options import MOST
 from reasoner.redaction import revealed
 from reasoner.settings import check
-
-MOST = 1_000_000
-"""The largest number in a setting: searches of more would not end."""
 
 
 class Registry:

@@ -69,9 +69,9 @@ def serve() -> None:
     from reasoner.benchmarks.reports import pool as every_k
     from reasoner.benchmarks.reports import scaling
     from reasoner.benchmarks.runner import rerank as reranking
-    from reasoner.cli import main, run_spec
+    from reasoner.cli import experiments, main, spec_file
 
-    del plt, sklearn, comparison, every_k, page, reranking, scaling, run_spec
+    del plt, sklearn, comparison, every_k, page, reranking, scaling, experiments, spec_file
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         answers.write(json.dumps(asdict(forked(main, json.loads(line)))) + "\n")

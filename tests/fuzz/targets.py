@@ -5,7 +5,6 @@ Each returns, or raises a `ReasonerError`; whatever else comes of it is a bug.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sqlite3
@@ -27,7 +26,8 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store, read
 from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
 from reasoner.benchmarks.tasks import loading as dataset
-from reasoner.cli.run_spec import asked
+from reasoner.cli.bench_options import BenchOptions
+from reasoner.cli.spec_file import bench_options
 from reasoner.documents import parse_json, read_yaml
 from reasoner.errors import ReasonerError
 from reasoner.models.folder import check_model_folder
@@ -76,8 +76,7 @@ def _round_trip(path: Path) -> None:
 
 
 def _spec(path: Path) -> object:
-    spec = asked(argparse.Namespace(spec=path))
-    return spec.text.encode()
+    return bench_options(BenchOptions, {"spec": path}).text.encode()
 
 
 def _brackets(blob: bytes) -> None:
