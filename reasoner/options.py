@@ -25,6 +25,8 @@ LAYERS = 1024
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 Layers = Annotated[int, Field(ge=1, le=LAYERS)]
+Width = Annotated[int, Field(ge=32, le=65_536)]
+"""The width of a model, the size of its hidden states."""
 
 
 class Options(Frozen):
