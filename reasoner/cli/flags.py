@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -69,16 +70,16 @@ def build(
 def default_text(field: FieldInfo) -> str:
     """Return the default of a field as it is typed; empty for none."""
     value = field.default
-    if field.is_required() or value in (None, (), "") or isinstance(value, bool):
-        return ""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, int | float | str | Path) and value is not False else ""
 
 
 def _help(field: FieldInfo) -> str:
-    text, default = field.description or "", default_text(field)
-    if default and "default: " not in text:
-        text = f"{text} (default: {default})".lstrip()
-    return text.replace("%", "%%")
+    about, default = field.description or "", default_text(field)
+    if default and "default: " not in about:
+        about = f"{about} (default: {default})".lstrip()
+    return about.replace("%", "%%")
 
 
 def _placeholder(field: FieldInfo, metadata: Sequence[Any]) -> dict[str, Any]:
