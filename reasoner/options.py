@@ -22,6 +22,9 @@ MOST = 1_000_000
 LAYERS = 1024
 """More layers than any model has."""
 
+CONCURRENCY = 128
+"""Problems in flight."""
+
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 Layers = Annotated[int, Field(ge=1, le=LAYERS)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Task, Verifier, bound, reads, release
-from reasoner.benchmarks.runner.bench import CONCURRENCY, Job, graded, record_of
+from reasoner.benchmarks.runner.bench import Job, graded, record_of
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
@@ -34,6 +34,7 @@ from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
 from reasoner.naming import parse_spec
+from reasoner.options import CONCURRENCY
 from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
 from reasoner.types import Candidate, Judgement, Problem, Sampling, Score

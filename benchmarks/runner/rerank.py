@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Verifier, bound, reads, release
-from reasoner.benchmarks.runner.bench import CONCURRENCY
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler
@@ -23,6 +22,7 @@ from reasoner.benchmarks.store.results import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
 from reasoner.naming import parse_spec
+from reasoner.options import CONCURRENCY
 from reasoner.registry import verifiers
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 

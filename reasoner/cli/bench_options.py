@@ -20,7 +20,7 @@ from reasoner.cli.parsing import budget, named_sizes, names, sizes, text
 from reasoner.errors import ConfigError
 from reasoner.files import save_text
 from reasoner.naming import parse_spec
-from reasoner.options import InputFile, Options, Positive, Reader
+from reasoner.options import CONCURRENCY, InputFile, Options, Positive, Reader
 from reasoner.redaction import REFERENCE
 from reasoner.registry import backends, tasks, verifiers
 from reasoner.secret_settings import keyless
@@ -155,7 +155,7 @@ class BenchOptions(Options):
     backend: Backend = None
     base_url: o.BaseUrl = None
     seed: o.RandomSeed = GRID.seed
-    concurrency: o.Concurrency = o.CONCURRENCY
+    concurrency: o.Concurrency = CONCURRENCY
     out: o.Out = Path("runs/bench")
 
     def grid(self) -> Grid:

@@ -15,7 +15,7 @@ from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import show, stdout_for_json
 from reasoner.cli.parsing import names
 from reasoner.errors import ConfigError
-from reasoner.options import Options, Positive, Reader
+from reasoner.options import CONCURRENCY, Options, Positive, Reader
 
 if TYPE_CHECKING:
     from reasoner.benchmarks.runner.scheduler import Tally
@@ -53,7 +53,7 @@ class FitOptions(Options):
     split: o.Split = CHOICES
     problems: o.Problems = 200
     out: o.Out = Path("runs/fit-auto")
-    concurrency: o.Concurrency = o.CONCURRENCY
+    concurrency: o.Concurrency = CONCURRENCY
     verifier: o.Verifier = GRID.verifier or ""
     model: o.ModelPath = None
     backend: o.Backend = None
@@ -79,7 +79,7 @@ class EvalOptions(Options):
     split: o.Split = CHOICES
     problems: o.Problems = GRID.problems
     out: o.Out = Path("runs/eval-verifier")
-    concurrency: o.Concurrency = o.CONCURRENCY
+    concurrency: o.Concurrency = CONCURRENCY
     verifier: o.Verifier = GRID.verifier or ""
     model: o.ModelPath = None
     backend: o.Backend = None

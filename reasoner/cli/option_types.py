@@ -10,8 +10,6 @@ from reasoner.cli.parsing import names, rate, share, sizes, text
 from reasoner.cli.places import place
 from reasoner.options import OutputFolder, Positive, Reader, RunPath, Seed
 
-CONCURRENCY = 128
-
 ModelPath = Annotated[
     str | None,
     Reader(place),

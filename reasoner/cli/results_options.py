@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reasoner.cli import option_types as o
-from reasoner.options import InputFile, Options, OutputFile, OutputFolder, Positive
+from reasoner.options import CONCURRENCY, InputFile, Options, OutputFile, OutputFolder, Positive
 
 
 class ImportOptions(Options):
@@ -73,7 +73,7 @@ class RerankOptions(Options):
     out: Annotated[
         OutputFolder | None, Field(description="default: DIR and the name of the verifier")
     ] = None
-    concurrency: o.Concurrency = o.CONCURRENCY
+    concurrency: o.Concurrency = CONCURRENCY
     model: o.ModelPath = None
     backend: o.Backend = None
     base_url: o.BaseUrl = None
