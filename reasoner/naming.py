@@ -1,4 +1,4 @@
-"""Names with settings, such as `beam(branch=2)`, and lists of them."""
+"""Component specs: a name with settings, such as `beam(branch=2)`, and lists of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from reasoner.errors import ConfigError
 from reasoner.redaction import redacted
 
 LONGEST = 20_000
-"""Characters of a name with its settings; a prompt for a judge may be among them."""
+"""The most characters of a spec; a prompt for a judge may be among its settings."""
 LARGEST = 2**63 - 1
-"""The largest whole number that databases, engines and random generators all take."""
+"""The largest whole number that databases, engines and random generators all accept."""
 
 _short = Repr()
 _short.maxstring = _short.maxother = 60
 
 
-def called(text: str) -> tuple[str, dict[str, Any]]:
-    """The name and the settings in a text such as `beam(branch=2)`.
+def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
+    """Split a spec such as `beam(branch=2)` into its name and its settings.
 
     Raises:
-        ConfigError: the brackets hold something else than settings.
+        ConfigError: the brackets hold something other than settings.
     """
     name, bracket, rest = text.partition("(")
     if not bracket:
@@ -35,32 +35,32 @@ def called(text: str) -> tuple[str, dict[str, Any]]:
         return name, _settings(rest)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ConfigError(
-            f"{shown(text)} is not a name with settings, such as {name[:40]}(key=2, other='text')"
+            f"{quoted(text)} is not a name with settings, such as {name[:40]}(key=2, other='text')"
         ) from None
 
 
-def spelled(text: str, settings: Mapping[str, Any]) -> str:
-    """A name with further settings, as `called` reads it; the later of the same name holds."""
-    name, had = called(text)
-    told = ", ".join(f"{key}={value!r}" for key, value in {**had, **settings}.items())
-    return f"{name}({told})" if told else name
+def format_spec(text: str, settings: Mapping[str, Any]) -> str:
+    """Return the spec `text` with further `settings`, which replace those of the same name."""
+    name, own = parse_spec(text)
+    listed = ", ".join(f"{key}={value!r}" for key, value in {**own, **settings}.items())
+    return f"{name}({listed})" if listed else name
 
 
-def listed(text: str) -> list[str]:
-    """The parts of a list such as `beam(branch=2, n=8),mcts`: commas in brackets part nothing."""
+def split_specs(text: str) -> list[str]:
+    """Split a list of specs such as `beam(branch=2, n=8),mcts` at its commas, not those in brackets."""
     parts = re.findall(r"(?:[^,(]|\([^)]*\)?)+", text)
     return [part.strip() for part in parts if part.strip()]
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The advice to take a name much like `name`, or else one of the `known`."""
+    """Return advice for an unknown `name`: the closest of the `known` names, or else all of them."""
     names = list(known)
     alike = get_close_matches(name[:100], names, n=3)
     return f"did you mean {', '.join(alike)}?" if alike else f"known: {', '.join(names) or 'none'}"
 
 
-def shown(value: object) -> str:
-    """A value in an error message: its `repr` without secrets, the middle left out where that is long."""
+def quoted(value: object) -> str:
+    """Return the `repr` of a value for a message, without secrets, and without its middle if it is long."""
     return _short.repr(redacted(value) if isinstance(value, str) else value)
 
 
@@ -80,7 +80,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> bool:
-    """Whether `value` is text, a number of ordinary size, or made of such."""
+    """Return True for text, numbers within `LARGEST`, and collections of them."""
     match value:
         case None | bool() | str():
             return True

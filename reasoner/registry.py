@@ -10,13 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
-from reasoner.naming import LARGEST, called, near, shown
+from reasoner.naming import LARGEST, near, parse_spec, quoted
+from reasoner.options import MOST
 from reasoner.redaction import revealed
 from reasoner.settings import check
 from reasoner.traits import BackendTraits, StrategyTraits, Traits, VerifierTraits, check_traits
-
-MOST = 1_000_000
-"""The largest number in a setting: a search of more would not end."""
 
 
 class Registry:
@@ -60,7 +58,7 @@ class Registry:
                 as they should be.
             PluginError: it would not import.
         """
-        entry = self._find(called(name)[0])
+        entry = self._find(parse_spec(name)[0])
         try:
             component = entry.load()
         except (ImportError, AttributeError, TypeError) as e:
@@ -91,7 +89,7 @@ class Registry:
         Raises:
             ConfigError: a setting does not exist or its value is not allowed; the message names it.
         """
-        name, own = called(name)
+        name, own = parse_spec(name)
         factory = self.load(name)
         # A setting in brackets must be right even where another one replaces it.
         for part in (own, settings):
@@ -118,7 +116,7 @@ class Registry:
             return
         if unknown := sorted(settings.keys() - parameters.keys()):
             raise ConfigError(
-                f"{self.kind} {name!r} has no setting {', '.join(map(shown, unknown))};"
+                f"{self.kind} {name!r} has no setting {', '.join(map(quoted, unknown))};"
                 f" {near(unknown[0], parameters)}"
             )
 
@@ -139,13 +137,13 @@ class Registry:
             raise ConfigError(
                 f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
             )
-        raise ConfigError(f"no {self.kind} named {shown(name)}; {near(name, self.names())}")
+        raise ConfigError(f"no {self.kind} named {quoted(name)}; {near(name, self.names())}")
 
 
 def explain(error: ValidationError) -> str:
     """Return one clause per wrong field, or one about all fields together."""
     clauses = [
-        (".".join(map(str, e["loc"])), shown(e["input"]), e["msg"].removeprefix("Value error, "))
+        (".".join(map(str, e["loc"])), quoted(e["input"]), e["msg"].removeprefix("Value error, "))
         for e in error.errors()
     ]
     return "; ".join(f"{at}={value}: {why}" if at else why for at, value, why in clauses)

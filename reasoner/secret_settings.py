@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
-from reasoner.naming import called, spelled
+from reasoner.naming import format_spec, parse_spec
 from reasoner.redaction import is_secret, redacted, reference, referring
 
 T = TypeVar("T")
@@ -23,9 +23,9 @@ def hidden(value: T) -> T:
 
 def keyless(name: str) -> str:
     """Return a component spec without its secret settings, so that equal components have equal specs."""
-    base, settings = called(name)
+    base, settings = parse_spec(name)
     public = {key: value for key, value in settings.items() if not is_secret(key)}
-    return name if public == settings else spelled(base, public)
+    return name if public == settings else format_spec(base, public)
 
 
 def _hidden(name: str, value: Any) -> Any:
@@ -40,8 +40,8 @@ def _hidden(name: str, value: Any) -> Any:
 
 def _hidden_text(text: str) -> str:
     try:
-        name, settings = called(text)
+        name, settings = parse_spec(text)
     except ConfigError:  # Building the component reports the error.
         return redacted(text)
     replaced = _hidden("", settings)
-    return referring(text if replaced == settings else spelled(name, replaced))
+    return referring(text if replaced == settings else format_spec(name, replaced))

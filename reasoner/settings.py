@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from reasoner.errors import ConfigError
-from reasoner.naming import shown
+from reasoner.naming import quoted
 
 
 def check(what: str, factory: Any, settings: Mapping[str, Any]) -> None:
@@ -43,7 +43,7 @@ def _check(what: str, kind: Any, value: Any) -> None:
         else:
             adapter.validate_json(text, strict=True)
     except ValidationError as e:
-        raise ConfigError(f"{what}={shown(value)}: {e.errors()[0]['msg']}") from e
+        raise ConfigError(f"{what}={quoted(value)}: {e.errors()[0]['msg']}") from e
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from io import TextIOWrapper
 from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -57,10 +56,3 @@ def line(message: str) -> str:
         message = f"{message[:MESSAGE]} {message[-MESSAGE:]}"
     plain = one_line(" ".join(redacted(message).split()))
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - TAIL - 3]} … {plain[-TAIL:]}"
-
-
-def encode_anything() -> None:
-    """Make standard output and error write escapes for characters that their encoding lacks."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

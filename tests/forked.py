@@ -65,17 +65,16 @@ def serve() -> None:
     import matplotlib.pyplot as plt
     import sklearn.linear_model
 
-    from reasoner import cli
     from reasoner.benchmarks.reports import compare as comparison
     from reasoner.benchmarks.reports import html_page as page
     from reasoner.benchmarks.reports import pool as every_k
     from reasoner.benchmarks.reports import scaling
     from reasoner.benchmarks.runner import rerank as reranking
-    from reasoner.cli import main, run_spec
+    from reasoner.cli import commands, experiments, main, spec_file
 
-    del plt, sklearn, comparison, every_k, page, reranking, scaling, run_spec
-    setattr(cli, "_parser", cache(cli._parser))  # noqa: B010
-    cli._parser()
+    del plt, sklearn, comparison, every_k, page, reranking, scaling, experiments, spec_file
+    setattr(commands, "parser", cache(commands.parser))  # noqa: B010
+    commands.parser()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         answers.write(json.dumps(asdict(forked(main, json.loads(line)))) + "\n")

@@ -25,7 +25,8 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.results import read
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_json
-from reasoner.registry import MOST, strategies, verifiers
+from reasoner.options import MOST
+from reasoner.registry import strategies, verifiers
 from reasoner.search.auto import FEATURES, STOP, Arm, Feature, Fitted, Sampled, Table
 from reasoner.traits import strategy_traits, verifier_traits
 

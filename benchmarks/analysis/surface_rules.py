@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reasoner.benchmarks.store.records import Sample
-from reasoner.naming import called
+from reasoner.naming import parse_spec
 
 Rule = Callable[[str, Sample], float]
 """The score of a sample, given the question that it answers."""
@@ -31,7 +31,7 @@ LAST_LINE: dict[str, Rule] = {"countdown": on_target, "dagmath": on_letter}
 
 def rules(task: str) -> dict[str, Rule]:
     """Return the rules for a task, by the names that tables and figures have."""
-    name, _ = called(task)
+    name, _ = parse_spec(task)
     last_line = {"last line": LAST_LINE[name]} if name in LAST_LINE else {}
     return {**last_line, "shortest": shortest}
 

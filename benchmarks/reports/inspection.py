@@ -18,7 +18,7 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
 from reasoner.errors import ConfigError
-from reasoner.naming import called
+from reasoner.naming import parse_spec
 from reasoner.printable import one_line, printable
 
 SHORT = 72
@@ -135,7 +135,9 @@ def _chosen(found: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) 
     sought = {strategy}
     if strategy in grid.pooled:
         sought |= {pool.strategy for t in grid.tasks if (pool := grid.pool(t))}
-    named = [a for a in found if a.spec.strategy in sought or called(a.spec.strategy)[0] in sought]
+    named = [
+        a for a in found if a.spec.strategy in sought or parse_spec(a.spec.strategy)[0] in sought
+    ]
     sized = [a for a in named if n in (None, a.spec.n)]
     if not sized:
         had = ", ".join(f"{a.spec.strategy} {a.size}" for a in named or found)

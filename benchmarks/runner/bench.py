@@ -20,9 +20,8 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.results import Store
 from reasoner.benchmarks.store.search_trees import Tree, tree_of
 from reasoner.events import Result
+from reasoner.options import CONCURRENCY
 from reasoner.types import Candidate, Prompt
-
-CONCURRENCY = 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Task, Verifier, bind, release, required_sampling
-from reasoner.benchmarks.runner.bench import CONCURRENCY, Job, graded, record_of
+from reasoner.benchmarks.runner.bench import Job, graded, record_of
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
@@ -33,6 +33,7 @@ from reasoner.benchmarks.store.records import Header, Record, Spec
 from reasoner.benchmarks.store.results import read
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
+from reasoner.options import CONCURRENCY
 from reasoner.registry import tasks, verifiers
 from reasoner.solving import solve
 from reasoner.traits import verifier_traits

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
-from reasoner.benchmarks.runner.bench import CONCURRENCY
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler
@@ -22,6 +21,7 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
+from reasoner.options import CONCURRENCY
 from reasoner.registry import verifiers
 from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 from reasoner.benchmarks.stats.arrays import Floats
-from reasoner.benchmarks.store.records import MOST
+from reasoner.benchmarks.store.records import Size
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.events import Result
@@ -35,7 +35,7 @@ class Session(Frozen):
     far as the calls tell (`busiest`).
     """
 
-    tokens: int = Field(ge=1, le=MOST)
+    tokens: Size
     seconds: FiniteFloat = Field(gt=0)
     peak: FiniteFloat
     window: FiniteFloat

@@ -1,4 +1,4 @@
-"""The grid of a benchmark: which experiments answer which questions."""
+"""The grid of a benchmark: its tasks, strategies and sizes, and the experiments that they make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from reasoner.benchmarks.store.owner import BENCH, GRID, refuse_others
-from reasoner.benchmarks.store.records import MOST, Spec
+from reasoner.benchmarks.store.records import Size, Spec
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_text, shown
@@ -24,13 +24,15 @@ GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 COVERAGE = "pass@k"
 POOLED = (MAJORITY, BEST, WEIGHTED)
 
-Size = Annotated[int, Field(ge=1, le=MOST)]
 Name = Annotated[Text, AfterValidator(hidden)]
-"""A component with its settings, none of them a secret."""
+"""A component spec without secrets."""
 
 
 class Grid(Frozen):
-    """Tasks × strategies × sizes and budgets, on the first problems of one split."""
+    """Tasks × strategies × sizes and budgets, on the first problems of one split.
+
+    `reasoner.cli.bench_options` makes one from the options of `bench`, whose defaults are those here.
+    """
 
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)] = ("countdown", "dagmath")
     strategies: tuple[Name, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
@@ -38,24 +40,24 @@ class Grid(Frozen):
     search_ns: tuple[Size, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""
     own_ns: dict[str, tuple[Size, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
-    """Sizes of single searches, where they differ."""
+    """Sizes of single searches, where they differ from `search_ns`."""
     budgets: tuple[dict[str, float], ...] = ()
     problems: Size = 64
     search_problems: Size | None = None
-    """The first so many problems are all that the searches attempt; None for every problem."""
+    """Number of problems that the searches attempt, the first ones; None for all."""
     split: str = "test"
     model: Name = "embedded"
     weights: str = ""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
-    """How each task has solutions drawn."""
+    """How solutions of each task are drawn."""
     backend: Name = "vllm"
     verifier: Name | None = "verdict"
     seed: int = 0
     command: str = BENCH
-    """Of `reasoner`, whose results these are."""
+    """The command of `reasoner` that these are the results of."""
 
     def specs(self) -> Iterator[Spec]:
-        """Every experiment to run, the cheapest first within a task."""
+        """Yield every experiment to run, the cheapest first within a task."""
         for task in self.tasks:
             if GREEDY in self.strategies:
                 yield self.spec(task, GREEDY, 1)
@@ -67,11 +69,11 @@ class Grid(Frozen):
                 yield from (self.spec(task, s, max(self.ns), budget) for s in names)
 
     def sizes(self, strategy: str) -> tuple[int, ...]:
-        """The sizes that a strategy runs in, one that no pool decides."""
+        """Return the sizes in which a strategy runs that no pool decides."""
         return (1,) if strategy == GREEDY else self.own_ns.get(strategy, self.search_ns or self.ns)
 
     def attempted(self, strategy: str) -> int:
-        """How many problems a strategy attempts, the first ones."""
+        """Return the number of problems that a strategy attempts, the first ones."""
         fewer = self.search_problems if strategy in self.searches else None
         return min(self.problems, fewer or self.problems)
 
@@ -86,7 +88,7 @@ class Grid(Frozen):
         return [s for s in POOLED if s in self.strategies]
 
     def pool(self, task: str) -> Spec | None:
-        """The experiment whose samples answer for every pooled strategy and size."""
+        """Return the experiment whose samples decide every pooled strategy and size."""
         if not self.pooled:
             return None
         needs_scores = self.pooled != [MAJORITY]
@@ -95,7 +97,7 @@ class Grid(Frozen):
     def spec(
         self, task: str, strategy: str, n: int, budget: dict[str, float] | None = None
     ) -> Spec:
-        """One experiment of this grid."""
+        """Return one experiment of this grid."""
         return Spec(
             task=task,
             split=self.split,

@@ -34,6 +34,7 @@ def _all_finite(numbers: object) -> object:
 
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
+Size = Annotated[int, Field(ge=1, le=MOST)]
 Rating = Annotated[float | None, BeforeValidator(_finite)]
 """A score; none where it is not a finite number."""
 Ratings = Annotated[tuple[float, ...], BeforeValidator(_all_finite)]
@@ -56,7 +57,7 @@ class Spec(Frozen):
     """How the task has solutions drawn."""
     backend: str
     strategy: str
-    n: int = Field(ge=1, le=MOST)
+    n: Size
     verifier: str | None = None
     budget: dict[str, float] | None = None
     seed: int = 0

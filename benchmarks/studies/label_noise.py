@@ -27,6 +27,7 @@ from zlib import crc32
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from pydantic import ValidationError
 
 from reasoner.api import EMBEDDED
 from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, save
@@ -34,7 +35,9 @@ from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.benchmarks.store.judgements import Labelled
+from reasoner.documents import reason
 from reasoner.files import save_json
+from reasoner.options import Options, Positive, Seed
 from reasoner.registry import tasks
 from reasoner.schema import Frozen
 from reasoner.types import Problem
@@ -42,8 +45,7 @@ from reasoner.types import Problem
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
+class Study(Options):
     """The ranges of the study; `epochs` are those of the largest set.
 
     Every configuration is trained `seeds` times, each time on newly subsampled labels, which separates the
@@ -51,13 +53,13 @@ class Study:
     """
 
     task: str = "dagmath"
-    problems: int = 256
-    solutions: int = 2
-    test_problems: int = 200
-    k: int = 16
-    epochs: int = 4
-    seed: int = 0
-    seeds: int = 2
+    problems: Positive = 256
+    solutions: Positive = 2
+    test_problems: Positive = 200
+    k: Positive = 16
+    epochs: Positive = 4
+    seed: Seed = 0
+    seeds: Positive = 2
 
     def configs(self, seed: int) -> list[Config]:
         """Return every model to train, once: along each axis, at the least and at the most noise."""
@@ -98,17 +100,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/label-noise"), metavar="DIR")
     parser.add_argument("--backend", default="vllm", help="backend of the policy (default: vllm)")
-    for name, default in asdict(Study()).items():
+    for name, default in Study().model_dump().items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=type(default), default=default,
             help=f"default: {default}",
         )  # fmt: skip
     args = vars(parser.parse_args(arguments))
-    if low := [n for n, v in args.items() if isinstance(v, int) and v < (n != "seed")]:
-        parser.error(f"{low[0]} must be positive")
     out, backend = args.pop("out"), args.pop("backend")
+    try:
+        study = Study(**args)
+    except ValidationError as e:
+        parser.error(reason(e))
     about = {**describe(arguments, "python -m reasoner.benchmarks.studies.label_noise"), **args}
-    study = Study(**args)
     labelled, tested = label(study, out, backend)
     points = list(train(study, out, labelled, tested))
     document = {**about, "tokens": sum(r["tokens"] for r in labelled)}

@@ -7,7 +7,7 @@ import re
 import httpx
 
 from reasoner.errors import ConfigError
-from reasoner.naming import shown
+from reasoner.naming import quoted
 
 HOST = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 
@@ -21,7 +21,7 @@ def address(url: str) -> str:
     if problem := _problem(url):
         public = re.sub(r"//[^/]*@", "//***@", url)
         raise ConfigError(
-            f"base_url {shown(public)} {problem}; give one such as http://127.0.0.1:8000/v1"
+            f"base_url {quoted(public)} {problem}; give one such as http://127.0.0.1:8000/v1"
         )
     return url.rstrip("/")
 

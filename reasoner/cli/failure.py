@@ -1,4 +1,4 @@
-"""How a command fails: one line on standard error, and a log of what nobody foresaw."""
+"""Failures of commands: one line on standard error, and a log of unforeseen errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reasoner.redaction import redacted
 from reasoner.terminal import complain, line
 
 ENGINE = ("vllm", "torch", "transformers", "safetensors")
-"""What the smallest installation comes without."""
+"""Packages that the smallest installation does not have."""
 
 
 def foreseen(error: BaseException) -> int:
-    """Tell what the machine lacks, with exit code 2; 0 where the error is something else."""
+    """Report what the machine lacks and return exit code 2; return 0 for any other error."""
     match error:
         case ModuleNotFoundError(name=package) if package in ENGINE:
             complain(
@@ -35,7 +35,7 @@ def foreseen(error: BaseException) -> int:
 
 
 def unforeseen(error: BaseException, argv: Sequence[str]) -> int:
-    """Tell of a bug in one line, and where its traceback is; the exit code is `EX_SOFTWARE`."""
+    """Report a bug in one line that names its log; return the exit code `EX_SOFTWARE`."""
     try:
         place = f"the traceback is in {_log(error, argv)}, please report it"
     except OSError as e:
@@ -46,7 +46,7 @@ def unforeseen(error: BaseException, argv: Sequence[str]) -> int:
 
 
 def _log(error: BaseException, argv: Sequence[str]) -> str:
-    """Write what a developer needs to a file that only its owner reads."""
+    """Write the record of an error to a file that only its owner can read, and return its path."""
     number, path = mkstemp(prefix="reasoner-", suffix=".log")
     with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(_record(error, argv))
@@ -54,7 +54,7 @@ def _log(error: BaseException, argv: Sequence[str]) -> str:
 
 
 def _record(error: BaseException, argv: Sequence[str]) -> str:
-    """Return what goes to the log: all that a developer needs, without secrets."""
+    """Return the command, the versions and the traceback, without secrets."""
     command = shlex.join(["reasoner", *argv])
     where = f"reasoner {version('reasoner')}, Python {platform.python_version()}, {sys.platform}"
     return redacted("\n".join([command, where, "", *traceback.format_exception(error)]))

@@ -1,4 +1,4 @@
-"""Ctrl-C, or SIGTERM: stop within two seconds, keep what is finished, leave no engine behind."""
+"""Ctrl-C and SIGTERM: stop within two seconds, keep finished work, leave no engine behind."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 GRACE = 1.0
-"""Seconds that an interrupted command has to end by itself; a busy one needs another to notice."""
+"""Seconds for an interrupted command to end by itself; a busy one needs another to notice."""
 
 MESSAGE = "reasoner: interrupted; what was finished is kept"
 
 
 def interruptible(call: Coroutine[Any, Any, T]) -> T:
-    """Run `call`; Ctrl-C cancels it, and ends the process should that take too long."""
+    """Run `call`; Ctrl-C cancels it, and ends the process if that takes longer than `GRACE`."""
 
     async def watched() -> T:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -54,20 +54,20 @@ def _abandon() -> NoReturn:
 
 
 def kill_children() -> None:
-    """End the engine's processes: those that this one started, and those that they did."""
+    """Kill the engine's processes: all descendants of this one."""
     for pid in _descendants():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def _descendants() -> list[int]:
-    """Every process below this one; read from /proc, since the engine's workers are not children."""
+    """List the descendants of this process, from /proc: the engine's workers are not its children."""
     children = defaultdict[int, list[int]](list)
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = stat.read_text().rpartition(")")[2].split()
             children[int(fields[1])].append(int(stat.parent.name))
-    found = list(children[os.getpid()])
-    for pid in found:
-        found += children[pid]
-    return found
+    descendants = list(children[os.getpid()])
+    for pid in descendants:
+        descendants += children[pid]
+    return descendants

@@ -1,4 +1,4 @@
-"""What may stand after an option, and how a wrong one is told."""
+"""Readers of values on the command line; each raises an `ArgumentTypeError` that says what is wrong."""
 
 from __future__ import annotations
 
@@ -8,71 +8,69 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from math import nan
 
-from reasoner.naming import LARGEST, near, shown
-from reasoner.registry import MOST
+from reasoner.naming import LARGEST, near, quoted, split_specs
+from reasoner.options import MOST
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 def text(given: str) -> str:
-    """Text that is not blank."""
+    """Read text that is not blank."""
     if not given.strip():
         raise ArgumentTypeError("it is empty")
     return given
 
 
-def whole(low: int, high: int, called: str) -> Callable[[str], int]:
-    """Reads whole numbers from `low` to `high`."""
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers from `low` to `high`."""
+    kind = "a positive whole number" if low == 1 else "a whole number"
 
     def read(given: str) -> int:
         digits = given.isascii() and given.isdecimal() and len(given) <= len(str(LARGEST))
         if not digits or not low <= int(given) <= high:
-            raise ArgumentTypeError(f"{shown(given)} is not {called} from {low} to {high}")
+            raise ArgumentTypeError(f"{quoted(given)} is not {kind} from {low} to {high}")
         return int(given)
 
     return read
 
 
-positive = whole(1, MOST, "a positive whole number")
-seed = whole(0, LARGEST, "a seed, a whole number")
+positive = whole(1, MOST)
 
 
 def share(given: str) -> float:
-    """A number from 0 to 1."""
+    """Read a number from 0 to 1."""
     if not 0 <= (part := _number(given)) <= 1:
-        raise ArgumentTypeError(f"{shown(given)} is not a share from 0 to 1")
+        raise ArgumentTypeError(f"{quoted(given)} is not a share from 0 to 1")
     return part
 
 
 def rate(given: str) -> float:
-    """A learning rate."""
+    """Read a learning rate."""
     if not 0 < (step := _number(given)) < 1:
-        raise ArgumentTypeError(f"{shown(given)} is not a learning rate such as 1e-5")
+        raise ArgumentTypeError(f"{quoted(given)} is not a learning rate such as 1e-5")
     return step
 
 
 def sizes(given: str) -> list[int]:
-    """Whole numbers above zero."""
+    """Read positive whole numbers, separated by commas."""
     return [positive(part) for part in given.split(",")]
 
 
 def named_sizes(given: str) -> tuple[str, list[int]]:
-    """Sizes, after a name and = if they are one strategy's."""
+    """Read sizes, after a name and `=` where they are those of one strategy."""
     name, _, numbers = given.rpartition("=")
     return name, sizes(numbers)
 
 
 def names(given: str) -> list[str]:
-    """Names, each with its settings in brackets."""
-    from reasoner.naming import listed
-
-    if not (parts := listed(text(given))):
-        raise ArgumentTypeError(f"{shown(given)} names nothing")
+    """Read component specs, such as `mcts,beam(branch=4)`."""
+    if not (parts := split_specs(text(given))):
+        raise ArgumentTypeError(f"{quoted(given)} names nothing")
     return parts
 
 
 def budget(given: str) -> dict[str, float]:
-    """What `Budget` takes, such as tokens=2000,seconds=5."""
+    """Read the fields of a `Budget`, such as `tokens=2000,seconds=5`."""
     from reasoner.budget import Budget
 
     ceilings = _pairs(given, "budget", [f.name for f in fields(Budget)])
@@ -80,7 +78,7 @@ def budget(given: str) -> dict[str, float]:
 
 
 def price(given: str) -> dict[str, float]:
-    """What `Price` takes, such as prompt=0.15,generated=0.6."""
+    """Read the fields of a `Price`, such as `prompt=0.15,generated=0.6`."""
     from reasoner.benchmarks.analysis.cost_axes import Price
 
     prices = _pairs(given, "price", [f.name for f in fields(Price)])
@@ -88,20 +86,20 @@ def price(given: str) -> dict[str, float]:
 
 
 def formats(given: str) -> list[str]:
-    """Endings of picture files."""
+    """Read the file extensions of pictures."""
     endings = given.split(",")
     if wrong := [e for e in endings if e not in ("png", "svg", "pdf")]:
-        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {shown(wrong[0])}")
+        raise ArgumentTypeError(f"pictures are png, svg or pdf, not {quoted(wrong[0])}")
     return endings
 
 
 def _pairs(given: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]:
-    """Names, each one once, with what stands after their equals signs."""
+    """Split `name=value,...` into pairs, and refuse names that are unknown or repeated."""
     pairs = [(name, value) for name, _, value in (p.partition("=") for p in given.split(","))]
     named = [name for name, _ in pairs]
     for name in named:
         if name not in known:
-            raise ArgumentTypeError(f"no {kind} named {shown(name)}; {near(name, known)}")
+            raise ArgumentTypeError(f"no {kind} named {quoted(name)}; {near(name, known)}")
         if named.count(name) > 1:
             raise ArgumentTypeError(f"{kind} {name} is given twice")
     return pairs
@@ -111,9 +109,9 @@ def _ceiling(name: str, value: str) -> float:
     counted = name in ("tokens", "requests")
     number = _number(value)
     if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: a budget is a positive number")
+        raise ArgumentTypeError(f"{quoted(f'{name}={value}')}: a budget is a positive number")
     if counted and (number != int(number) or number > LARGEST):
-        raise ArgumentTypeError(f"{shown(f'{name}={value}')}: {name} are a whole number of them")
+        raise ArgumentTypeError(f"{quoted(f'{name}={value}')}: {name} must be a whole number")
     return int(number) if counted else number
 
 
@@ -121,11 +119,11 @@ def _price(name: str, value: str) -> float:
     number = _number(value)
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(
-            f"{shown(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
+            f"{quoted(f'{name}={value}')} is no price of a million tokens, such as generated=0.6"
         )
     return number
 
 
 def _number(given: str) -> float:
-    """The number in plain decimal notation, or else nan."""
+    """Read plain decimal notation; anything else is nan."""
     return float(given) if NUMBER.fullmatch(given) else nan

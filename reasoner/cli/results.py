@@ -1,132 +1,36 @@
-"""`import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`: what is stored, looked at anew."""
+"""Commands on stored results: `import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reasoner.cli.arguments import engine, json_argument, model_arguments
+from reasoner.cli.engine import engine
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
-from reasoner.cli.parser import Parser
-from reasoner.cli.parsing import positive, share, sizes, text
-from reasoner.cli.places import document, folder, output, run
 from reasoner.terminal import echo
 
-PARTS = ("id", "question", "answer", "completions")
-Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
-"""Makes a command of its name, what runs it, and an example."""
+if TYPE_CHECKING:
+    from reasoner.cli import results_options as options
+    from reasoner.cli.commands import Call
 
 
-def stored_commands(add: Add) -> None:
-    """The commands, each with what it takes."""
-    pool = "reasoner import-pool solutions.jsonl --task gsm8k"
-    _import_arguments(add("import-pool", import_pool, pool))
-    pool = "reasoner export-pool runs/mine --task dagmath --out pool.jsonl"
-    _export_arguments(add("export-pool", export_pool, pool))
-    _rerank_arguments(add("rerank", rerank, "reasoner rerank runs/mine --verifier arithmetic"))
-    _inspect_arguments(add("inspect", inspect, "reasoner inspect runs/mine 7 --strategy beam"))
-    _report_arguments(add("report", report, "reasoner report runs/mine"))
-    _scaling_arguments(add("scaling", scaling, "reasoner scaling runs/mine --accuracy 0.9"))
-
-
-def _import_arguments(parser: Parser) -> None:
-    """What `import-pool` takes."""
-    add = parser.add_argument
-    add("file", type=document, metavar="FILE", help="JSON lines, one problem a line")
-    add(
-        "--task",
-        type=text,
-        required=True,
-        help="grades the solutions; `reasoner list tasks` names them",
-    )
-    add(
-        "--out",
-        type=folder,
-        metavar="DIR",
-        help="where the run goes (default: runs/ and the file's name)",
-    )
-    add(
-        "--aggregate", choices=("last", "min", "prod", "mean"), default="last",
-        help="what scores of steps come to, where a solution has no score (default: last)",
-    )  # fmt: skip
-    for part in PARTS:
-        add(f"--{part}-field", type=text, metavar="NAME", help=f"where a line has its {part}")
-    json_argument(parser)
-
-
-def _export_arguments(parser: Parser) -> None:
-    """What `export-pool` takes."""
-    parser.add_argument("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
-    parser.add_argument("--task", type=text, help="whose pool, if the run has several tasks")
-    parser.add_argument("--out", type=output, required=True, metavar="FILE.jsonl")
-    json_argument(parser)
-
-
-def _rerank_arguments(parser: Parser) -> None:
-    """What `rerank` takes."""
-    add = parser.add_argument
-    add("dir", type=run, metavar="DIR", help="what `bench --out` or `import-pool` wrote")
-    add("--verifier", type=text, required=True, help="`reasoner list verifiers` names them")
-    add("--out", type=folder, metavar="DIR", help="default: DIR and the verifier's name")
-    add("--concurrency", type=positive, default=128, help="problems in flight (default: 128)")
-    model_arguments(parser)
-
-
-def _inspect_arguments(parser: Parser) -> None:
-    """What `inspect` takes."""
-    add = parser.add_argument
-    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
-    add("problem", metavar="PROBLEM", help="its id, or its number in the split, from 0")
-    add("--task", type=text, help="whose problem, if the run has several tasks")
-    add("--strategy", type=text, help="whose tree or samples to show (default: list all attempts)")
-    add("--n", type=positive, help="in which size (default: the largest)")
-    json_argument(parser)
-
-
-def _report_arguments(parser: Parser) -> None:
-    """What `report` takes."""
-    add = parser.add_argument
-    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
-    add("--out", type=output, metavar="FILE.html", help="default: report.html in DIR")
-    add(
-        "--problems", type=positive, default=24,
-        help="problems a task with their trees and samples: most of the file (default: 24)",
-    )  # fmt: skip
-    json_argument(parser)
-
-
-def _scaling_arguments(parser: Parser) -> None:
-    """What `scaling` takes."""
-    add = parser.add_argument
-    add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
-    add("--n", type=sizes, action="extend", help="these sizes only (default: all)")
-    add(
-        "--accuracy", type=share, metavar="SHARE",
-        help="where to compare compute (default: what best-of-N has in its largest size)",
-    )  # fmt: skip
-    add("--out", type=folder, metavar="DIR", help="where scaling.json goes (default: DIR)")
-    json_argument(parser)
-
-
-def import_pool(args: argparse.Namespace) -> int:
+def import_pool(args: options.ImportOptions, call: Call) -> int:
     """Grade recorded solutions, and tell what they say of every number of samples."""
     from reasoner.benchmarks.reports.pool import every_k
     from reasoner.benchmarks.store import pools as recorded
     from reasoner.benchmarks.store.environment import describe
 
-    fields = {p: name for p in PARTS if (name := getattr(args, f"{p}_field"))}
-    importing = recorded.Importing(args.task, args.aggregate, fields)
+    importing = recorded.Importing(args.task, args.aggregate, args.fields)
     out = args.out or Path("runs") / args.file.stem
-    with stdout_for_json(args.json):
-        grid = recorded.import_pool(args.file, importing, out, describe(args.argv))
+    with stdout_for_json(call.json):
+        grid = recorded.import_pool(args.file, importing, out, describe(call.argv))
         found = every_k(grid, out, args.task)
-    print_json(found.as_json()) if args.json else found.show(console())
+    print_json(found.as_json()) if call.json else found.show(console())
     return 0
 
 
-def export_pool(args: argparse.Namespace) -> int:
+def export_pool(args: options.ExportOptions, call: Call) -> int:
     """Write a run's solutions as recorded ones."""
     from reasoner.benchmarks.store.pool_file import write_pool
     from reasoner.benchmarks.store.pools import export_pool
@@ -135,57 +39,57 @@ def export_pool(args: argparse.Namespace) -> int:
     write_pool(pool, args.out)
     samples = sum(len(problem.completions) for problem in pool)
     told = {"problems": len(pool), "samples": samples, "file": str(args.out)}
-    if args.json:
+    if call.json:
         print_json(told)
     else:
         echo(f"{len(pool)} problems, {samples} solutions written to {args.out}")
     return 0
 
 
-def rerank(args: argparse.Namespace) -> int:
+def rerank(args: options.RerankOptions, call: Call) -> int:
     """Have another verifier choose among the solutions of a run; nothing is sampled."""
     from reasoner.api import open_backend
     from reasoner.benchmarks.reports.bench import report as drawn
     from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.benchmarks.store.environment import describe
-    from reasoner.naming import called
+    from reasoner.naming import parse_spec
 
-    out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
+    out = args.out or args.dir.with_name(f"{args.dir.name}-{parse_spec(args.verifier)[0]}")
     backend = open_backend(args.model, **engine(args))
-    with stdout_for_json(args.json):
+    with stdout_for_json(call.json):
         scoring = reranking.rerank(
             args.dir, args.verifier, out, backend,
-            concurrency=args.concurrency, environment=describe(args.argv),
+            concurrency=args.concurrency, environment=describe(call.argv),
         )  # fmt: skip
         found = drawn(interruptible(scoring), out)
-    print_json(found.as_json()) if args.json else found.show(console())
+    print_json(found.as_json()) if call.json else found.show(console())
     return 0
 
 
-def inspect(args: argparse.Namespace) -> int:
+def inspect(args: options.InspectOptions, call: Call) -> int:
     """Show what became of one problem: every attempt, or the tree of one."""
     from reasoner.benchmarks.reports import inspection
 
     found = inspection.inspect(
         args.dir, args.problem, task=args.task or "", strategy=args.strategy or "", n=args.n
     )
-    print_json(found.as_json()) if args.json else found.show(console())
+    print_json(found.as_json()) if call.json else found.show(console())
     return 0
 
 
-def report(args: argparse.Namespace) -> int:
+def report(args: options.ReportOptions, call: Call) -> int:
     """Write one HTML file with curves, comparisons, problems and their trees."""
     from reasoner.benchmarks.reports import html_page as page
 
-    path = page.write(args.dir, args.out or args.dir / "report.html", args.problems)
-    print_json({"file": str(path)}) if args.json else echo(str(path))
+    path = page.write(args.dir, args.page, args.problems)
+    print_json({"file": str(path)}) if call.json else echo(str(path))
     return 0
 
 
-def scaling(args: argparse.Namespace) -> int:
+def scaling(args: options.ScalingOptions, call: Call) -> int:
     """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
     from reasoner.benchmarks.reports.scaling import scaling
 
-    found = scaling(args.dir, args.out or args.dir, args.n or (), args.accuracy)
-    print_json(found.as_json()) if args.json else found.show(console())
+    found = scaling(args.dir, args.out or args.dir, args.n, args.accuracy)
+    print_json(found.as_json()) if call.json else found.show(console())
     return 0

@@ -1,175 +1,211 @@
-"""`reasoner train`: the embedded GPT, labels, and the reward models that are made of them."""
+"""`reasoner train`: the embedded GPT, labels, and the reward models that learn from them."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from reasoner.cli.arguments import (
-    engine,
-    gpt_arguments,
-    labels_arguments,
-    orm_arguments,
-    policy,
-    prm_arguments,
-    tasks,
-    value_head_arguments,
-)
+from pydantic import Field
+
+from reasoner.cli import option_types as o
+from reasoner.cli.engine import engine, policy, with_data
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
-from reasoner.cli.parser import Parser
 from reasoner.errors import ConfigError
+from reasoner.options import InputFile, Options, OutputFile, Positive
 from reasoner.terminal import echo
 
-Found = dict[str, Any]
-Work = Callable[[argparse.Namespace], Found]
-Told = Callable[[Found], list[str]]
+if TYPE_CHECKING:
+    from reasoner.cli.commands import Call
+    from reasoner.train.gpt.options import GptOptions
 
-GPT = """example:
-  reasoner train gpt --out runs/train                 every stage, going on where it was stopped
-  reasoner train gpt --out runs/train --stage policy  pre-training alone
-  reasoner train gpt --out runs/check --stage evaluate --model reasoner/gpt
-                                                      measure what ships
-  reasoner train gpt --out runs/on --stage policy --model reasoner/gpt --steps 200
-                                                      let it imitate further, when a task has changed
-  reasoner train gpt --out runs/on --stage rollouts --model runs/on/policy
-  reasoner train gpt --out runs/on --stage verdict --model runs/on/policy
-                                                      let it learn from more of its own solutions
-  reasoner train gpt --out runs/on --stage verdict --model reasoner/gpt --verdict-layers 8 \\
-      --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
-                                                      the same on a GPU, from 750,000 problems
-"""
-EXAMPLE = "example:\n  reasoner train "
-LABELS = "runs/labels.jsonl"
+Summary = dict[str, Any]
 
-
-def train_arguments(parser: Parser) -> None:
-    """The kinds of training, each with what it takes."""
-    kinds = parser.add_subparsers(metavar="KIND", required=True, parser_class=Parser)
-
-    def add(kind: Work, example: str, told: Told = _nothing_told) -> Parser:
-        about = kind.__doc__
-        made = kinds.add_parser(
-            kind.__name__.replace("_", "-"), help=about, description=about, epilog=example,
-            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-        )  # fmt: skip
-        made.set_defaults(kind=kind, told=told)
-        return made
-
-    data = f"--data {LABELS} --out runs"
-    gpt_arguments(add(gpt, GPT))
-    labels_arguments(add(labels, f"{EXAMPLE}labels --task dagmath --out {LABELS}", _labels_told))
-    prm_arguments(add(prm, f"{EXAMPLE}prm {data}/prm", _reward_told))
-    orm_arguments(add(orm, f"{EXAMPLE}orm {data}/orm", _reward_told))
-    value_head_arguments(add(value_head, f"{EXAMPLE}value-head {data}/value-head", _head_told))
+Labels = Annotated[
+    InputFile, Field(examples=["FILE.jsonl"], description="labels that `train labels` wrote")
+]
+TestLabels = Annotated[
+    InputFile | None,
+    Field(
+        examples=["FILE.jsonl"],
+        description="what to measure on (default: the solutions of a tenth of the problems, held out)",
+    ),
+]
+Epochs = Annotated[Positive, Field(description="passes over the data")]
+Batch = Annotated[Positive, Field(description="solutions per step")]
+LearningRate = Annotated[
+    o.Rate | None, Field(description="default: 1e-5, or 1e-3 for less than 100M parameters")
+]
+Init = Annotated[
+    Literal["pretrained", "random"],
+    Field(description="begin with the model's weights, or with random ones"),
+]
+EPOCHS, BATCH = 3, 16
 
 
-def train(args: argparse.Namespace) -> int:
-    """Train the embedded GPT, or reward models; label solutions to train those on."""
-    with stdout_for_json(args.json):
-        found: Found = args.kind(args)
-    if args.json:
-        print_json(found)
-    else:
-        echo("\n".join([*args.told(found), f"written to {args.out}"]))
-    return 1 if found.get("failed") else 0
+class LabelsOptions(Options):
+    """The options of `train labels`."""
+
+    task: Annotated[str, Field(description="whose problems to solve; `reasoner list tasks`")]
+    data: o.Data = None
+    question_field: o.QuestionField = None
+    answer_field: o.AnswerField = None
+    split: o.Split = "train"
+    problems: o.Problems = 1000
+    solutions: Annotated[Positive, Field(description="solutions per problem")] = 8
+    method: Annotated[
+        Literal["monte-carlo", "omega", "exact"],
+        Field(description="continue every step, or search for the first error, or ask the task"),
+    ] = "monte-carlo"
+    k: Annotated[Positive, Field(description="continuations of a step")] = 8
+    out: Annotated[OutputFile, Field(examples=["FILE.jsonl"], description="file of the labels")] = (
+        Path("runs/labels.jsonl")
+    )
+    model: o.ModelPath = None
+    backend: o.Backend = None
+    base_url: o.BaseUrl = None
+    seed: o.RandomSeed = 0
 
 
-def gpt(args: argparse.Namespace) -> Found:
+class OrmOptions(Options):
+    """The options of `train orm`."""
+
+    data: Labels
+    model: o.ModelPath = None
+    out: o.Out = Path("runs/orm")
+    test: TestLabels = None
+    epochs: Epochs = EPOCHS
+    batch: Batch = BATCH
+    rate: LearningRate = None
+    init: Init = "pretrained"
+    seed: o.RandomSeed = 0
+
+
+class PrmOptions(OrmOptions):
+    """The options of `train prm`."""
+
+    out: o.Out = Path("runs/prm")
+    target: Annotated[
+        Literal["soft", "hard"], Field(description="learn a step's value, or its label")
+    ] = "soft"
+
+
+class ValueHeadOptions(Options):
+    """The options of `train value-head`."""
+
+    data: Labels
+    model: o.ModelPath = None
+    out: o.Out = Path("runs/value-head")
+
+
+class OutOptions(Protocol):
+    """The options of a command that writes to `out`."""
+
+    @property
+    def out(self) -> Path: ...
+
+
+def train_gpt(options: GptOptions, call: Call) -> int:
     """Train the embedded GPT from scratch."""
-    found: Found = _work("gpt.pipeline").run(args)
-    return found
+    return _finish(options, call, lambda: dict(_work("gpt.pipeline").run(options, call.argv)))
 
 
-def labels(args: argparse.Namespace) -> Found:
-    """Solve problems, and tell which steps of the solutions are right."""
+def train_labels(options: LabelsOptions, call: Call) -> int:
+    """Solve problems, and label which steps of the solutions are right."""
     from reasoner.api import open_backend
     from reasoner.benchmarks.store.environment import describe
-    from reasoner.registry import tasks as known
+    from reasoner.registry import tasks
     from reasoner.train.progress import say
 
     work = _work("reward.step_labels")
-    [task] = tasks([args.task], args)
-    k = 0 if args.method == "exact" else args.k
-    plan = work.Plan(
-        task, known.make(task), args.problems, args.solutions, args.method, k,
-        args.split, args.seed,
-    )  # fmt: skip
-    backend = open_backend(args.model, **engine(args))
 
-    async def make() -> Found:
+    async def label() -> Summary:
+        [task] = with_data([options.task], options)
+        plan = work.Plan(
+            task, tasks.make(task), options.problems, options.solutions, options.method,
+            0 if options.method == "exact" else options.k, options.split, options.seed,
+        )  # fmt: skip
+        backend = open_backend(options.model, **engine(options))
         try:
-            found: Found = await work.make(
-                plan, backend, args.out, policy(args), describe(args.argv), say
+            summary: Summary = await work.make(
+                plan, backend, options.out, policy(options), describe(call.argv), say
             )
-            return found
+            return summary
         finally:
             await backend.aclose()
 
-    return interruptible(make())
+    return _finish(options, call, lambda: interruptible(label()), _labels_lines)
 
 
-def prm(args: argparse.Namespace) -> Found:
+def train_prm(options: PrmOptions, call: Call) -> int:
     """Train a process reward model, for verifier `token-classifier`."""
-    return _reward("prm", args, args.target)
+    return _train_reward("prm", options, call, options.target)
 
 
-def orm(args: argparse.Namespace) -> Found:
+def train_orm(options: OrmOptions, call: Call) -> int:
     """Train an outcome reward model, for verifier `orm`."""
-    return _reward("orm", args)
+    return _train_reward("orm", options, call)
 
 
-def value_head(args: argparse.Namespace) -> Found:
+def train_value_head(options: ValueHeadOptions, call: Call) -> int:
     """Train a value head on the policy's own states."""
     from reasoner.benchmarks.store.environment import describe
 
-    _refuse_early(args)
-    found: Found = _work("reward.value_head").fit(
-        args.data, _model(args), args.out, environment=describe(args.argv)
-    )
-    return found
+    model = _model(options.model)
+
+    def fit() -> Summary:
+        _check_inputs(model, options.data)
+        summary: Summary = _work("reward.value_head").fit(
+            options.data, model, options.out, environment=describe(call.argv)
+        )
+        return summary
+
+    return _finish(options, call, fit, _head_lines)
 
 
-def _reward(kind: str, args: argparse.Namespace, *settings: str) -> Found:
+def _train_reward(kind: str, options: OrmOptions, call: Call, *settings: str) -> int:
     from reasoner.benchmarks.store.environment import describe
     from reasoner.train.progress import say
 
-    _refuse_early(args, args.test)
-    recipe = _work("reward.recipe").Recipe(
-        data=args.data, model=_model(args), out=args.out, test=args.test, epochs=args.epochs,
-        batch=args.batch, rate=args.rate, init=args.init, seed=args.seed,
-    )  # fmt: skip
-    found: Found = _work(f"reward.{kind}").train(
-        recipe, *settings, environment=describe(args.argv), report=say
-    )
-    return found
+    model = _model(options.model)
+
+    def fit() -> Summary:
+        _check_inputs(model, options.data, *filter(None, [options.test]))
+        values = options.model_dump(include=set(OrmOptions.model_fields))
+        recipe = _work("reward.recipe").Recipe(**values | {"model": model})
+        summary: Summary = _work(f"reward.{kind}").train(
+            recipe, *settings, environment=describe(call.argv), report=say
+        )
+        return summary
+
+    return _finish(options, call, fit, _reward_lines)
 
 
-def _refuse_early(args: argparse.Namespace, *more: Path | None) -> None:
-    """Look at the model and the solutions before PyTorch is imported, which takes seconds."""
+def _check_inputs(model: str, *files: Path) -> None:
+    """Read the labels and look at the model before PyTorch is imported, which takes seconds."""
+    read = _work("reward.labelled_solutions").read
+    for file in files:
+        read(file)
     from reasoner.models.files import ModelFiles
 
-    read = _work("reward.labelled_solutions").read
-    ModelFiles(_model(args))
-    for file in filter(None, (args.data, *more)):
-        read(file)
+    ModelFiles(model)
 
 
-def _model(args: argparse.Namespace) -> str:
+def _model(name: str | None) -> str:
     from reasoner.api import EMBEDDED
 
-    return args.model or str(EMBEDDED)
+    return name or str(EMBEDDED)
 
 
 def _work(kind: str) -> Any:
-    """The module of a kind of training, with all it needs."""
-    if find_spec("reasoner.train") is None:
-        raise ConfigError("this installation holds no training code; install from the repository")
+    """Import the module of a kind of training.
+
+    Raises:
+        ConfigError: a package that it needs is not installed.
+    """
     try:
         return import_module(f"reasoner.train.{kind}")
     except ImportError as e:
@@ -178,30 +214,42 @@ def _work(kind: str) -> Any:
         ) from e
 
 
-def _nothing_told(_: Found) -> list[str]:
-    return []
+def _finish(
+    options: OutOptions,
+    call: Call,
+    work: Callable[[], Summary],
+    lines: Callable[[Summary], Sequence[str]] = lambda _: (),
+) -> int:
+    """Do the work and print its summary, by `lines` for people; the exit code is 1 if problems failed."""
+    with stdout_for_json(call.json):
+        summary = work()
+    if call.json:
+        print_json(summary)
+    else:
+        echo("\n".join([*lines(summary), f"written to {options.out}"]))
+    return 1 if summary.get("failed") else 0
 
 
-def _reward_told(found: Found) -> list[str]:
-    held, auc = found["held_out"], found["held_out"]["auc"]
-    told = f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})" if auc else "unknown"
+def _reward_lines(summary: Summary) -> list[str]:
+    held, auc = summary["held_out"], summary["held_out"]["auc"]
+    value = f"{auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})" if auc else "unknown"
     return [
-        f"AUC {told} over {held['scores']} scores on {held['problems']} problems held out",
-        f"--verifier {shlex.quote(found['verifier'])}",
+        f"AUC {value} over {held['scores']} scores on {held['problems']} problems held out",
+        f"--verifier {shlex.quote(summary['verifier'])}",
     ]
 
 
-def _head_told(found: Found) -> list[str]:
-    *told, verifier = _reward_told(found)
-    return [*told, f"--model {shlex.quote(found['policy'])} {verifier}"]
+def _head_lines(summary: Summary) -> list[str]:
+    *lines, verifier = _reward_lines(summary)
+    return [*lines, f"--model {shlex.quote(summary['policy'])} {verifier}"]
 
 
-def _labels_told(found: Found) -> list[str]:
-    steps = found["right_steps"]
-    failed = [f"{found['failed']} problems failed; run it again for these"]
+def _labels_lines(summary: Summary) -> list[str]:
+    steps = summary["right_steps"]
+    failed = [f"{summary['failed']} problems failed; run the command again to retry them"]
     return [
-        f"{found['solutions']:,} solutions of {found['problems']:,} problems,"
-        f" {found['correct']:.1%} of them right; {found['steps']:,} steps,"
-        f" {0 if steps is None else steps:.1%} of them right; {found['tokens']:,} tokens generated",
-        *(failed if found["failed"] else []),
+        f"{summary['solutions']:,} solutions of {summary['problems']:,} problems,"
+        f" {summary['correct']:.1%} of them right; {summary['steps']:,} steps,"
+        f" {0 if steps is None else steps:.1%} of them right; {summary['tokens']:,} tokens generated",
+        *(failed if summary["failed"] else []),
     ]

@@ -13,7 +13,7 @@ from typing import Any, Union
 from pydantic import TypeAdapter, ValidationError
 
 from reasoner.errors import ConfigError
-from reasoner.naming import near, shown
+from reasoner.naming import near, quoted
 
 PLAIN = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
 ELSEWHERE = ("temperature",)
@@ -38,14 +38,14 @@ def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> No
             _check(name, known[name], value)
         elif known or get_close_matches(name, others, n=1, cutoff=ALIKE):
             hint = near(name, [*others, *known])
-            raise ConfigError(f"neither reasoner nor vLLM has a setting {shown(name)}; {hint}")
+            raise ConfigError(f"neither reasoner nor vLLM has a setting {quoted(name)}; {hint}")
 
 
 def _check(name: str, kind: Any, value: Any) -> None:
     try:
         TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError as e:
-        raise ConfigError(f"vLLM's {name}={shown(value)}: {e.errors()[0]['msg']}") from e
+        raise ConfigError(f"vLLM's {name}={quoted(value)}: {e.errors()[0]['msg']}") from e
 
 
 @cache

@@ -5,7 +5,6 @@ Each returns, or raises a `ReasonerError`; whatever else comes of it is a bug.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sqlite3
@@ -27,11 +26,12 @@ from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.results import Store, read
 from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
 from reasoner.benchmarks.tasks import loading as dataset
-from reasoner.cli.run_spec import asked
+from reasoner.cli.bench_options import BenchOptions
+from reasoner.cli.spec_file import bench_options
 from reasoner.documents import parse_json, read_yaml
 from reasoner.errors import ReasonerError
 from reasoner.models.folder import check_model_folder
-from reasoner.naming import called, listed
+from reasoner.naming import parse_spec, split_specs
 from reasoner.search.auto import load
 from reasoner.train.reward.labelled_solutions import read as read_labels
 from reasoner.types import Problem, Prompt, Sampling
@@ -76,13 +76,12 @@ def _round_trip(path: Path) -> None:
 
 
 def _spec(path: Path) -> object:
-    spec = asked(argparse.Namespace(spec=path))
-    return spec.text.encode()
+    return bench_options(BenchOptions, {"spec": path}).text.encode()
 
 
 def _brackets(blob: bytes) -> None:
-    for part in listed(blob.decode(errors="replace")):
-        called(part)
+    for part in split_specs(blob.decode(errors="replace")):
+        parse_spec(part)
 
 
 def _run(path: Path) -> None:

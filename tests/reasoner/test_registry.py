@@ -9,7 +9,7 @@ import pytest
 
 from reasoner.api import Reasoner
 from reasoner.errors import ConfigError, PluginError
-from reasoner.naming import called, listed
+from reasoner.naming import parse_spec, split_specs
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.search.beam import Beam
 from tests import ROOT
@@ -52,7 +52,7 @@ def test_settings_may_follow_the_name() -> None:
     assert strategies.make("beam(branch=3, lookahead=1)", n=4) == Beam(n=4, branch=3, lookahead=1)
     assert strategies.make("beam(n=5)").n == 5
     assert strategies.load(r"budget-forcing(wait='\n')") is strategies.load("budget-forcing")
-    assert called(r"budget-forcing(wait=' a, b\n')") == ("budget-forcing", {"wait": " a, b\n"})
+    assert parse_spec(r"budget-forcing(wait=' a, b\n')") == ("budget-forcing", {"wait": " a, b\n"})
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_settings_after_the_name_are_checked_as_well() -> None:
 
 def test_commas_in_brackets_part_nothing() -> None:
     text = "beam(branch=2, n=8),mcts, budget-forcing(wait='a,b'),"
-    assert listed(text) == ["beam(branch=2, n=8)", "mcts", "budget-forcing(wait='a,b')"]
-    assert listed("mcts,beam(branch=2, n=8") == ["mcts", "beam(branch=2, n=8"]  # to be refused
+    assert split_specs(text) == ["beam(branch=2, n=8)", "mcts", "budget-forcing(wait='a,b')"]
+    assert split_specs("mcts,beam(branch=2, n=8") == ["mcts", "beam(branch=2, n=8"]  # to be refused
 
 
 def test_a_component_that_does_not_import() -> None:

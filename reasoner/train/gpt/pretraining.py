@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from torch.nn.functional import cross_entropy
 from transformers import Qwen3ForCausalLM
 
@@ -17,6 +17,7 @@ from reasoner.benchmarks.tasks.demonstration import Demonstration
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_json, shown
+from reasoner.options import Layers, Width
 from reasoner.train.gpt import vocabulary as v
 from reasoner.train.gpt.loop import device, fit, restored
 from reasoner.train.gpt.model import build, compile_layers
@@ -46,8 +47,8 @@ class Recipe:
 class _Size(BaseModel, extra="ignore"):
     """The part of a recipe that defines the architecture of a policy."""
 
-    layers: int = Field(ge=1, le=1024)
-    width: int = Field(ge=32, le=65_536)
+    layers: Layers
+    width: Width
 
 
 def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:

@@ -29,7 +29,7 @@ from reasoner.types import Candidate, Completion, Finish, Problem
 from reasoner.verifiers.reward.reward_model import RewardModel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Everything that determines the weights, except the kind of reward model.
 
@@ -41,8 +41,8 @@ class Recipe:
     model: str
     out: Path
     test: Path | None = None
-    epochs: int = 3
-    batch: int = 16
+    epochs: int
+    batch: int
     rate: float | None = None
     init: Literal["pretrained", "random"] = "pretrained"
     seed: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
@@ -16,8 +15,8 @@ from reasoner.benchmarks.tasks import generated as splits
 from reasoner.benchmarks.tasks.countdown import Countdown
 from reasoner.benchmarks.tasks.dagmath import DagMath
 from reasoner.cli import main
-from reasoner.cli.arguments import eval_arguments, fit_arguments, gpt_arguments
-from reasoner.cli.parser import Parser
+from reasoner.cli.experiments import EvalOptions, FitOptions
+from reasoner.train.gpt.options import GptOptions
 
 TIERS = ("easy", "default", "hard")
 TASKS = [kind(tier) for kind in (Countdown, DagMath) for tier in TIERS]
@@ -71,12 +70,12 @@ def test_every_draw_belongs_to_its_split_and_comes_once(
     assert {splits.split_of(str(n)) for n in drawn} == {split}
 
 
-@pytest.mark.parametrize("arguments", [eval_arguments, fit_arguments, gpt_arguments])
-def test_what_chooses_does_so_on_dev(arguments: Callable[[Parser], None]) -> None:
-    parser = Parser()
-    arguments(parser)
-    assert parser.parse_args([]).split == "dev"
-    assert parser.parse_args(["--split", "final"]).split == "final"
+@pytest.mark.parametrize("options", [EvalOptions, FitOptions, GptOptions])
+def test_what_chooses_does_so_on_dev(
+    options: type[EvalOptions | FitOptions | GptOptions],
+) -> None:
+    assert options().split == "dev"
+    assert options(split="final").split == "final"
 
 
 def test_a_benchmark_is_of_the_split_it_is_asked_for_and_says_so(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import re
 import stat
@@ -50,12 +49,12 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bug_is_one_line_and_a_log(
     name: str, temporary: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    def broken(_: argparse.Namespace) -> int:
+    def broken(*_: object) -> int:
         """Fail."""
         FAILURES[name]()
         raise AssertionError("it should have failed")
 
-    monkeypatch.setattr("reasoner.cli.list_", broken)
+    monkeypatch.setattr("reasoner.cli.listing.list_components", broken)
     assert main(["list", "strategies"]) == 70
     out, error = capsys.readouterr()
     assert out == "" and error.count("\n") == 1 and len(error) <= LONGEST + 1
@@ -71,18 +70,18 @@ def test_a_bug_is_told_where_no_log_can_be_written(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    monkeypatch.setattr("reasoner.cli.list_", lambda _: 1 // 0)
+    monkeypatch.setattr("reasoner.cli.listing.list_components", lambda *_: 1 // 0)
     assert main(["list"]) == 70
     assert "ZeroDivisionError" in (error := capsys.readouterr().err)
     assert "no log could be written" in error and error.count("\n") == 1
 
 
 def test_a_full_disk_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    def write(_: argparse.Namespace) -> int:
+    def write(*_: object) -> int:
         """Fail as a write does."""
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("reasoner.cli.list_", write)
+    monkeypatch.setattr("reasoner.cli.listing.list_components", write)
     assert main(["list"]) == 2
     assert capsys.readouterr().err == "reasoner: No space left on device\n"
 

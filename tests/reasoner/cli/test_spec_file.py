@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import main
-from reasoner.cli.run_spec import RunSpec
+from reasoner.cli.bench_options import BenchOptions
+from reasoner.cli.flags import default_text
+from reasoner.cli.spec_file import FIELDS
 from reasoner.registry import strategies, tasks
 from tests import ROOT
 
@@ -97,8 +100,8 @@ def test_data_and_its_fields(tmp_path: Path, capsys: Captured) -> None:
 
 
 BAD = {
-    "field": ("stratgy: beam", "asked.yaml has no use for a field 'stratgy'; did you mean strategy?"),
-    "far field": ("colour: red", "no use for a field 'colour'; known: task, data, question-field,"),
+    "field": ("stratgy: beam", "unknown field 'stratgy' in "),
+    "far field": ("colour: red", "; known: task, data, question-field,"),
     "name": ("strategy: [greedy, beem]", "asked.yaml, strategy: no strategy named 'beem'; did you mean beam?"),
     "setting": ("strategy: beam(brnch=2)", "asked.yaml, strategy: strategy 'beam' has no setting 'brnch'; did you mean branch?"),
     "task": ("task: countdwn", "asked.yaml, task: no task named 'countdwn'; did you mean countdown?"),
@@ -163,14 +166,29 @@ def test_weights_are_told_and_held_to(
     assert ran(capsys, "--spec", kept, *SCRIPTED, "--out", str(tmp_path / "3"))
 
 
-def test_the_page_explains_every_field() -> None:
+def test_the_page_has_every_field_with_its_default() -> None:
     page = (EXAMPLE.parent / "runs.md").read_text()
-    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
-    told = {field for row in rows for field in re.findall(r"`([\w-]+)`", row)}
-    assert told >= {field.alias for field in RunSpec.model_fields.values()}
+    table = page.partition("| field | value | default |\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| .+ \| (.+) \|$", table, re.MULTILINE)
+    assert [field for field, _ in rows] == list(FIELDS)
+    for field, default in rows:
+        expected = default_text(BenchOptions.model_fields[FIELDS[field]])
+        assert default.strip("`") == expected or not expected, field
     assert "\n".join(EXAMPLE.read_text().splitlines()[1:9]) in page
+
+
+def test_every_option_of_a_file_is_a_flag(capsys: Captured) -> None:
+    assert main(["bench", "--help"]) == 0
+    usage = capsys.readouterr().out
+    assert all(f"--{field} " in usage for field in FIELDS)
+
+
+def test_the_defaults_are_those_of_the_grid() -> None:
+    options = BenchOptions(model="scripted")
+    grid = options.grid()
+    assert grid == Grid(model="scripted", backend="scripted", sampling=grid.sampling)
 
 
 def test_every_name_can_stand_in_a_file() -> None:
     told = {"task": tasks.names(), "strategy": strategies.names(), "verifier": "oracle"}
-    assert set(RunSpec.model_validate(told).strategy) == set(strategies.names())
+    assert set(BenchOptions.model_validate(told).strategy) == set(strategies.names())

@@ -1,0 +1,202 @@
+"""The table of commands. A command is imported when it is named, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from reasoner.cli.parser import Parser
+
+GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage, going on where it was stopped
+  reasoner train gpt --out runs/train --stage policy  pre-training alone
+  reasoner train gpt --out runs/check --stage evaluate --model reasoner/gpt
+                                                      measure what ships
+  reasoner train gpt --out runs/on --stage policy --model reasoner/gpt --steps 200
+                                                      imitate further, when a task has changed
+  reasoner train gpt --out runs/on --stage rollouts --model runs/on/policy
+  reasoner train gpt --out runs/on --stage verdict --model runs/on/policy
+                                                      learn from more of its own solutions
+  reasoner train gpt --out runs/on --stage verdict --model reasoner/gpt --verdict-layers 8 \\
+      --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
+                                                      the same on a GPU, from 750,000 problems"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a command was called: its words, and whether it prints JSON."""
+
+    argv: Sequence[str]
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and the texts of its `--help`.
+
+    `function`, the model of its `options` and the function that builds these from flags are named
+    as module:name in `reasoner`.
+    """
+
+    name: str
+    function: str
+    options: str
+    help: str
+    example: str
+    build: str = "cli.flags:build"
+
+    def run(self, args: argparse.Namespace, argv: Sequence[str]) -> int:
+        """Build the options and run the command with them; return the exit code."""
+        from reasoner.cli.flags import typed
+        from reasoner.cli.secrets import without_secrets
+
+        model = imported(self.options)
+        options = imported(self.build)(model, without_secrets(typed(args, model)))
+        code: int = imported(self.function)(options, Call(argv, args.json))
+        return code
+
+
+class CommandParser(Parser):
+    """The parser of a command, which has no flags until the command is named."""
+
+    command: Command | None = None
+    _complete = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse after the flags are there."""
+        if self.command and not self._complete:
+            from reasoner.cli.flags import add_flags
+
+            add_flags(self, imported(self.command.options))
+            self._complete = True
+        return super().parse_known_args(args, namespace)
+
+
+def parser() -> Parser:
+    """Return the parser of all commands."""
+    whole = Parser(prog="reasoner", description="Spend more inference compute on a GPT.")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+    for command in COMMANDS:
+        _add(commands, command)
+    about = "Train the embedded GPT or reward models; label solutions to train those on."
+    train = commands.add_parser("train", help=about, description=about, allow_abbrev=False)
+    kinds = train.add_subparsers(metavar="KIND", required=True, parser_class=CommandParser)
+    for command in TRAINING:
+        _add(kinds, command)
+    return whole
+
+
+def imported(reference: str) -> Any:
+    """Import what is named as module:name in `reasoner`."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(f"reasoner.{module}"), name)
+
+
+def _add(parsers: Any, command: Command) -> None:
+    made: CommandParser = parsers.add_parser(
+        command.name, help=command.help, description=command.help,
+        epilog=f"example:\n  {command.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
+    made.command = command
+    made.set_defaults(command=command)
+
+
+COMMANDS = (
+    Command(
+        "solve", "cli.solve:solve", "cli.solve:SolveOptions",
+        "Solve one problem and print the steps of the search.",
+        "reasoner solve 'cd:12,3,25,7,4=306' --strategy beam --n 16",
+    ),
+    Command(
+        "bench", "cli.experiments:bench", "cli.bench_options:BenchOptions",
+        "Run a grid of experiments and draw its curves.",
+        "reasoner bench --task dagmath --n 1,4,16 --out runs/mine",
+        build="cli.spec_file:bench_options",
+    ),
+    Command(
+        "compare", "cli.curves:compare", "cli.curves:CompareOptions",
+        "Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another.",
+        "reasoner compare runs/mine --n 4,16",
+    ),
+    Command(
+        "eval-verifier", "cli.experiments:eval_verifier", "cli.experiments:EvalOptions",
+        "Measure a verifier: on steps, on solutions, and in choosing among them.",
+        "reasoner eval-verifier --out runs/eval",
+    ),
+    Command(
+        "fit-auto", "cli.experiments:fit_auto", "cli.experiments:FitOptions",
+        "Learn which search each difficulty gets, for strategy `auto`.",
+        "reasoner fit-auto --problems 200 --out runs/fit-auto",
+    ),
+    Command(
+        "list", "cli.listing:list_components", "cli.listing:ListOptions",
+        "Print the names of the components.",
+        "reasoner list strategies",
+    ),
+    Command(
+        "plot", "cli.curves:plot", "cli.curves:PlotOptions",
+        "Draw the curves of an earlier benchmark again.",
+        "reasoner plot runs/mine --against seconds --format pdf",
+    ),
+    Command(
+        "import-pool", "cli.results:import_pool", "cli.results_options:ImportOptions",
+        "Grade recorded solutions, and report accuracy at every number of samples.",
+        "reasoner import-pool solutions.jsonl --task gsm8k",
+    ),
+    Command(
+        "export-pool", "cli.results:export_pool", "cli.results_options:ExportOptions",
+        "Write the solutions of a run as JSON lines.",
+        "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
+    ),
+    Command(
+        "rerank", "cli.results:rerank", "cli.results_options:RerankOptions",
+        "Have another verifier choose among the solutions of a run; nothing is sampled.",
+        "reasoner rerank runs/mine --verifier arithmetic",
+    ),
+    Command(
+        "inspect", "cli.results:inspect", "cli.results_options:InspectOptions",
+        "Show the attempts at one problem, or the search tree of one attempt.",
+        "reasoner inspect runs/mine 7 --strategy beam",
+    ),
+    Command(
+        "report", "cli.results:report", "cli.results_options:ReportOptions",
+        "Write one HTML file with curves, comparisons, problems and their trees.",
+        "reasoner report runs/mine",
+    ),
+    Command(
+        "scaling", "cli.results:scaling", "cli.results_options:ScalingOptions",
+        "Estimate what a doubling of compute buys, what an accuracy costs, and who leads.",
+        "reasoner scaling runs/mine --accuracy 0.9",
+    ),
+)  # fmt: skip
+
+TRAINING = (
+    Command(
+        "gpt", "cli.train:train_gpt", "train.gpt.options:GptOptions",
+        "Train the embedded GPT from scratch.",
+        GPT_EXAMPLE,
+    ),
+    Command(
+        "labels", "cli.train:train_labels", "cli.train:LabelsOptions",
+        "Solve problems, and label which steps of the solutions are right.",
+        "reasoner train labels --task dagmath --out runs/labels.jsonl",
+    ),
+    Command(
+        "prm", "cli.train:train_prm", "cli.train:PrmOptions",
+        "Train a process reward model, for verifier `token-classifier`.",
+        "reasoner train prm --data runs/labels.jsonl --out runs/prm",
+    ),
+    Command(
+        "orm", "cli.train:train_orm", "cli.train:OrmOptions",
+        "Train an outcome reward model, for verifier `orm`.",
+        "reasoner train orm --data runs/labels.jsonl --out runs/orm",
+    ),
+    Command(
+        "value-head", "cli.train:train_value_head", "cli.train:ValueHeadOptions",
+        "Train a value head on the policy's own states.",
+        "reasoner train value-head --data runs/labels.jsonl --out runs/value-head",
+    ),
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""From options to a model, its tasks and the settings of a grid of experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reasoner.cli.option_types import DataOptions, ExperimentOptions, ModelOptions
+from reasoner.errors import ConfigError
+from reasoner.naming import format_spec
+
+
+def engine(options: ModelOptions) -> dict[str, Any]:
+    """Return the arguments of `Reasoner` that choose a backend."""
+    if options.base_url:
+        return {"backend": options.backend or "openai", "base_url": options.base_url}
+    return {"backend": options.backend or ("scripted" if options.model == "scripted" else "vllm")}
+
+
+def policy(options: ModelOptions) -> dict[str, str]:
+    """Return the fields of records that tell the model apart from others."""
+    from reasoner.api import EMBEDDED
+    from reasoner.backends.checkpoint import fingerprint
+    from reasoner.secret_settings import keyless
+
+    weights = "" if options.base_url else fingerprint(Path(options.model or EMBEDDED).expanduser())
+    return {
+        "model": options.model or "embedded",
+        "weights": weights,
+        "backend": keyless(engine(options)["backend"]),
+    }
+
+
+def with_data(tasks: Sequence[str], options: DataOptions) -> list[str]:
+    """Return the specs of `tasks`, with the options that say where their data is.
+
+    Raises:
+        ConfigError: such an option is given for several tasks.
+    """
+    fields = ("data", "question_field", "answer_field")
+    given = {field: value for field in fields if (value := getattr(options, field)) is not None}
+    if given and len(tasks) != 1:
+        option = next(iter(given)).replace("_", "-")
+        raise ConfigError(
+            f"--{option} is for one task, and there are {', '.join(tasks)}; use --task"
+        )
+    return [format_spec(name, given) for name in tasks] if given else list(tasks)
+
+
+def setting(options: ExperimentOptions) -> dict[str, Any]:
+    """Return the fields of a `Grid` that all its experiments have in common."""
+    from reasoner import registry
+
+    names = with_data(options.task, options)
+    verifier = {} if options.verifier is None else {"verifier": options.verifier}
+    return {
+        "tasks": tuple(names),
+        "sampling": {name: registry.tasks.make(name).sampling for name in names},
+        "split": options.split,
+        "problems": options.problems,
+        **policy(options),
+        **verifier,
+        "seed": options.seed,
+    }

@@ -1,0 +1,181 @@
+"""Commands that run experiments: `bench`, `fit-auto` and `eval-verifier`."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from reasoner.benchmarks.store.grid import Grid
+from reasoner.cli import option_types as o
+from reasoner.cli.default_verifier import with_default_verifier
+from reasoner.cli.engine import engine, setting
+from reasoner.cli.interrupt import interruptible
+from reasoner.cli.output import show, stdout_for_json
+from reasoner.cli.parsing import names
+from reasoner.errors import ConfigError
+from reasoner.options import CONCURRENCY, Options, Positive, Reader
+
+if TYPE_CHECKING:
+    from reasoner.benchmarks.runner.scheduler import Tally
+    from reasoner.benchmarks.store.judgements import Plan
+    from reasoner.cli.bench_options import BenchOptions
+    from reasoner.cli.commands import Call
+
+ARMS = (
+    "best-of-n:16",
+    "best-of-n:64",
+    "adaptive-best-of-n:64",
+    "beam:8",
+    "particle:16",
+    "step-rejection:64",
+)
+GRID = Grid()
+CHOICES = "dev"
+"""The split on which choices are made."""
+
+
+class FitOptions(Options):
+    """The options of `fit-auto`."""
+
+    arms: Annotated[
+        tuple[str, ...], Reader(names, "extend"),
+        Field(examples=["NAME:N,..."], description="what a problem may get after the probe"),
+    ] = ARMS  # fmt: skip
+    probe: Annotated[Positive, Field(description="samples that tell the difficulty")] = 4
+    bins: Annotated[Positive, Field(description="levels of difficulty")] = 5
+    tolerance: Annotated[o.Share, Field(description="accuracy that a cheaper arm may lose")] = 0.01
+    task: o.Tasks = GRID.tasks
+    data: o.Data = None
+    question_field: o.QuestionField = None
+    answer_field: o.AnswerField = None
+    split: o.Split = CHOICES
+    problems: o.Problems = 200
+    out: o.Out = Path("runs/fit-auto")
+    concurrency: o.Concurrency = CONCURRENCY
+    verifier: o.Verifier = None
+    model: o.ModelPath = None
+    backend: o.Backend = None
+    base_url: o.BaseUrl = None
+    seed: o.RandomSeed = GRID.seed
+
+
+class EvalOptions(Options):
+    """The options of `eval-verifier`."""
+
+    n: Annotated[Positive, Field(description="solutions per problem")] = 64
+    dev_problems: Annotated[
+        Positive, Field(description="further dev problems per task, on which a threshold is chosen")
+    ] = 64
+    steps: Annotated[
+        Literal["prefixes", "whole"],
+        Field(description="score each step as the solution so far, or take a whole one's"),
+    ] = "prefixes"
+    task: o.Tasks = GRID.tasks
+    data: o.Data = None
+    question_field: o.QuestionField = None
+    answer_field: o.AnswerField = None
+    split: o.Split = CHOICES
+    problems: o.Problems = GRID.problems
+    out: o.Out = Path("runs/eval-verifier")
+    concurrency: o.Concurrency = CONCURRENCY
+    verifier: o.Verifier = None
+    model: o.ModelPath = None
+    backend: o.Backend = None
+    base_url: o.BaseUrl = None
+    seed: o.RandomSeed = GRID.seed
+
+
+class RunOptions(o.ModelOptions, Protocol):
+    """The options of a command that runs experiments."""
+
+    @property
+    def out(self) -> Path: ...
+    @property
+    def concurrency(self) -> int: ...
+
+
+def bench(options: BenchOptions, call: Call) -> int:
+    """Run a grid of experiments and draw its curves."""
+    from reasoner.benchmarks.reports.bench import report
+
+    grid = with_default_verifier(options.grid(), options)
+    options.require_weights(grid.weights)
+    with stdout_for_json(call.json):
+        interruptible(_run_grid(options, grid, call, options.resolved(grid)))
+        result = report(grid, options.out)
+    return show(result, call)
+
+
+def fit_auto(options: FitOptions, call: Call) -> int:
+    """Learn which search each difficulty gets, for strategy `auto`."""
+    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit
+
+    if str(options.out).endswith(".json"):
+        raise ConfigError(
+            f"--out {options.out} is a folder for results; the table is its auto.json"
+        )
+    grid = arm_grid(options.arms, options.probe, **setting(options))
+    with stdout_for_json(call.json):
+        interruptible(_run_grid(options, grid, call))
+        result = fit(grid, options.out, bins=options.bins, tolerance=options.tolerance)
+    return show(result, call)
+
+
+def eval_verifier(options: EvalOptions, call: Call) -> int:
+    """Measure a verifier: on steps, on solutions, and in choosing among them."""
+    from reasoner.benchmarks.reports.eval_verifier import diagnose
+    from reasoner.benchmarks.store.judgements import Plan
+
+    plan = Plan.of(options.n, steps=options.steps, tuning=options.dev_problems, **setting(options))
+    with stdout_for_json(call.json):
+        interruptible(_judge(options, plan, call))
+        result = diagnose(plan, options.out)
+    return show(result, call)
+
+
+async def _run_grid(
+    options: RunOptions, grid: Grid, call: Call, spec: BenchOptions | None = None
+) -> Tally:
+    """Run every experiment of a grid that has no results yet; write `spec` beside them."""
+    from reasoner.api import open_backend
+    from reasoner.base import release
+    from reasoner.benchmarks.runner import bench as experiment
+    from reasoner.benchmarks.runner.components import Solvers
+    from reasoner.benchmarks.store import environment
+    from reasoner.benchmarks.store.owner import refuse_others
+
+    solvers = Solvers(grid)
+    backend = open_backend(options.model, **engine(options))
+    model = environment.model(backend, grid.model, grid.weights)
+    about = {**environment.describe(call.argv), "model": model}
+    refuse_others(options.out, grid.command)
+    if spec:
+        spec.save(options.out)
+        about["spec"] = spec.key
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(release, backend, solvers)
+        solvers.engine_use.keep(options.out)
+        stack.callback(solvers.engine_use.save)
+        return await experiment.run(
+            grid, options.out, solvers, backend,
+            concurrency=options.concurrency, environment=about,
+        )  # fmt: skip
+
+
+async def _judge(options: RunOptions, plan: Plan, call: Call) -> Tally:
+    """Draw and judge the solutions of a plan that have no judgement yet."""
+    from reasoner.api import open_backend
+    from reasoner.benchmarks.runner import eval_verifier as judging
+    from reasoner.benchmarks.store import environment
+
+    backend = open_backend(options.model, **engine(options))
+    try:
+        return await judging.run(
+            plan, options.out, backend,
+            concurrency=options.concurrency, environment=environment.describe(call.argv),
+        )  # fmt: skip
+    finally:
+        await backend.aclose()

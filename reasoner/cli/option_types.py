@@ -1,0 +1,96 @@
+"""Types of options that several commands have, each with its help text and its reader."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from reasoner.cli.parsing import names, rate, share, sizes, text
+from reasoner.cli.places import place
+from reasoner.options import OutputFolder, Positive, Reader, RunPath, Seed
+
+ModelPath = Annotated[
+    str | None,
+    Reader(place),
+    Field(description="a folder or a Hugging Face name (default: the embedded GPT)"),
+]
+Backend = Annotated[
+    str | None, Reader(text), Field(description="default: vllm, or openai with --base-url")
+]
+BaseUrl = Annotated[
+    str | None, Reader(text), Field(description="address of an OpenAI-compatible server")
+]
+RandomSeed = Annotated[Seed, Field(description="seed of everything that is drawn")]
+
+Tasks = Annotated[
+    tuple[str, ...], Reader(names, "extend"), Field(description="tasks to solve, with commas")
+]
+Data = Annotated[
+    str | None,
+    Reader(place),
+    Field(description="the task's problems: a file, a folder or a data set"),
+]
+QuestionField = Annotated[
+    str | None, Field(examples=["NAME"], description="the field of the data with the question")
+]
+AnswerField = Annotated[
+    str | None, Field(examples=["NAME"], description="the field of the data with the answer")
+]
+Split = Annotated[
+    str,
+    Field(
+        description="train, dev (for choices), test or final (for headlines), if the task has it"
+    ),
+]
+Problems = Annotated[Positive, Field(description="problems per task, the first of the split")]
+Verifier = Annotated[
+    str | None,
+    Field(
+        description="scores solutions; `reasoner list verifiers` (default: verdict, or else confidence)"
+    ),
+]
+Concurrency = Annotated[Positive, Field(description="problems in flight")]
+Out = Annotated[OutputFolder, Field(description="folder of the results")]
+
+Run = Annotated[RunPath, Field(description="a folder that `bench --out` wrote")]
+Share = Annotated[float, Field(ge=0, le=1), Reader(share)]
+Rate = Annotated[float, Field(gt=0, lt=1), Reader(rate)]
+SomeSizes = Annotated[tuple[Positive, ...], Reader(sizes, "extend")]
+
+
+class ModelOptions(Protocol):
+    """The options that name a model and its backend."""
+
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def backend(self) -> str | None: ...
+    @property
+    def base_url(self) -> str | None: ...
+
+
+class DataOptions(Protocol):
+    """The options that say where the problems of a task are."""
+
+    @property
+    def data(self) -> str | None: ...
+    @property
+    def question_field(self) -> str | None: ...
+    @property
+    def answer_field(self) -> str | None: ...
+
+
+class ExperimentOptions(ModelOptions, DataOptions, Protocol):
+    """The options that every grid of experiments has."""
+
+    @property
+    def task(self) -> tuple[str, ...]: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def problems(self) -> int: ...
+    @property
+    def verifier(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...

@@ -1,0 +1,141 @@
+"""The options of the commands on stored results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reasoner.cli import option_types as o
+from reasoner.options import CONCURRENCY, InputFile, Options, OutputFile, OutputFolder, Positive
+
+
+class ImportOptions(Options):
+    """The options of `import-pool`."""
+
+    positional = ("file",)
+
+    file: Annotated[InputFile, Field(description="JSON lines, one problem per line")]
+    task: Annotated[str, Field(description="grades the solutions; `reasoner list tasks`")]
+    out: Annotated[
+        OutputFolder | None,
+        Field(description="folder of the run (default: runs/ and the file's name)"),
+    ] = None
+    aggregate: Annotated[
+        Literal["last", "min", "prod", "mean"],
+        Field(description="combines the scores of steps where a solution has no score"),
+    ] = "last"
+    id_field: Annotated[
+        str | None, Field(examples=["NAME"], description="the field of a line with its id")
+    ] = None
+    question_field: Annotated[
+        str | None, Field(examples=["NAME"], description="the field of a line with its question")
+    ] = None
+    answer_field: Annotated[
+        str | None, Field(examples=["NAME"], description="the field of a line with its answer")
+    ] = None
+    completions_field: Annotated[
+        str | None, Field(examples=["NAME"], description="the field of a line with its solutions")
+    ] = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The names of a line's fields, where they are given, by what they hold."""
+        names = {
+            "id": self.id_field,
+            "question": self.question_field,
+            "answer": self.answer_field,
+            "completions": self.completions_field,
+        }
+        return {part: name for part, name in names.items() if name}
+
+
+class ExportOptions(Options):
+    """The options of `export-pool`."""
+
+    positional = ("dir",)
+
+    dir: o.Run
+    task: Annotated[str | None, Field(description="whose pool, if the run has several tasks")] = (
+        None
+    )
+    out: Annotated[OutputFile, Field(examples=["FILE.jsonl"], description="file of the pool")]
+
+
+class RerankOptions(Options):
+    """The options of `rerank`."""
+
+    positional = ("dir",)
+
+    dir: Annotated[o.Run, Field(description="a folder that `bench --out` or `import-pool` wrote")]
+    verifier: o.Verifier
+    out: Annotated[
+        OutputFolder | None, Field(description="default: DIR and the name of the verifier")
+    ] = None
+    concurrency: o.Concurrency = CONCURRENCY
+    model: o.ModelPath = None
+    backend: o.Backend = None
+    base_url: o.BaseUrl = None
+    seed: o.RandomSeed = 0
+
+
+class InspectOptions(Options):
+    """The options of `inspect`."""
+
+    positional = ("dir", "problem")
+
+    dir: o.Run
+    problem: Annotated[
+        str,
+        Field(examples=["PROBLEM"], description="its id, or its number in the split, from 0"),
+    ]
+    task: Annotated[
+        str | None, Field(description="whose problem, if the run has several tasks")
+    ] = None
+    strategy: Annotated[
+        str | None,
+        Field(description="whose tree or samples to show (default: list all attempts)"),
+    ] = None
+    n: Annotated[Positive | None, Field(description="in which size (default: the largest)")] = None
+
+
+class ReportOptions(Options):
+    """The options of `report`."""
+
+    positional = ("dir",)
+
+    dir: o.Run
+    out: Annotated[
+        OutputFile | None, Field(examples=["FILE.html"], description="default: report.html in DIR")
+    ] = None
+    problems: Annotated[
+        Positive,
+        Field(
+            description="problems per task with their trees and samples, most of the file's size"
+        ),
+    ] = 24
+
+    @property
+    def page(self) -> Path:
+        """The file to write."""
+        return self.out or self.dir / "report.html"
+
+
+class ScalingOptions(Options):
+    """The options of `scaling`."""
+
+    positional = ("dir",)
+
+    dir: o.Run
+    n: Annotated[o.SomeSizes, Field(description="these sizes only (default: all)")] = ()
+    accuracy: Annotated[
+        o.Share | None,
+        Field(
+            examples=["SHARE"],
+            description="where to compare compute (default: the accuracy of the largest best-of-N)",
+        ),
+    ] = None
+    out: Annotated[
+        OutputFolder | None, Field(description="folder of scaling.json (default: DIR)")
+    ] = None

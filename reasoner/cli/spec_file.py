@@ -1,0 +1,63 @@
+"""Options of `bench` from a file, with flags that win."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reasoner.cli.bench_options import BenchOptions
+from reasoner.cli.flags import build, flag
+from reasoner.documents import Malformed, read_yaml
+from reasoner.errors import ConfigError, StoreError
+from reasoner.files import clipped, shown
+from reasoner.naming import near
+from reasoner.secret_settings import hidden
+
+FIELDS = {flag(f): f for f in BenchOptions.model_fields if f not in BenchOptions.NOT_IN_FILE}
+"""The fields of a file, and those of the options."""
+
+
+def bench_options(model: type[BenchOptions], flags: Mapping[str, Any]) -> BenchOptions:
+    """Build the options from `flags`, and the file that `spec` among them names; flags win.
+
+    Raises:
+        ConfigError: the file cannot be read, or a field or flag has a wrong value.
+    """
+    path: Path | None = flags.get("spec")
+    values = hidden(_fields(path)) if path else {}
+    if flags.keys() & {"model", "base_url"}:
+        values.pop("weights", None)
+
+    def where(option: str) -> str:
+        named = FIELDS.get(option, option) in flags
+        return f"--{option}" if named or not path else f"{shown(path)}, {option}"
+
+    return build(model, {**values, **flags}, where)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read the fields of a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not YAML, or has no fields with values.
+    """
+    try:
+        fields = read_yaml(path)
+    except Malformed as e:
+        raise ConfigError(f"{shown(path)} is not YAML: {e}") from e
+    except StoreError as e:
+        raise ConfigError(str(e)) from e
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{shown(path)} has no fields with values, such as `task: countdown`")
+    return {str(field): value for field, value in fields.items()}
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """Read a file; its fields as those of the options."""
+    fields = load(path)
+    for field in fields:
+        if field not in FIELDS:
+            name = clipped(repr(clipped(field, 40)), 60)
+            raise ConfigError(f"unknown field {name} in {shown(path)}; {near(field, FIELDS)}")
+    return {FIELDS[field]: value for field, value in fields.items()}
