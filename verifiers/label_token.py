@@ -13,12 +13,12 @@ from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Score, Usage
+from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.common.llm_judge import Borrowing
+from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid
 from reasoner.verifiers.reward.score_cache import Bank, banks
 from reasoner.verifiers.reward.step_boundaries import spelling, stepped
-from reasoner.verifiers.verdict import AGGREGATES
 
 Text = Annotated[str, Field(min_length=1)]
 

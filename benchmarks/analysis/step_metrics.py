@@ -14,12 +14,12 @@ from reasoner.benchmarks.stats.intervals import Estimate, divided, estimated, ra
 from reasoner.schema import Frozen
 
 Bools = NDArray[np.bool_]
-Solution = tuple[Sequence[float], Sequence[bool]]
+ScoredSolution = tuple[Sequence[float], Sequence[bool]]
 """The score of every prefix of a solution, and whether everything in that prefix is right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class JudgedSteps:
     """Judged steps in one flat table; `problem` counts from 0, `depth` from 1."""
 
     problems: int
@@ -29,7 +29,7 @@ class Steps:
     right: Bools
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Steps:
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> JudgedSteps:
         """The steps of every problem's solutions."""
         rows = [
             (problem, depth, score, right)
@@ -41,10 +41,10 @@ class Steps:
         problem, depth = (table[:, i].astype(np.intp) for i in (0, 1))
         return cls(len(pools), problem, depth, table[:, 2], table[:, 3].astype(bool))
 
-    def at(self, depth: int) -> Steps:
+    def at(self, depth: int) -> JudgedSteps:
         """Only the steps at one depth."""
         kept = self.depth == depth
-        return Steps(
+        return JudgedSteps(
             self.problems, self.problem[kept], self.depth[kept], self.score[kept], self.right[kept]
         )
 
@@ -59,9 +59,9 @@ class Ranking(Frozen):
     auc: Estimate | None
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Ranking:
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> Ranking:
         """The ranking of the steps of every problem's solutions."""
-        steps = Steps.of(pools)
+        steps = JudgedSteps.of(pools)
         return cls(
             problems=len(pools),
             solutions=sum(map(len, pools)),
@@ -107,7 +107,7 @@ def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | Bools) -> flo
     return float(_outranked(np.asarray(scores, float), right)[right].mean())
 
 
-def auc_estimate(steps: Steps) -> Estimate | None:
+def auc_estimate(steps: JudgedSteps) -> Estimate | None:
     """The AUC over all steps, with its interval over problems.
 
     The standard error is that of clustered data (Obuchowski, 1997, Biometrics 53), the interval even in
@@ -124,7 +124,7 @@ def auc_estimate(steps: Steps) -> Estimate | None:
     return Estimate(value=value, low=low, high=high)
 
 
-def depths(steps: Steps) -> Iterator[Depth]:
+def depths(steps: JudgedSteps) -> Iterator[Depth]:
     """Depth by depth, how well steps are told apart."""
     for depth in map(int, np.unique(steps.depth)):
         part = steps.at(depth)
@@ -147,7 +147,7 @@ class Windows:
     wrong: Bools
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Windows:
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> Windows:
         """The windows of every problem's solutions; those without a whole step have none."""
         rows = [
             (problem, *_window(scores, labels))

@@ -11,8 +11,8 @@ from reasoner.benchmarks.analysis.selection import Agreement, Size, agreement, s
 from reasoner.benchmarks.analysis.step_metrics import (
     Depth,
     FirstError,
-    Solution,
-    Steps,
+    JudgedSteps,
+    ScoredSolution,
     Windows,
     auc_estimate,
     depths,
@@ -104,7 +104,7 @@ def quality(plan: Plan, out: Path, task: str) -> Quality | None:
 
 def _step_quality(rows: Sequence[Judged], tuning: Sequence[Judged]) -> StepQuality | None:
     pools = _step_pools(rows)
-    steps = Steps.of(pools)
+    steps = JudgedSteps.of(pools)
     if not len(steps.score):
         return None
     return StepQuality(
@@ -117,13 +117,13 @@ def _step_quality(rows: Sequence[Judged], tuning: Sequence[Judged]) -> StepQuali
     )
 
 
-def _step_pools(rows: Sequence[Judged]) -> list[list[Solution]]:
+def _step_pools(rows: Sequence[Judged]) -> list[list[ScoredSolution]]:
     return [list(zip(row.steps, row.labels, strict=True)) for row in rows]
 
 
-def _solutions(rows: Sequence[Judged]) -> Steps:
+def _solutions(rows: Sequence[Judged]) -> JudgedSteps:
     """Finished solutions as steps of their own: the score of each, and whether it is right."""
-    return Steps.of(
+    return JudgedSteps.of(
         [
             [([s.score], [s.correct]) for s in row.record.samples if s.score is not None]
             for row in rows

@@ -152,17 +152,17 @@ MUTANTS = (
     ),
     # Verdicts, answers, seeds.
     Mutant(
-        "min is prod", "verifiers/verdict.py",
+        "min is prod", "verifiers/common/aggregation.py",
         '"min": min', '"min": prod', ("tests/verifiers/test_builtin.py::test_verdict",),
     ),
     Mutant(
-        "the first verdict is the last", "verifiers/verdict.py",
-        "return verdicts[-1]", "return verdicts[0]",
+        "the first verdict is the last", "verifiers/common/aggregation.py",
+        "return scores[-1]", "return scores[0]",
         ("tests/verifiers/test_builtin.py::test_verdict",),
     ),
     Mutant(
-        "what speaks for a step makes up for errors", "verifiers/verdict.py",
-        "sum(min(x, 0.0) for x in before)", "sum(before)",
+        "what speaks for a step makes up for errors", "verifiers/common/aggregation.py",
+        "sum(min(x, 0.0) for x in earlier)", "sum(earlier)",
         ("tests/verifiers/test_builtin.py::test_a_doubt_is_held_against_every_later_step",),
     ),
     Mutant(

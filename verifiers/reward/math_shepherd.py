@@ -10,8 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import softmax
 from reasoner.verifiers.reward.encoding import Encoded, marked
-from reasoner.verifiers.reward.logits import softmax
 from reasoner.verifiers.reward.prm import PRM
 
 GOOD, BAD, TAG = "+", "-", "ки"

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Score
+from reasoner.verifiers.common.probability import sigmoid, softmax
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid, softmax
 from reasoner.verifiers.reward.reward_model import RewardModel
 
 

@@ -10,9 +10,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Score
+from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.reward.encoding import Encoded, cut
 from reasoner.verifiers.reward.reward_model import RewardModel
-from reasoner.verifiers.verdict import AGGREGATES
 
 
 @dataclass(frozen=True)

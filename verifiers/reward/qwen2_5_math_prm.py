@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import softmax
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import softmax
 from reasoner.verifiers.reward.prm import PRM
 
 TAG = "<extra_0>"

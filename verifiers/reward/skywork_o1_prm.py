@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid
 from reasoner.verifiers.reward.prm import PRM
 
 

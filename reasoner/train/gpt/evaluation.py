@@ -16,7 +16,7 @@ from reasoner.benchmarks.store.judgements import Labelled
 from reasoner.train.progress import Report as Progress
 from reasoner.train.resumable import Entry, Row, keep
 from reasoner.types import Completion, Prompt, Sampling
-from reasoner.verifiers.verdict import doubts
+from reasoner.verifiers.common.aggregation import doubts
 
 
 class Exact(Labelled, Protocol):

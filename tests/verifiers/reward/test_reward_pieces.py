@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import sigmoid, softmax
 from reasoner.verifiers.reward.encoding import Encoded, cut, marked
-from reasoner.verifiers.reward.logits import sigmoid, softmax
 from reasoner.verifiers.reward.math_shepherd import MathShepherd
 from reasoner.verifiers.reward.reader import chosen
 

@@ -30,8 +30,8 @@ from reasoner.search.beam import Beam
 from reasoner.solving import solve
 from reasoner.testing import verifier_conformance
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling, Usage
+from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid
 from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.reader import shared
 from reasoner.verifiers.reward.score_cache import Bank
