@@ -1,14 +1,12 @@
-"""One search from start to end: a strategy, a run for it, and the result."""
+"""One search from start to end: a strategy, its run, and the result."""
 
 from __future__ import annotations
 
-import asyncio
-
 from reasoner.base import Backend, Generative, Verifier, bound, ready
+from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
-from reasoner.concurrency import unwrapped
-from reasoner.errors import BackendError, BudgetExhausted, ConfigError
+from reasoner.errors import BackendError, ConfigError
 from reasoner.events import Result, Solution, Stopped
 from reasoner.run import Extract, Listener, Run, Strategy, ignore, last_line
 from reasoner.types import Problem, Sampling
@@ -28,30 +26,60 @@ async def solve(
     second: Backend | None = None,
     clock: Clock | None = None,
 ) -> Result:
-    """Search until the strategy is done or the budget is; either way, answer.
+    """Search until the strategy or the budget ends, and return the answer either way.
 
-    `sampling` is the task's: `stop` ends a step, `max_tokens` is the longest solution. `extract`
-    finds the canonical answer in a solution's text. A verifier that asks a model and has none asks
-    `backend`. A model that fails ends the run with the incumbent and the error; what the caller got
-    wrong is raised. Engines are started first: their start counts neither as the search's seconds nor
-    against its budget. `clock` tells the seconds, where the search goes on from an earlier one.
+    `sampling` is the task's: `stop` ends a step, `max_tokens` limits a solution. `extract` returns the
+    canonical answer of a solution's text. A verifier that needs a model and has none uses `backend`.
+    Engines start first; their start counts neither as the search's seconds nor against its budget.
+    `clock` counts the seconds, and lets the search resume an earlier one. A failing model ends the
+    run with the best answer so far and the error.
+
+    Raises:
+        ConfigError: the caller's settings do not fit together.
     """
     verifier = None if verifier is None else bound(verifier, backend)
-    judge = verifier.model if isinstance(verifier, Generative) else None
-    for asked in filter(None, (backend, judge)):
-        if budget.flops is not None and not asked.model.parameters:
-            raise ConfigError(
-                f"a FLOPs budget needs the size of {asked.model.name!r}, which its backend"
-                " does not tell; use a token budget"
-            )
-    failure = await _started(backend, second, verifier, judge)
-    ledger = Ledger(budget, clock)
+    scorer = verifier.model if isinstance(verifier, Generative) else None
+    if budget.flops is not None:
+        _require_sizes(backend, scorer)
+    failure = await _start(backend, second, verifier, scorer)
     run = Run(
-        problem, backend, verifier, ledger,
+        problem, backend, verifier, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
     )  # fmt: skip
     stopped, error = (Stopped.ERROR, failure) if failure else await _search(strategy, run)
-    node = run.conclude()
+    return _result(run, stopped, error, oracle=bool(getattr(verifier, "oracle", False)))
+
+
+def _require_sizes(*backends: Backend | None) -> None:
+    """Raise ConfigError where a model has no known size, and so no known FLOPs."""
+    for backend in filter(None, backends):
+        if not backend.model.parameters:
+            raise ConfigError(
+                f"a FLOPs budget needs the size of {backend.model.name!r}, which its backend"
+                " does not report; use a token budget"
+            )
+
+
+async def _start(*holders: object) -> str | None:
+    """Start every engine; return why one did not start, else None."""
+    try:
+        await ready(*holders)
+    except BackendError as e:
+        return str(e)
+    return None
+
+
+async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
+    """Search within the budget; return why the search stopped, and a model's error."""
+    try:
+        return await bounded_search(strategy, run), None
+    except BackendError as e:
+        return Stopped.ERROR, str(e)
+
+
+def _result(run: Run, stopped: Stopped, error: str | None, *, oracle: bool) -> Result:
+    """Return the run's chosen answer, every finished solution, and the cost."""
+    node, ledger = run.conclude(), run.ledger
     solutions = [
         Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
     ]
@@ -65,32 +93,6 @@ async def solve(
         seconds=ledger.elapsed,
         stopped=stopped,
         error=error,
-        oracle=bool(getattr(verifier, "oracle", False)),
+        oracle=oracle,
         calls=tuple(ledger.entries),
     )
-
-
-async def _started(*held: object) -> str | None:
-    """Start every engine, which is no part of the search's time; return why one did not start."""
-    try:
-        await ready(*held)
-    except BackendError as e:
-        return str(e)
-    return None
-
-
-async def _search(strategy: Strategy, run: Run) -> tuple[Stopped, str | None]:
-    deadline = asyncio.timeout(run.ledger.budget.seconds)
-    try:
-        async with deadline:
-            with run.ledger.clock.keeping(deadline):
-                run.offer(await unwrapped(strategy.search(run)))
-    except BudgetExhausted:
-        return Stopped.BUDGET, None
-    except BackendError as e:
-        return Stopped.ERROR, str(e)
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        return Stopped.BUDGET, None
-    return (Stopped.BUDGET if run.clipped else Stopped.DONE), None
