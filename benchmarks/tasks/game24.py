@@ -24,7 +24,8 @@ from reasoner.benchmarks.tasks.loading import Row, drawn, rows, text
 from reasoner.benchmarks.tasks.question_answering import first, taken
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
-from reasoner.verifiers.common.expression import OPERATOR, Made, Term, statements
+from reasoner.verifiers.common.derivation import Derivation
+from reasoner.verifiers.common.expression import OPERATOR, Term, statements
 
 TARGET = 24
 TESTED = range(901, 1001)
@@ -147,21 +148,21 @@ def numbers(text: str) -> list[int]:
 def derived(solution: str) -> Term | None:
     """The expression that a solution states, else its last: of four numbers, or made by its steps."""
     if stated := _expression(_arithmetic(extract(solution) or "")):
-        return Made().read(stated)
+        return Derivation().read(stated)
     lines = [_arithmetic(line) for line in solution.splitlines()]
     while lines:
         if last := _expression(lines.pop()):
-            term = Made().read(last)
+            term = Derivation().read(last)
             return term if term and len(term.numbers) == 4 else _after(lines, last)
     return None
 
 
 def _after(steps: list[str], last: str) -> Term | None:
     """The last expression, with what the steps before it made put in for its numbers."""
-    made = Made()
+    derivation = Derivation()
     for step in steps:
-        made.note(step)
-    return made.read(last)
+        derivation.note(step)
+    return derivation.read(last)
 
 
 def _expression(line: str) -> str:
