@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.allocation import Outcome, rival, saving
+from reasoner.benchmarks.analysis.allocation import Allocated, cost_ratio, rival
 from reasoner.benchmarks.analysis.curves import outcomes
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.paired import difference
@@ -28,7 +28,7 @@ from reasoner.schema import Frozen
 
 AUTO = "auto"
 PARTS = ("correct", "cost", "arms")
-Arms = Mapping[str, Outcome]
+Arms = Mapping[str, Allocated]
 """Outcomes of every strategy in every size, by names such as `beam:8`."""
 
 
@@ -60,27 +60,27 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
     Raises:
         StoreError: there is no such `auto`, or nothing to compare it with.
     """
-    came = arms.get(f"{AUTO}:{n}")
+    auto = arms.get(f"{AUTO}:{n}")
     fixed = {name: arm for name, arm in arms.items() if not name.startswith(f"{AUTO}:")}
-    if came is None or not fixed:
+    if auto is None or not fixed:
         raise StoreError(
             f"the runs hold no {AUTO}:{n} beside other strategies; they hold {', '.join(arms)}"
         )
-    name, best = [*fixed.items()][rival([*fixed.values()], came, tolerance)]
+    name, best = [*fixed.items()][rival([*fixed.values()], auto, tolerance)]
     return Comparison(
-        problems=len(came.cost),
-        accuracy=came.accuracy,
-        cost=came.mean_cost,
+        problems=len(auto.cost),
+        accuracy=auto.accuracy,
+        cost=auto.mean_cost,
         rival=name,
         rival_accuracy=best.accuracy,
         rival_cost=best.mean_cost,
-        saving=saving(best, came),
-        gain=difference(came.correct, best.correct),
+        saving=cost_ratio(best, auto),
+        gain=difference(auto.correct, best.correct),
     )
 
 
 def measured(run: Path) -> dict[str, Arms]:
-    """Return what a run's strategies came to, task by task."""
+    """Return the results of a run's strategies, task by task."""
     grid = Grid.load(run)
     return {task: _arms(grid, task, run) for task in grid.tasks}
 
@@ -90,7 +90,7 @@ def _arms(grid: Grid, task: str, run: Path) -> Arms:
     usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
     most = max((len(o.values) for o in usable), default=0)
     return {
-        f"{o.spec.strategy}:{o.spec.n}": Outcome(
+        f"{o.spec.strategy}:{o.spec.n}": Allocated(
             o.values, o.spent("flops"), np.zeros(most, np.intp)
         )
         for o in usable
@@ -99,9 +99,11 @@ def _arms(grid: Grid, task: str, run: Path) -> Arms:
 
 
 def together(tasks: Sequence[Arms]) -> Arms:
-    """Return what the strategies that every task has came to on the problems of all."""
+    """Return the results of the strategies that every task has, on the problems of all."""
     return {
-        name: Outcome(*(np.concatenate([getattr(t[name], part) for t in tasks]) for part in PARTS))
+        name: Allocated(
+            *(np.concatenate([getattr(t[name], part) for t in tasks]) for part in PARTS)
+        )
         for name in tasks[0]
         if all(name in t for t in tasks)
     }

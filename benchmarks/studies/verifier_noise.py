@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
-from reasoner.benchmarks.analysis.noisy_scores import Line, Study, study
+from reasoner.benchmarks.analysis.noisy_scores import NoiseStudy, SelectionCurve, noise_study
 from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, End, label, save
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
     seeds = range(args.seed, args.seed + args.draws)
-    studies = [study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
+    studies = [noise_study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
     save_json(
         {**about, "tasks": [s.model_dump() for s in studies]}, args.out / "verifier-noise.json"
     )
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(*(sentence(s) for s in studies), f"written to {args.out}", sep="\n")
 
 
-def sentence(result: Study) -> str:
+def sentence(result: NoiseStudy) -> str:
     """Describe how near to an oracle the verifier is."""
     return (
         f"{result.task}: {result.problems} {result.split} problems × {result.samples} solutions, AUC {result.auc:.4f},"
@@ -77,7 +77,7 @@ def sentence(result: Study) -> str:
     )
 
 
-def small_print(about: Mapping[str, Any], result: Study) -> str:
+def small_print(about: Mapping[str, Any], result: NoiseStudy) -> str:
     """Problems, noise, machine, commit and date."""
     machine = about["hardware"]
     parts = [
@@ -91,7 +91,7 @@ def small_print(about: Mapping[str, Any], result: Study) -> str:
     return "  ·  ".join(parts)
 
 
-def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
+def draw(studies: Sequence[NoiseStudy], out: Path, caption: str) -> None:
     """Write verifier-noise.png and verifier-noise.svg: a row for each task, a column for each way to choose."""
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
@@ -107,7 +107,7 @@ def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
         plt.close(figure)
 
 
-def _panel(axes: Axes, result: Study, choice: str) -> None:
+def _panel(axes: Axes, result: NoiseStudy, choice: str) -> None:
     """Accuracy against samples: the verdicts in full, baselines dashed, names in the right margin."""
     lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
     colours = _colours(lines)
@@ -120,7 +120,7 @@ def _panel(axes: Axes, result: Study, choice: str) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
+def _colours(lines: Sequence[SelectionCurve]) -> dict[tuple[str, float | None], str]:
     """Shades for more and more noise, and colours of their own for the baselines."""
     noisy = [line for line in lines if line.noise is not None]
     shades = colormaps["viridis"].resampled(len(noisy) + 1)
@@ -131,7 +131,7 @@ def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
     return colours | {(line.name, None): known[line.name] for line in baselines}
 
 
-def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
+def _line(axes: Axes, line: SelectionCurve, choice: str, colour: str) -> End:
     """Draw a line; return its end, with its name."""
     accuracy = line.accuracy.get(choice) or next(iter(line.accuracy.values()))
     ns, means = [*accuracy], [e.value for e in accuracy.values()]
@@ -143,12 +143,12 @@ def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
     return _name(line), colour, ns[-1], means[-1]
 
 
-def _bound(line: Line) -> bool:
+def _bound(line: SelectionCurve) -> bool:
     """Return True for a line that stands in both columns."""
     return line.name in (COVERAGE, MAJORITY)
 
 
-def _name(line: Line) -> str:
+def _name(line: SelectionCurve) -> str:
     if line.name == COVERAGE:
         return "pass@N"
     known = line.auc is not None and line.name != "random"

@@ -170,14 +170,14 @@ def eval_verifier(args: argparse.Namespace) -> int:
 
 def fit_auto(args: argparse.Namespace) -> int:
     """Learn which search each difficulty gets, for strategy `auto`."""
-    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit
+    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit_table
 
     if str(args.out).endswith(".json"):
         raise ConfigError(f"--out {args.out} is a folder for results; the table is its auto.json")
     grid = arm_grid(args.arms or ARMS, args.probe, **_setting(args))
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid))
-        found = fit(grid, args.out, bins=args.bins, tolerance=args.tolerance)
+        found = fit_table(grid, args.out, bins=args.bins, tolerance=args.tolerance)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
