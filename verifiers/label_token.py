@@ -17,7 +17,7 @@ from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.common.llm_judge import Borrowing
 from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.score_cache import Bank, banks
+from reasoner.verifiers.reward.score_cache import ScoreCache, score_caches
 from reasoner.verifiers.reward.step_boundaries import spelling, stepped
 
 Text = Annotated[str, Field(min_length=1)]
@@ -118,9 +118,9 @@ class LabelToken(Borrowing):
         return lru_cache(4096)(asking)
 
     @cached_property
-    def _bank(self) -> Callable[[str], Bank]:
+    def _bank(self) -> Callable[[str], ScoreCache]:
         """The bank of a problem."""
-        return banks()
+        return score_caches()
 
 
 def probability(labels: Sequence[float]) -> float:

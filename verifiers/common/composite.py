@@ -1,4 +1,4 @@
-"""Verifiers made of other verifiers."""
+"""The base of verifiers that consist of other verifiers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from reasoner.registry import verifiers
 from reasoner.types import Candidate, Problem, Usage
 
 Member = str | InstanceOf[Verifier]
-"""A verifier or the name of one, where settings may follow in brackets."""
+"""A verifier, or the name of one, with optional settings in brackets."""
 
 
 class Nested(ABC):
-    """Asks the model for whatever its members ask for, and is marked as they are."""
+    """A verifier with members, which needs from the model what they need, and has their traits."""
 
     @abstractmethod
     def named(self) -> tuple[Member, ...]:
-        """The members, as they were given."""
+        """Return the members as specified, names or verifiers."""
 
     @cached_property
     def inner(self) -> tuple[Verifier, ...]:
         """The members.
 
         Raises:
-            ConfigError: there is none of some name, or it has not these settings.
+            ConfigError: a name or a setting does not exist.
         """
         return tuple(verifiers.make(m) if isinstance(m, str) else m for m in self.named())
 
@@ -39,12 +39,12 @@ class Nested(ABC):
 
     @property
     def confidences(self) -> int:
-        """Against how many of the likeliest tokens a member reads confidences."""
+        """The number of likeliest tokens against which members read confidences."""
         return max((int(getattr(v, "confidences", 0)) for v in self.inner), default=0)
 
     @property
     def oracle(self) -> bool:
-        """Whether a member looks at the reference answer."""
+        """Whether a member reads the reference answer."""
         return any(getattr(v, "oracle", False) for v in self.inner)
 
     @property
@@ -54,23 +54,23 @@ class Nested(ABC):
 
     @property
     def model(self) -> Backend | None:
-        """The first of the models that members ask; None as long as one is to be lent the policy's."""
+        """The first of the members' models; None while a member still needs one."""
         models = [v.model for v in self.inner if isinstance(v, Generative)]
         return None if self.asks else next(filter(None, models), None)
 
     @property
     def asks(self) -> bool:
-        """Whether a member asks a model and has none of its own."""
+        """Whether a member needs a model and has none."""
         return any(map(asks, self.inner))
 
     def on(self, backend: Backend) -> Self:
-        """A copy whose members ask `backend` where they have no model of their own."""
+        """Return a copy whose members use `backend` where they have no model."""
         lent = copy(self)
         vars(lent)["inner"] = tuple(bound(v, backend) for v in self.inner)  # as `inner` keeps them
         return lent
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """What all members may spend."""
+        """Return the most that all members together may spend."""
         return sum((v.estimate(problem, candidates) for v in self.inner), Usage())
 
     async def start(self) -> None:
@@ -78,10 +78,10 @@ class Nested(ABC):
         await ready(*self.inner)
 
     async def aclose(self) -> None:
-        """Release what members hold."""
+        """Release the members' resources."""
         await release(*self.inner)
 
 
 def ceiling(verifier: Verifier) -> float:
-    """The highest score that `verifier` gives."""
+    """Return the highest score of `verifier`, 1 unless it declares another."""
     return float(getattr(verifier, "ceiling", 1.0))

@@ -17,7 +17,7 @@ from reasoner.types import Problem, Usage
 from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
-from reasoner.verifiers.reward.vllm_reader import Served
+from reasoner.verifiers.reward.vllm_reader import VLLMReader
 from tests.verifiers.reward.test_reward_formats import (
     FORMATS,
     OUTCOMES,
@@ -138,7 +138,7 @@ async def test_what_is_cached_but_not_known_is_read_anew(running: Running) -> No
 async def test_cancelling_aborts_in_the_engine(running: Running) -> None:
     verifier = running.fresh()
     reader = verifier.reader
-    assert isinstance(reader, Served)
+    assert isinstance(reader, VLLMReader)
     engine = await reader.start()
     batch = [candidate(f"{i} " * 200) for i in range(16)]
     call = asyncio.create_task(verifier.score(Problem("p", PROBLEMS[0]), batch))
