@@ -229,7 +229,7 @@ MUTANTS = (
     # Estimators and statistics.
     Mutant(
         "pass@k draws with replacement", "benchmarks/stats/coverage.py",
-        "np.maximum(n - given - size, 0) / (n - given)", "np.ones_like(size) * (n - size) / n * given**0",
+        "np.maximum(n - earlier - size, 0) / (n - earlier)", "np.ones_like(size) * (n - size) / n * earlier**0",
         (POOLS,),
     ),
     Mutant(

@@ -203,7 +203,7 @@ async def test_an_arm_costs_the_probe_and_what_it_draws(tmp_path: Path) -> None:
         assert eight[i] == pytest.approx(record.prompt_flops + decoded * 8 / 32)
         assert most[i] == pytest.approx(record.spend.flops)
         assert searched[i] == pytest.approx(stop[i] + beams[i].spend.flops)
-    assert found.evidence.alone[-1].cost == pytest.approx(searched - stop)
+    assert found.evidence.fixed[-1].cost == pytest.approx(searched - stop)
 
 
 async def test_the_better_of_arm_and_probe_counts(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ async def test_the_report_and_the_table_are_written(tmp_path: Path) -> None:
     assert (table.fitted.problems, table.fitted.split) == (40, "dev")
     told = found.as_json()
     cross, arms = told["cross_validated"], told["arms"]
-    assert cross["accuracy"] == found.came.accuracy
+    assert cross["accuracy"] == found.allocated.accuracy
     assert sum(cross["given"].values()) == 40
     top = max(a["accuracy"] for a in arms)
     assert cross["best_fixed"]["accuracy"] == top
