@@ -274,4 +274,4 @@ def read(prompt: str) -> tuple[State, int]:
 def final_term(solution: str) -> Term | None:
     """Return the term of the last line, or None where a line is no operation."""
     derivation = derive(solution)
-    return derivation and derivation.latest
+    return derivation.latest if derivation else None
