@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any
@@ -111,13 +111,10 @@ class Registry:
             raise ConfigError(f"{self.kind} {name!r}: {e}") from e
 
     def _refuse_unknown(self, name: str, factory: Any, settings: Mapping[str, Any]) -> None:
-        parameters = signature(factory).parameters
-        if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
-            return
-        if unknown := sorted(settings.keys() - parameters.keys()):
+        if unknown := sorted(key for key in settings if not accepts(factory, key)):
             raise ConfigError(
                 f"{self.kind} {name!r} has no setting {', '.join(map(quoted, unknown))};"
-                f" {near(unknown[0], parameters)}"
+                f" {near(unknown[0], signature(factory).parameters)}"
             )
 
     def _refuse_enormous(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -138,6 +135,13 @@ class Registry:
                 f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
             )
         raise ConfigError(f"no {self.kind} named {quoted(name)}; {near(name, self.names())}")
+
+
+def accepts(factory: Callable[..., Any], setting: str) -> bool:
+    """Return whether a factory has a keyword argument `setting`, or accepts any."""
+    parameters = signature(factory).parameters
+    anything = any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
+    return anything or setting in parameters
 
 
 def explain(error: ValidationError) -> str:

@@ -1,14 +1,12 @@
-"""One search from start to end: a strategy, a run for it, and the result."""
+"""One search from start to end: a strategy, its run, and the result."""
 
 from __future__ import annotations
 
-import asyncio
-
 from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
+from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
-from reasoner.concurrency import unwrapped
-from reasoner.errors import BackendError, BudgetExhausted, ConfigError, ReasonerError
+from reasoner.errors import BackendError, ConfigError, ReasonerError
 from reasoner.events import Listener, Result, Solution, Stopped, ignore
 from reasoner.registry import verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
@@ -59,7 +57,7 @@ async def solve(
     check_problem(verifier, problem)
     judge = None if verifier is None else bind(verifier, backend)
     engine = judge.model if isinstance(judge, Generative) else None
-    failure = await _started(backend, second, judge, engine)
+    failure = await _start(backend, second, judge, engine)
     run = Run(
         problem, backend, judge, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
@@ -103,7 +101,29 @@ def explained(error: BaseException) -> str:
     return str(error) if isinstance(error, ReasonerError) else f"{type(error).__name__}: {error}"
 
 
+async def _start(*holders: object) -> str | None:
+    """Start every engine; return why one did not start, else None."""
+    try:
+        await start(*holders)
+    except BackendError as e:
+        return str(e)
+    return None
+
+
+async def _search(strategy: Strategy, run: Run, raising: bool) -> tuple[Stopped, str | None]:
+    """Search within the budget; return why the search stopped, and an error that ended it."""
+    try:
+        return await bounded_search(strategy, run), None
+    except BackendError as e:
+        return Stopped.ERROR, str(e)
+    except Exception as e:
+        if raising:
+            raise
+        return Stopped.ERROR, explained(e)
+
+
 def _result(run: Run, verifier: Verifier | None, stopped: Stopped, error: str | None) -> Result:
+    """Return the run's chosen answer, every finished solution, and the cost."""
     node, ledger = run.conclude(), run.ledger
     solutions = [
         Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
@@ -122,31 +142,3 @@ def _result(run: Run, verifier: Verifier | None, stopped: Stopped, error: str | 
         scored_by=None if verifier is None else component_name(verifier, verifiers),
         calls=tuple(ledger.entries),
     )
-
-
-async def _started(*held: object) -> str | None:
-    """Start every engine; return why one did not start, if so."""
-    try:
-        await start(*held)
-    except BackendError as e:
-        return str(e)
-    return None
-
-
-async def _search(strategy: Strategy, run: Run, raising: bool) -> tuple[Stopped, str | None]:
-    deadline = asyncio.timeout(run.ledger.budget.seconds)
-    try:
-        async with deadline:
-            with run.ledger.clock.keeping(deadline):
-                run.offer(await unwrapped(strategy.search(run)))
-    except BudgetExhausted:
-        return Stopped.BUDGET, None
-    except BackendError as e:
-        return Stopped.ERROR, str(e)
-    except Exception as e:
-        if isinstance(e, TimeoutError) and deadline.expired():
-            return Stopped.BUDGET, None
-        if raising:
-            raise
-        return Stopped.ERROR, explained(e)
-    return (Stopped.BUDGET if run.clipped else Stopped.DONE), None

@@ -1,8 +1,7 @@
 """Critic: a language model that judges a solution step by step."""
 
 import re
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Candidate, Completion, Problem, Score
+from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.common.llm_judge import (
     WORD,
     Pointwise,
@@ -39,7 +39,6 @@ ENDS = r"(?=\s*(?:[^\w\s-]|\n|\Z|because\b|since\b|as\b)|\s+[–-])"
 """The text after a real verdict, as opposed to a sentence such as "Right triangles"."""
 AT_ONCE = re.compile(rf"\s*(?:[:.–-]|is\b)*\s*({WORD}){ENDS}", re.IGNORECASE)
 AT_LAST = re.compile(rf"(?:\bis|\bare|[.:;,\n–-])\s*({WORD})\W*$", re.IGNORECASE)
-AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {"min": min, "prod": prod}
 
 
 @dataclass(frozen=True)

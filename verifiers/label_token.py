@@ -14,12 +14,12 @@ from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.traits import VerifierTraits, backend_traits
 from reasoner.types import Candidate, Judgement, Problem, Prompt, Sampling, Score, Usage
+from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.common.llm_judge import Borrowing
+from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid
-from reasoner.verifiers.reward.score_cache import Bank, banks
+from reasoner.verifiers.reward.score_cache import ScoreCache, score_caches
 from reasoner.verifiers.reward.step_boundaries import spelling, stepped
-from reasoner.verifiers.verdict import AGGREGATES
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -125,9 +125,9 @@ class LabelToken(Borrowing):
         return lru_cache(4096)(asking)
 
     @cached_property
-    def _bank(self) -> Callable[[str], Bank]:
+    def _bank(self) -> Callable[[str], ScoreCache]:
         """A function from a problem to its score cache."""
-        return banks()
+        return score_caches()
 
 
 def probability(labels: Sequence[float]) -> float:

@@ -10,11 +10,11 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Judgement, Problem, Score
-from reasoner.verifiers.common.rules import Rule
+from reasoner.verifiers.common.rules import RuleVerifier
 
 
 @dataclass(frozen=True)
-class Regex(Rule):
+class Regex(RuleVerifier):
     """Score 1 for a finished solution that `pattern` matches.
 
     The pattern is the setting or, without it, `problem.meta["pattern"]`. It must match the `whole`

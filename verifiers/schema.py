@@ -9,13 +9,13 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
-from reasoner.verifiers.common.rules import Rule
+from reasoner.verifiers.common.rules import RuleVerifier
 
 BLOCK = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Schema(Rule):
+class Schema(RuleVerifier):
     """Score 1 for a finished solution whose JSON is valid under a JSON schema.
 
     The schema is the setting or, without it, `problem.meta["schema"]`; its `$schema` names the draft,

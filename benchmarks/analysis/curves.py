@@ -17,10 +17,9 @@ from reasoner.benchmarks.stats import (
     weighted_at_ks,
 )
 from reasoner.benchmarks.stats.arrays import Floats
-from reasoner.benchmarks.stats.pool import NONE
 from reasoner.benchmarks.stats.proportion import share
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, GREEDY, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
+from reasoner.benchmarks.store.records import Record, Spec, Spend
 from reasoner.benchmarks.store.results import read
 from reasoner.schema import Frozen
 
@@ -224,22 +223,4 @@ def _direct(grid: Grid, out: Path, specs: Sequence[Spec]) -> Iterator[Outcome]:
 
 def sample_pool(records: Sequence[Record]) -> Pool:
     """Return the samples of `records` as arrays, in their order; a failed problem has none."""
-    width = max((len(r.samples) for r in records), default=0)
-    shape = (len(records), width)
-    pool = Pool(
-        correct=np.zeros(shape, bool),
-        scores=np.full(shape, np.nan),
-        answers=np.full(shape, NONE, np.intp),
-        sizes=np.array([len(r.samples) for r in records], np.intp),
-    )
-    for row, record in enumerate(records):
-        size = len(record.samples)
-        pool.correct[row, :size] = [s.correct for s in record.samples]
-        pool.scores[row, :size] = [np.nan if s.score is None else s.score for s in record.samples]
-        pool.answers[row, :size] = _answer_codes(record.samples)
-    return pool
-
-
-def _answer_codes(samples: Sequence[Sample]) -> list[int]:
-    codes = dict[str, int]()
-    return [NONE if s.answer is None else codes.setdefault(s.answer, len(codes)) for s in samples]
+    return Pool.of([record.samples for record in records])

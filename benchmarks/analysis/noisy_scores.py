@@ -1,4 +1,4 @@
-"""Accuracy of choices from a pool by noisy scores, and by rules that read the surface of a solution."""
+"""Accuracy of selection from a pool by noisy scores, and by rules that read a solution's surface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from reasoner.benchmarks.analysis.curves import records, sample_pool
 from reasoner.benchmarks.analysis.step_metrics import auc
-from reasoner.benchmarks.analysis.surface_rules import rules
+from reasoner.benchmarks.analysis.surface_rules import surface_rules
 from reasoner.benchmarks.stats import (
     Pool,
     best_of_at_ks,
@@ -27,12 +27,12 @@ from reasoner.errors import ConfigError, StoreError
 from reasoner.schema import Frozen
 
 LARGEST = 256.0
-"""Noise in log-odds beyond which nothing is left of a score."""
+"""The most noise in log-odds: beyond it a score carries no information."""
 HALVINGS = 24
 
 
-class Line(Frozen):
-    """Accuracy of one way to choose, for each number of samples; `noise` is in log-odds."""
+class SelectionCurve(Frozen):
+    """Accuracy of one way to choose, by number of samples; `noise` is a standard deviation of log-odds."""
 
     name: str
     noise: float | None = None
@@ -40,11 +40,11 @@ class Line(Frozen):
     accuracy: dict[str, dict[int, Estimate]]
 
 
-class Study(Frozen):
-    """A task's lines, and how near to an oracle its verifier is.
+class NoiseStudy(Frozen):
+    """The curves of a task, and the errors of its verifier.
 
-    `false_positives` is the share of wrong solutions that score as high as any can, `false_negatives` that of
-    right ones which do not.
+    `false_positives` is the share of wrong solutions with the highest score, `false_negatives` that of
+    right ones without it.
     """
 
     task: str
@@ -54,26 +54,30 @@ class Study(Frozen):
     auc: float
     false_positives: float
     false_negatives: float
-    lines: tuple[Line, ...]
+    lines: tuple[SelectionCurve, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A pool; `twin` is the place of the first sample of a problem with the same text."""
+class ScoredPool:
+    """A pool of equal sizes; `twin` is the index of a problem's first sample with the same text."""
 
     pool: Pool
     twin: Indices
     finished: Bools
 
     @classmethod
-    def of(cls, pool: Sequence[Record]) -> Scored:
-        """The pools of records, which are of one size."""
+    def of(cls, pool: Sequence[Record]) -> ScoredPool:
+        """Return the pool of records, which must have equally many samples."""
         firsts = [_firsts([s.text for s in r.samples]) for r in pool]
         finished = [[s.complete for s in r.samples] for r in pool]
         return cls(sample_pool(pool), np.array(firsts, np.intp), np.array(finished, bool))
 
     def auc(self, scores: Floats) -> float:
-        """The chance that a finished right solution outranks a finished wrong one."""
+        """Return the probability that a finished right solution outranks a finished wrong one.
+
+        Raises:
+            ConfigError: all solutions are right, or all wrong.
+        """
         value = auc(scores[self.finished], self.pool.correct[self.finished])
         if value is None:
             raise ConfigError(
@@ -82,14 +86,14 @@ class Scored:
         return value
 
     def noisy(self, noise: float, seed: int) -> Floats:
-        """The scores with Gaussian noise on their log-odds, no higher than the highest without."""
+        """Return the scores with Gaussian noise on their log-odds, at most the highest score without."""
         scores = np.clip(self.pool.scores, 1e-9, 1 - 1e-9)
         normal = np.random.default_rng(seed).normal(size=scores.shape)
         odds = np.log(scores / (1 - scores)) + noise * np.take_along_axis(normal, self.twin, 1)
         return np.asarray(np.minimum(1 / (1 + np.exp(-odds)), scores.max()), float)
 
     def noise_for(self, wanted: float, seed: int) -> float:
-        """Find by halving the noise at which the AUC is `wanted`."""
+        """Return the noise at which the AUC is `wanted`, found by bisection."""
         low, high = 0.0, LARGEST
         for _ in range(HALVINGS):
             middle = (low + high) / 2
@@ -99,8 +103,10 @@ class Scored:
         return (low + high) / 2
 
 
-def study(grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequence[int]) -> Study:
-    """Every line of one task.
+def noise_study(
+    grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequence[int]
+) -> NoiseStudy:
+    """Return every curve of one task.
 
     Raises:
         StoreError: the run has no pool of the task.
@@ -111,10 +117,10 @@ def study(grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequen
         raise StoreError(
             f"{run} holds no pool of {task}; run `reasoner bench --strategy best-of-n` first"
         )
-    scored = Scored.of(pool)
+    scored = ScoredPool.of(pool)
     scores, right = scored.pool.scores, scored.pool.correct
     top = scores == scores.max()
-    return Study(
+    return NoiseStudy(
         task=task,
         split=grid.split,
         problems=len(pool),
@@ -130,25 +136,27 @@ def study(grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequen
     )
 
 
-def _unverified(pool: Pool, ns: Sequence[int]) -> Iterator[Line]:
-    """Lines that no score decides."""
-    yield Line(name=COVERAGE, accuracy={COVERAGE: _at(ns, pass_at_ks(pool, ns))})
-    yield Line(name=MAJORITY, accuracy={MAJORITY: _at(ns, majority_at_ks(pool, ns))})
+def _unverified(pool: Pool, ns: Sequence[int]) -> Iterator[SelectionCurve]:
+    """Yield the curves that need no score."""
+    yield SelectionCurve(name=COVERAGE, accuracy={COVERAGE: _at(ns, pass_at_ks(pool, ns))})
+    yield SelectionCurve(name=MAJORITY, accuracy={MAJORITY: _at(ns, majority_at_ks(pool, ns))})
     alike = replace(pool, scores=np.zeros(pool.scores.shape))
-    yield Line(name="random", auc=0.5, accuracy={BEST: _at(ns, best_of_at_ks(alike, ns))})
+    yield SelectionCurve(name="random", auc=0.5, accuracy={BEST: _at(ns, best_of_at_ks(alike, ns))})
 
 
-def _rules(task: str, scored: Scored, pool: Sequence[Record], ns: Sequence[int]) -> Iterator[Line]:
-    for name, rule in rules(task).items():
+def _rules(
+    task: str, scored: ScoredPool, pool: Sequence[Record], ns: Sequence[int]
+) -> Iterator[SelectionCurve]:
+    for name, rule in surface_rules(task).items():
         scores = np.array([[rule(r.question, s) for s in r.samples] for r in pool], float)
         accuracy = best_of_at_ks(replace(scored.pool, scores=scores), ns)
-        yield Line(name=name, auc=scored.auc(scores), accuracy={BEST: _at(ns, accuracy)})
+        yield SelectionCurve(name=name, auc=scored.auc(scores), accuracy={BEST: _at(ns, accuracy)})
 
 
 def _noisy(
-    scored: Scored, ns: Sequence[int], aucs: Sequence[float], seeds: Sequence[int]
-) -> Iterator[Line]:
-    """The verdict as it is, and with the noise that each AUC takes."""
+    scored: ScoredPool, ns: Sequence[int], aucs: Sequence[float], seeds: Sequence[int]
+) -> Iterator[SelectionCurve]:
+    """Yield the curves of the verdict, and of the verdict with the noise that gives each AUC."""
     plain = scored.auc(scored.pool.scores)
     noises = {plain: 0.0} | {a: scored.noise_for(a, seeds[0]) for a in aucs if a < plain}
     for noise in noises.values():
@@ -156,7 +164,7 @@ def _noisy(
             replace(scored.pool, scores=scored.noisy(noise, seed))
             for seed in (seeds if noise else seeds[:1])
         ]
-        yield Line(
+        yield SelectionCurve(
             name="verdict" if not noise else "noisy verdict",
             noise=noise,
             auc=float(np.mean([scored.auc(p.scores) for p in pools])),
@@ -168,7 +176,7 @@ def _noisy(
 
 
 def _at(ns: Sequence[int], values: Floats) -> dict[int, Estimate]:
-    """The mean over problems with its interval, by the number of samples."""
+    """Return the mean over problems with its interval, by the number of samples."""
     return dict(zip(ns, shares(values), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What a verifier is worth as a selector: best-of-N beside the majority and what there was to find."""
+"""A verifier as a selector: best-of-N compared with the majority and with coverage."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 
 from reasoner.benchmarks.analysis.curves import decided
 from reasoner.benchmarks.analysis.overoptimisation import chosen_score
+from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.intervals import Estimate, mean, ratio
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
 from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.schema import Frozen
 
 
-class Size(Frozen):
-    """Accuracies with `n` samples a problem.
+class Selection(Frozen):
+    """Accuracies with `n` samples per problem.
 
-    `score` is the mean score of the solution that best-of-N chooses, `gain` its accuracy less the
-    majority's, and `gap_closed` that gain as a share of what `coverage` (pass@n, the oracle's choice) has
-    on the majority; None where it has nothing.
+    `score` is the mean score of the solution that best-of-N chooses, `gain` best-of-N's accuracy minus the
+    majority's; `gap_closed` is that gain as a share of the gap to `coverage` (pass@n).
     """
 
     n: int
@@ -34,10 +34,11 @@ class Size(Frozen):
     gap_closed: Estimate | None
 
 
-class Agreement(Frozen):
-    """How often best-of-N and the majority answer alike, given all samples of a problem.
+class MajorityAgreement(Frozen):
+    """How often best-of-N and the majority give the same answer, with all samples of a problem.
 
-    Where they differ, how often each of them is right; None where they never do.
+    `best_right` and `majority_right` are how often each is right where they differ; None where they never
+    do.
     """
 
     alike: Estimate
@@ -45,12 +46,12 @@ class Agreement(Frozen):
     majority_right: Estimate | None
 
 
-def sizes(pool: Sequence[Record], ns: Sequence[int]) -> Iterator[Size]:
-    """Best-of-N, its rivals and its ceiling at each of `ns`, from one pool."""
+def selections(pool: Sequence[Record], ns: Sequence[int]) -> Iterator[Selection]:
+    """Yield the accuracies of best-of-N, the votes and coverage at each of `ns`, from one pool."""
     kinds = (BEST, WEIGHTED, MAJORITY, COVERAGE)
-    found = {kind: decided(pool, kind, ns).T for kind in kinds}
-    for n, best, weighted, majority, coverage in zip(ns, *found.values(), strict=True):
-        yield Size(
+    accuracies = (decided(pool, kind, ns).T for kind in kinds)
+    for n, best, weighted, majority, coverage in zip(ns, *accuracies, strict=True):
+        yield Selection(
             n=n,
             score=fmean(chosen_score(r, n) for r in pool),
             best_of_n=mean(best),
@@ -58,12 +59,23 @@ def sizes(pool: Sequence[Record], ns: Sequence[int]) -> Iterator[Size]:
             majority=mean(majority),
             coverage=mean(coverage),
             gain=mean(best - majority),
-            gap_closed=ratio(best - majority, coverage - majority),
+            gap_closed=gap_closed(best, majority, coverage),
         )
 
 
-def agreement(pool: Sequence[Record]) -> Agreement | None:
-    """How best-of-N and the majority compare, answer by answer; ties share the choice.
+def gap_closed(values: Floats, majority: Floats, coverage: Floats) -> Estimate | None:
+    """Estimate (accuracy - majority) / (coverage - majority), of means over problems.
+
+    Takes one of each per problem, all with the same number of samples. 1 chooses a right sample wherever
+    there is one, 0 is no better than a vote, and less than 0 worse. A ratio of means, not a mean of
+    ratios, so that problems without a gap are no trouble. None where there is no gap at all. The interval
+    is the percentile one of `ratio`, as a resample may have no gap; it is wide where the gap is small.
+    """
+    return ratio(values - majority, coverage - majority)
+
+
+def majority_agreement(pool: Sequence[Record]) -> MajorityAgreement | None:
+    """Compare best-of-N with the majority, answer by answer; ties share the choice.
 
     Problems that failed are left out; None where all did.
     """
@@ -72,7 +84,7 @@ def agreement(pool: Sequence[Record]) -> Agreement | None:
         return None
     alike, best_right, majority_right = np.array(rows).T
     differ = 1 - alike
-    return Agreement(
+    return MajorityAgreement(
         alike=mean(alike),
         best_right=ratio(best_right, differ),
         majority_right=ratio(majority_right, differ),
@@ -80,7 +92,7 @@ def agreement(pool: Sequence[Record]) -> Agreement | None:
 
 
 def _agreement(samples: Sequence[Sample]) -> tuple[float, float, float]:
-    """The chances that both answer alike, and that they differ and best-of-N, or the majority, is right."""
+    """Return the probabilities that both agree, that best-of-N alone is right, and the majority alone."""
     best, majority = _shares(_best(samples)), _shares(_majority(samples))
     right = {a: fmean(s.correct for s in samples if s.answer == a) for a in {*best, *majority}}
 
@@ -92,13 +104,13 @@ def _agreement(samples: Sequence[Sample]) -> tuple[float, float, float]:
 
 
 def _best(samples: Sequence[Sample]) -> list[str | None]:
-    """The answers of the best-scored samples; those that never finished have no score."""
+    """Return the answers of the best-scored samples; unfinished ones have no score."""
     scores = [-1.0 if s.score is None else s.score for s in samples]
     return [s.answer for s, score in zip(samples, scores, strict=True) if score == max(scores)]
 
 
 def _majority(samples: Sequence[Sample]) -> list[str | None]:
-    """The answers that most samples give, each once."""
+    """Return the answers that most samples give, each once."""
     votes = Counter(s.answer for s in samples if s.answer is not None)
     return [a for a, count in votes.items() if count == max(votes.values())] or [None]
 

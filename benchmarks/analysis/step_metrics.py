@@ -1,4 +1,4 @@
-"""How well scores of steps tell right from wrong: AUC by depth, and where the first error is."""
+"""Quality of step scores: AUC by depth, and F1 of locating the first error."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reasoner.benchmarks.stats import Floats, Indices
+from reasoner.benchmarks.stats.arrays import Bools, Floats, Indices
 from reasoner.benchmarks.stats.distributions import Z95
-from reasoner.benchmarks.stats.intervals import Estimate, divided, estimated, ratio, resamples
+from reasoner.benchmarks.stats.intervals import (
+    Estimate,
+    divide,
+    percentile_estimate,
+    ratio,
+    resample_counts,
+)
 from reasoner.schema import Frozen
 
-Bools = NDArray[np.bool_]
-Solution = tuple[Sequence[float], Sequence[bool]]
-"""The score of every prefix of a solution, and whether everything in that prefix is right."""
+ScoredSolution = tuple[Sequence[float], Sequence[bool]]
+"""The score of every prefix of a solution, and whether every step of that prefix is right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """Judged steps in one flat table; `problem` counts from 0, `depth` from 1."""
+class JudgedSteps:
+    """Judged steps as columns of a table; `problem` counts from 0, `depth` from 1."""
 
     problems: int
     problem: Indices
@@ -29,8 +33,8 @@ class Steps:
     right: Bools
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Steps:
-        """The steps of every problem's solutions."""
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> JudgedSteps:
+        """Return the steps of every problem's solutions."""
         rows = [
             (problem, depth, score, right)
             for problem, pool in enumerate(pools)
@@ -41,16 +45,16 @@ class Steps:
         problem, depth = (table[:, i].astype(np.intp) for i in (0, 1))
         return cls(len(pools), problem, depth, table[:, 2], table[:, 3].astype(bool))
 
-    def at(self, depth: int) -> Steps:
-        """Only the steps at one depth."""
-        kept = self.depth == depth
-        return Steps(
-            self.problems, self.problem[kept], self.depth[kept], self.score[kept], self.right[kept]
+    def at(self, depth: int) -> JudgedSteps:
+        """Return the steps at one depth."""
+        rows = self.depth == depth
+        return JudgedSteps(
+            self.problems, self.problem[rows], self.depth[rows], self.score[rows], self.right[rows]
         )
 
 
 class Ranking(Frozen):
-    """How well scores rank right steps over wrong ones; `right` is the share of right ones."""
+    """The ranking of right steps over wrong ones by score; `right` is the share of right steps."""
 
     problems: int
     solutions: int
@@ -59,9 +63,9 @@ class Ranking(Frozen):
     auc: Estimate | None
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Ranking:
-        """The ranking of the steps of every problem's solutions."""
-        steps = Steps.of(pools)
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> Ranking:
+        """Return the ranking of the steps of every problem's solutions."""
+        steps = JudgedSteps.of(pools)
         return cls(
             problems=len(pools),
             solutions=sum(map(len, pools)),
@@ -72,7 +76,7 @@ class Ranking(Frozen):
 
 
 class Depth(Frozen):
-    """The steps at one depth; `right` is the share of right ones."""
+    """The steps at one depth; `right` is the share of right steps."""
 
     depth: int
     steps: int
@@ -81,11 +85,11 @@ class Depth(Frozen):
 
 
 class FirstError(Frozen):
-    """How often the first step scored below `threshold` is the first wrong one.
+    """The accuracy of locating first errors by the first step with a score below `threshold`.
 
-    `f1` is the harmonic mean of the accuracies on `wrong` solutions, whose first error must be
-    located exactly, and on `right` ones, in which nothing may be scored below (ProcessBench: Zheng et
-    al., 2024, arXiv 2412.06559). A solution is right here if every step of it is.
+    `f1` is the harmonic mean of the accuracies on `wrong` solutions, whose first error must be located
+    exactly, and on `right` ones, in which no step may score below the threshold (ProcessBench: Zheng et
+    al., 2024, arXiv 2412.06559). A solution is right here if all of its steps are.
     """
 
     threshold: float
@@ -97,7 +101,7 @@ class FirstError(Frozen):
 
 
 def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | Bools) -> float | None:
-    """The chance that a right step outranks a wrong one, ties counted half (Mann-Whitney).
+    """Return the probability that a right step outranks a wrong one, ties counted half (Mann-Whitney).
 
     None where there are no right steps, or no wrong ones.
     """
@@ -107,11 +111,11 @@ def auc(scores: Sequence[float] | Floats, labels: Sequence[bool] | Bools) -> flo
     return float(_outranked(np.asarray(scores, float), right)[right].mean())
 
 
-def auc_estimate(steps: Steps) -> Estimate | None:
-    """The AUC over all steps, with its interval over problems.
+def auc_estimate(steps: JudgedSteps) -> Estimate | None:
+    """Estimate the AUC over all steps, with its interval over problems.
 
-    The standard error is that of clustered data (Obuchowski, 1997, Biometrics 53), the interval even in
-    log-odds.
+    The standard error is that of clustered data (Obuchowski, 1997, Biometrics 53), and the interval is
+    symmetric in log-odds. None where there are no right steps, or no wrong ones.
     """
     value = auc(steps.score, steps.right)
     if value is None:
@@ -120,12 +124,12 @@ def auc_estimate(steps: Steps) -> Estimate | None:
     excess = (_outranked(steps.score, right) - value) / np.where(right, right.sum(), (~right).sum())
     share = np.bincount(steps.problem, excess, minlength=steps.problems)
     error = float(np.sqrt((share**2).sum() * steps.problems / max(1, steps.problems - 1)))
-    low, high = _even_in_log_odds(value, error)
+    low, high = _log_odds_interval(value, error)
     return Estimate(value=value, low=low, high=high)
 
 
-def depths(steps: Steps) -> Iterator[Depth]:
-    """Depth by depth, how well steps are told apart."""
+def depths(steps: JudgedSteps) -> Iterator[Depth]:
+    """Yield the quality of the scores at each depth."""
     for depth in map(int, np.unique(steps.depth)):
         part = steps.at(depth)
         right = float(part.right.mean())
@@ -134,10 +138,10 @@ def depths(steps: Steps) -> Iterator[Depth]:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """For each solution, the thresholds that get it right: `low < threshold <= high`.
+    """The thresholds that judge each solution correctly: `low < threshold <= high`.
 
-    A threshold locates the first error if that step is scored below it and none before is; in a
-    right solution no step may be.
+    A threshold locates the first error if that step scores below it and none before does; in a right
+    solution no step may.
     """
 
     problems: int
@@ -147,8 +151,8 @@ class Windows:
     wrong: Bools
 
     @classmethod
-    def of(cls, pools: Sequence[Sequence[Solution]]) -> Windows:
-        """The windows of every problem's solutions; those without a whole step have none."""
+    def of(cls, pools: Sequence[Sequence[ScoredSolution]]) -> Windows:
+        """Return the windows of every problem's solutions; those without a complete step have none."""
         rows = [
             (problem, *_window(scores, labels))
             for problem, pool in enumerate(pools)
@@ -160,18 +164,18 @@ class Windows:
         return cls(len(pools), problem, table[:, 1], table[:, 2], wrong)
 
     def count(self, which: Bools) -> Floats:
-        """How many solutions of each problem are among `which`."""
+        """Return the number of solutions of each problem among `which`: (problems,)."""
         return np.bincount(self.problem, which, minlength=self.problems).astype(float)
 
     def f1(self, thresholds: Floats) -> Floats:
-        """First-error F1 at each of `thresholds`."""
+        """Return the first-error F1 at each of `thresholds`."""
         possible = self.wrong & (self.low < self.high)
         located = _below(self.low[possible], thresholds) - _below(self.high[possible], thresholds)
         passed = (~self.wrong).sum() - _below(self.high[~self.wrong], thresholds)
         return harmonic(located / max(1, self.wrong.sum()), passed / max(1, (~self.wrong).sum()))
 
     def threshold(self) -> float | None:
-        """The threshold of the highest F1, half-way to the next score below it.
+        """Return the threshold with the highest F1, half-way to the next score below it.
 
         None where there are no right solutions, or no wrong ones.
         """
@@ -184,7 +188,7 @@ class Windows:
 
 
 def first_error(tuned: Windows, tested: Windows) -> FirstError | None:
-    """First-error F1 on `tested`, at the threshold that is best on `tuned`.
+    """Estimate the first-error F1 on `tested` at the threshold that is best on `tuned`.
 
     None where either has no right solutions, or no wrong ones.
     """
@@ -197,12 +201,12 @@ def first_error(tuned: Windows, tested: Windows) -> FirstError | None:
     ]
     wrong, right = (ratio(*tally) for tally in tallies)
     assert wrong and right, "there are solutions of both kinds"
-    counts = resamples(tested.problems)
-    draws = harmonic(*(divided(counts @ part, counts @ whole) for part, whole in tallies))
+    counts = resample_counts(tested.problems)
+    resampled = harmonic(*(divide(counts @ part, counts @ whole) for part, whole in tallies))
     value = harmonic(np.array([wrong.value]), np.array([right.value]))
     return FirstError(
         threshold=threshold,
-        f1=estimated(float(value[0]), draws),
+        f1=percentile_estimate(float(value[0]), resampled),
         wrong=wrong,
         right=right,
         wrong_solutions=int(tested.wrong.sum()),
@@ -211,13 +215,13 @@ def first_error(tuned: Windows, tested: Windows) -> FirstError | None:
 
 
 def harmonic(one: Floats, other: Floats) -> Floats:
-    """The harmonic mean, 0 where both are 0."""
+    """Return the harmonic mean, 0 where both are 0."""
     total = one + other
     return np.divide(2 * one * other, total, out=np.zeros_like(total), where=total != 0)
 
 
 def _outranked(scores: Floats, right: Bools) -> Floats:
-    """For each step, the share of steps of the other kind that are ranked as they should, ties half."""
+    """Return for each step the share of steps of the other kind that it outranks correctly, ties half."""
     _, place = np.unique(scores, return_inverse=True)
     rights, wrongs = (np.bincount(place, kind) for kind in (right, ~right))
     below = (np.cumsum(wrongs) - wrongs / 2) / wrongs.sum()
@@ -225,8 +229,8 @@ def _outranked(scores: Floats, right: Bools) -> Floats:
     return np.where(right, below[place], above[place])
 
 
-def _even_in_log_odds(value: float, error: float) -> tuple[float, float]:
-    """A 95 % interval of a share that stays between 0 and 1."""
+def _log_odds_interval(value: float, error: float) -> tuple[float, float]:
+    """Return a 95 % interval of a share that is symmetric in log-odds, and so within 0 and 1."""
     if not 0 < value < 1:
         return value, value
     half, middle = Z95 * error / (value * (1 - value)), np.log(value / (1 - value))
@@ -235,7 +239,7 @@ def _even_in_log_odds(value: float, error: float) -> tuple[float, float]:
 
 
 def _window(scores: Sequence[float], labels: Sequence[bool]) -> tuple[float, float, bool]:
-    """The thresholds that get a solution right, and whether it is wrong."""
+    """Return the thresholds that judge a solution correctly, and whether it is wrong."""
     if all(labels):
         return -np.inf, min(scores), False
     first = labels.index(False)
@@ -243,5 +247,5 @@ def _window(scores: Sequence[float], labels: Sequence[bool]) -> tuple[float, flo
 
 
 def _below(values: Floats, thresholds: Floats) -> Indices:
-    """How many `values` are below each of `thresholds`."""
+    """Return the number of `values` below each of `thresholds`."""
     return np.searchsorted(np.sort(values), thresholds, side="left")

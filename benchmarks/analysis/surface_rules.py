@@ -1,4 +1,4 @@
-"""Scores that take no verifier: what the surface of a solution tells, as a baseline for one that judges."""
+"""Scores that read only the surface of a solution, as a baseline for verifiers."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Callable
 from reasoner.benchmarks.store.records import Sample
 from reasoner.naming import parse_spec
 
-Rule = Callable[[str, Sample], float]
-"""The score of a sample, given the question that it answers."""
+SurfaceRule = Callable[[str, Sample], float]
+"""A function of a question and a sample of its solutions to the sample's score."""
 
 
 def on_target(_: str, sample: Sample) -> float:
-    """1 where the last line of a `countdown` solution states that the target is reached."""
+    """Return 1 where the last line of a `countdown` solution claims to reach the target, else 0."""
     return float(_last_line(sample).endswith("?+0"))
 
 
 def on_letter(question: str, sample: Sample) -> float:
-    """1 where the last line of a `dagmath` solution states a value of the letter asked for."""
+    """Return 1 where the last line of a `dagmath` solution states a value of the queried letter, else 0."""
     return float(f"={question.strip()[-1]}" in _last_line(sample))
 
 
 def shortest(_: str, sample: Sample) -> float:
-    """The fewer tokens, the higher."""
+    """Return a score that falls with the number of tokens."""
     return 1 / (1 + sample.tokens)
 
 
-LAST_LINE: dict[str, Rule] = {"countdown": on_target, "dagmath": on_letter}
+LAST_LINE: dict[str, SurfaceRule] = {"countdown": on_target, "dagmath": on_letter}
 
 
-def rules(task: str) -> dict[str, Rule]:
-    """Return the rules for a task, by the names that tables and figures have."""
+def surface_rules(task: str) -> dict[str, SurfaceRule]:
+    """Return the rules for a task, by the names that tables and figures show."""
     name, _ = parse_spec(task)
     last_line = {"last line": LAST_LINE[name]} if name in LAST_LINE else {}
     return {**last_line, "shortest": shortest}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
@@ -15,7 +14,7 @@ from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Spec
 from reasoner.budget import Budget
 from reasoner.events import Result
-from reasoner.registry import strategies, tasks, verifiers
+from reasoner.registry import accepts, strategies, tasks, verifiers
 from reasoner.run import Strategy
 from reasoner.solving import check_suitable, solve
 from reasoner.traits import verifier_traits
@@ -106,6 +105,6 @@ class Solvers:
 
 def sized(name: str, n: int | None) -> Strategy:
     """The strategy called `name`, with size `n` if it has one."""
-    has_size = "n" in signature(strategies.load(name)).parameters
+    has_size = accepts(strategies.load(name), "n")
     strategy: Strategy = strategies.make(name, **({"n": n} if has_size and n else {}))
     return strategy

@@ -12,13 +12,13 @@ from reasoner.errors import ConfigError
 
 
 def area(curve: CostCurve) -> Estimate:
-    """The mean accuracy over log compute, from the smallest size to the largest.
+    """Estimate the mean accuracy over log compute, from the smallest size to the largest.
 
-    Trapezia over the logarithm of mean cost, divided by its range: 1 is right at any size. Curves that
-    span other costs do not compare.
+    The trapezoidal rule over the logarithm of mean cost, divided by its range: 1 is right at every size.
+    Curves over different ranges of cost are not comparable.
 
     Raises:
-        ConfigError: there is one size only, and no area.
+        ConfigError: the curve has fewer than two sizes.
     """
     if curve.values.shape[1] < 2:
         raise ConfigError("an area needs two sizes or more")

@@ -1,4 +1,4 @@
-"""The types of arrays that measurements are made of."""
+"""Types of numpy arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Best-of-N: whether the best-scored of `k` samples is right."""
+"""Best-of-N@k: the probability that the best-scored of `k` samples is right."""
 
 from __future__ import annotations
 
@@ -11,22 +11,16 @@ from reasoner.benchmarks.stats.coverage import missed
 from reasoner.benchmarks.stats.pool import Pool, every
 
 
-def best_of_at_k(correct: Sequence[bool], scores: Sequence[float], k: int) -> float:
-    """The chance that the best-scored of `k` samples is right; equal scores share the choice."""
-    rank_means = tie_means(np.asarray(correct, float)[None], np.asarray(scores, float)[None])
-    return float(rank_means[0] @ top_weights(len(correct), [k])[0])
-
-
 def best_score_at_k(scores: Sequence[float], k: int) -> float:
-    """The mean, over all choices of `k` samples, of the best score among them."""
+    """Return the mean over all subsets of `k` samples of the best score among them."""
     return float(np.sort(np.asarray(scores, float))[::-1] @ top_weights(len(scores), [k])[0])
 
 
 def best_of_at_ks(pool: Pool, ks: Sequence[int]) -> Floats:
-    """Best-of-N@k of every problem for each of `ks`, of shape (problems, ks), in closed form.
+    """Return best-of-N@k of every problem for each of `ks`, (problems, ks), in closed form.
 
-    The sample of rank r, the best being 0, is the best of C(n-1-r, k-1) of the C(n, k) subsets; samples
-    of equal score share their ranks, and what was not scored comes last.
+    The sample of rank r, 0 for the best, is the best of C(n-1-r, k-1) of the C(n, k) subsets. Samples of
+    equal score share their ranks, and samples without a score come last.
     """
     return every(pool, ks, _best_of)
 
@@ -38,10 +32,10 @@ def _best_of(pool: Pool, ks: Sequence[int]) -> Floats:
 
 
 def tie_means(values: Floats, scores: Floats) -> Floats:
-    """Each row's `values` from the best score to the worst, equal scores sharing their mean."""
+    """Return each row's `values` from the best score to the worst, with their mean where scores are equal."""
     order = np.argsort(-scores, axis=1, kind="stable")
     ranked, sorted_values = (np.take_along_axis(a, order, 1) for a in (scores, values))
-    opens = np.ones(scores.shape, bool)  # each row opens a group, and each change of score
+    opens = np.ones(scores.shape, bool)  # a group opens with each row and each change of score
     opens[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
     group = np.cumsum(opens.ravel()) - 1
     means = np.bincount(group, sorted_values.ravel()) / np.bincount(group)
@@ -49,5 +43,5 @@ def tie_means(values: Floats, scores: Floats) -> Floats:
 
 
 def top_weights(n: int, ks: Sequence[int]) -> Floats:
-    """The share of the subsets of `k` of `n` samples in which each rank is the best: (ks, n)."""
+    """Return the share of subsets of `k` of `n` samples in which each rank is the best: (ks, n)."""
     return -np.diff(missed(n, ks), axis=1)

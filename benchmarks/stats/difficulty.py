@@ -1,4 +1,4 @@
-"""Difficulty: problems by absolute pass@1, and what a strategy does for each kind."""
+"""Accuracy by difficulty: problems in bins of absolute pass@1."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 class DifficultyBin(Frozen):
-    """Problems of which pass@1 is from `low` to below `high`; the last bin includes its `high`.
+    """Problems with a pass@1 from `low` to below `high`; the last bin includes its `high`.
 
-    One accuracy per column of what was measured, none where there are no problems.
+    `accuracies` has one for each measured column, and none where there are no problems.
     """
 
     low: float
@@ -31,29 +31,32 @@ class DifficultyBin(Frozen):
 def by_difficulty(
     rates: Floats, values: Floats, edges: Sequence[float] = EDGES
 ) -> list[DifficultyBin]:
-    """The accuracies `values`, (problems, columns), of problems of like pass@1, `rates`.
+    """Estimate the mean of accuracies `values`, (problems, columns), in bins of pass@1, `rates`.
 
-    Absolute bins mean the same for every model, where quantiles (Snell et al., 2024) move with it. Take
-    `rates` from other samples than `values`, such as `Pool.part` gives: of one set, a lucky problem
-    would look both easy and solved.
+    Absolute bins mean the same for every model, while quantiles (Snell et al., 2024) depend on it. Take
+    `rates` from other samples than `values`, such as those of `Pool.part`: with the same samples, a
+    lucky problem would look both easy and solved.
+
+    Raises:
+        ConfigError: edges do not rise from 0 to 1.
     """
-    place = binned(rates, edges)
-    kinds = enumerate(pairwise(edges))
-    return [_bin(low, high, values[place == i]) for i, (low, high) in kinds]
+    place = difficulty_bins(rates, edges)
+    bins = enumerate(pairwise(edges))
+    return [_bin(low, high, values[place == i]) for i, (low, high) in bins]
 
 
-def binned(rates: Floats, edges: Sequence[float] = EDGES) -> Indices:
-    """The bin of each problem, from 0.
+def difficulty_bins(rates: Floats, edges: Sequence[float] = EDGES) -> Indices:
+    """Return the bin of each problem, from 0.
 
     Raises:
         ConfigError: edges do not rise from 0 to 1.
     """
     if edges[0] != 0 or edges[-1] != 1 or (np.diff(edges) <= 0).any():
-        raise ConfigError(f"edges of pass@1 rise from 0 to 1, not {list(edges)}")
+        raise ConfigError(f"edges of pass@1 must rise from 0 to 1, not {list(edges)}")
     place = np.searchsorted(edges, rates, side="right") - 1
     return np.asarray(np.minimum(place, len(edges) - 2), np.intp)
 
 
 def _bin(low: float, high: float, values: Floats) -> DifficultyBin:
-    found = tuple(shares(values)) if len(values) else ()
-    return DifficultyBin(low=low, high=high, problems=len(values), accuracies=found)
+    accuracies = tuple(shares(values)) if len(values) else ()
+    return DifficultyBin(low=low, high=high, problems=len(values), accuracies=accuracies)

@@ -1,4 +1,4 @@
-"""Many comparisons at once: p-values that hold for all of them together."""
+"""Holm's correction of p-values for multiple comparisons."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Each p-value adjusted for all: whichever are at most 5 %, one false one is among them that rarely.
+    """Return the adjusted p-values: rejecting those at most 5 % keeps the family-wise error at 5 %.
 
-    The smallest of `m` times m, the next times m-1, and so on, none below the one before (Holm, 1979). It
-    holds however the comparisons depend on one another.
+    The smallest of `m` is multiplied by m, the next by m-1, and so on, none below the one before (Holm,
+    1979). It holds however the comparisons depend on one another. scipy has only procedures for the
+    false discovery rate.
     """
     order = np.argsort(ps, kind="stable")
     steps = np.arange(len(ps), 0, -1) * np.asarray(ps, float)[order]

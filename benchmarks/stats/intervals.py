@@ -1,4 +1,11 @@
-"""Numbers with their intervals, by resampling problems: the samples of one problem are no strangers."""
+"""Estimates with intervals, and the percentile bootstrap of a ratio of sums over problems.
+
+Problems are resampled, not samples, because the samples of one problem are correlated. New statistics
+use `bootstrap.estimates`, whose BCa intervals are corrected for bias and skewness. The percentile
+interval stays for the ratios of verifier measurements and of `fit-auto`, for two reasons: a denominator
+may be 0 in a resample (no gap, no disagreement, no wrong step) or without one problem, where BCa's
+jackknife has no influence to correct by; and the committed `diagnosis.json` and `fit.json` hold it.
+"""
 
 from __future__ import annotations
 
@@ -24,43 +31,47 @@ class Estimate(Frozen):
 
     @property
     def interval(self) -> str:
-        """As a table shows it."""
+        """The interval as tables show it."""
         return f"{self.low:.3f} to {self.high:.3f}"
 
     def times(self, factor: float) -> Estimate:
-        """The number and its interval, times a positive `factor`."""
+        """Return the number and its interval times a positive `factor`."""
         low, high = factor * self.low, factor * self.high
         return Estimate(value=factor * self.value, low=low, high=high)
 
 
 @lru_cache(maxsize=4)
-def resamples(problems: int) -> Floats:
-    """How often each problem is drawn, one row per resample; the same for every estimate."""
+def resample_counts(problems: int) -> Floats:
+    """Return how often each resample draws each problem, (resamples, problems), the same every time."""
     rng = np.random.default_rng(0)
     return rng.multinomial(problems, np.full(problems, 1 / problems), RESAMPLES).astype(float)
 
 
-def estimated(value: float, draws: Floats) -> Estimate:
-    """`value` with the percentile interval of its resampled `draws`; those that are nan count not."""
-    low, high = np.nanquantile(draws, (0.025, 0.975))
+def percentile_estimate(value: float, resampled: Floats) -> Estimate:
+    """Return `value` with the percentile interval of its resampled values, of which nan are ignored."""
+    low, high = np.nanquantile(resampled, (0.025, 0.975))
     return Estimate(value=value, low=float(low), high=float(high))
 
 
 def ratio(parts: Floats, wholes: Floats) -> Estimate | None:
-    """The sum of `parts` over that of `wholes`, one of each per problem; None over nothing."""
+    """Estimate the sum of `parts` over the sum of `wholes`, one of each per problem.
+
+    The interval is a percentile one (see the module). None where the wholes sum to 0 or less.
+    """
     if not len(wholes) or wholes.sum() <= 0:
         return None
-    counts = resamples(len(wholes))
-    return estimated(float(parts.sum() / wholes.sum()), divided(counts @ parts, counts @ wholes))
+    counts = resample_counts(len(wholes))
+    value = float(parts.sum() / wholes.sum())
+    return percentile_estimate(value, divide(counts @ parts, counts @ wholes))
 
 
 def mean(values: Floats) -> Estimate:
-    """The mean over problems."""
-    found = ratio(values, np.ones(len(values)))
-    assert found is not None, "there is a problem"
-    return found
+    """Estimate the mean over problems, with a percentile interval as `ratio` has."""
+    estimate = ratio(values, np.ones(len(values)))
+    assert estimate is not None, "there is a problem"
+    return estimate
 
 
-def divided(parts: Floats, wholes: Floats) -> Floats:
-    """`parts / wholes`, nan over nothing."""
+def divide(parts: Floats, wholes: Floats) -> Floats:
+    """Return `parts / wholes`, nan where the whole is 0 or less."""
     return np.divide(parts, wholes, out=np.full_like(parts, np.nan), where=wholes > 0)

@@ -1,4 +1,4 @@
-"""The straight line through accuracy over log compute: what a doubling buys."""
+"""The straight line through accuracy over log compute: the gain of each doubling."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from reasoner.errors import ConfigError
 from reasoner.schema import Frozen
 
 ROUNDING = 1e-12
-"""A spread of accuracies that is none."""
+"""A sum of squares of accuracies below this is rounding error."""
 
 
 class LogLinear(Frozen):
-    """The accuracy that each doubling of compute adds; `r2` is the share of its variance explained."""
+    """The accuracy that each doubling of compute adds; `r2` is the explained share of its variance."""
 
     doubling: Estimate
     r2: float
 
 
 def log_linear(curve: CostCurve) -> LogLinear:
-    """The line fitted to mean accuracy over the logarithm of mean cost, by least squares.
+    """Fit a line to mean accuracy over the logarithm of mean cost, by least squares.
 
-    Accuracy rises so with inference compute in OpenAI's "Learning to reason with LLMs" (2024). It cannot
-    for ever: where a curve levels off, `r2` is low, and the line is of sizes below that.
+    Accuracy rises like this with inference compute in OpenAI's "Learning to reason with LLMs" (2024), up
+    to some size: where a curve levels off, `r2` is low, and the line describes the smaller sizes.
 
     Raises:
-        ConfigError: there is one size only, and no line.
+        ConfigError: the curve has fewer than two sizes.
     """
     if curve.values.shape[1] < 2:
         raise ConfigError("a line needs two sizes or more")
@@ -44,6 +44,6 @@ def log_linear(curve: CostCurve) -> LogLinear:
 
 
 def _slope(costs: Floats, values: Floats) -> Floats:
-    """Each row's accuracy per doubling."""
+    """Return each row's accuracy per doubling."""
     away = (costs - costs.mean(1, keepdims=True)) / np.log(2)
     return np.asarray((away * values).sum(1) / (away**2).sum(1), float)

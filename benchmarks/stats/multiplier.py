@@ -12,17 +12,17 @@ from reasoner.errors import ConfigError
 from reasoner.schema import Frozen
 
 ROUNDING = 1e-12
-"""Means of the same values may differ by so much."""
+"""Means of the same values may differ by this much."""
 
 
 class Multiplier(Frozen):
     """The reference's compute over the strategy's where both reach `accuracy`.
 
-    `value` is None where one of the two is not measured at that accuracy: it never gets there, or its
-    smallest size is already beyond it. `low` and `high` then still say what is known: a strategy
-    that never gets there may do so beyond its largest size, at 0 < multiplier < `high`, and one that starts
-    beyond it may need any less than its smallest size, so that `high` is infinite. Where fewer than 5
-    problems' worth are unsolved at `accuracy`, or solved, both ends are open.
+    `value` is None where one of the two is not measured at that accuracy: it never reaches it, or its
+    smallest size is already above it. `low` and `high` then still bound the multiplier: a strategy that
+    never reaches it may do so beyond its largest size, so that 0 < multiplier < `high`, and one that
+    starts above it may need any less than its smallest size, so that `high` is infinite. Both ends are
+    open where the equivalent of fewer than 5 problems is unsolved, or solved, at `accuracy`.
     """
 
     accuracy: float
@@ -34,15 +34,16 @@ class Multiplier(Frozen):
 def multiplier(
     strategy: CostCurve, reference: CostCurve, accuracy: float | None = None
 ) -> Multiplier:
-    """How many times less compute `strategy` needs than `reference` for the same accuracy.
+    """Estimate how many times less compute `strategy` needs than `reference` for the same accuracy.
 
-    At `accuracy`, or at what the reference's largest size attains in each resample. Costs are those at
-    which the accuracy is first reached, on straight lines over log compute: what a curve loses later
-    does not count. Problems are drawn for both curves together. The interval is the same on the log scale:
-    BCa where every resample is measured at the accuracy. Elsewhere a percentile one, which covers more
-    than 95 %, with an end that may be infinite or 0: BCa has no influence to correct by there, and missed
-    13 % of true values in simulation. Measure smaller or larger sizes then. At an accuracy that too few
-    problems tell (`proportion.enough`) either interval missed up to 21 %, and nothing is claimed.
+    The accuracy is `accuracy`, or what the reference's largest size attains in each resample. A cost is
+    where a curve first reaches it, interpolated linearly over log compute; a later fall does not count.
+    Problems are resampled for both curves together. The interval is computed on the log scale, and is
+    BCa where every resample is measured at the accuracy. Otherwise it is a percentile interval, which
+    covers more than 95 %, with an end that may be infinite or 0: BCa has no influence to correct by
+    there, and missed 13 % of true values in simulation. Measure smaller or larger sizes then. At an
+    accuracy with too few problems of one outcome (`proportion.enough`) either interval missed up to 21 %,
+    so that none is claimed.
 
     Raises:
         ConfigError: the curves are not of the same problems.
@@ -53,16 +54,18 @@ def multiplier(
     split = strategy.table.shape[1]
 
     def bounds(means: Floats) -> Floats:
-        """The least and the greatest log multiplier that the curves allow: (rows, 2)."""
+        """Return the least and the greatest log multiplier that the curves allow: (rows, 2)."""
         ours, theirs = halves(means[:, :split]), halves(means[:, split:])
         target = theirs[1][:, -1] if accuracy is None else np.full(len(means), accuracy)
         (least, most), (low, high) = reach(*ours, target), reach(*theirs, target)
         return np.stack([_less(low, most, -np.inf), _less(high, least, np.inf)], 1)
 
     point = bounds(table.mean(0, keepdims=True))[0]
-    drawn, jackknife = bounds(resampled(table)), bounds(left_out(table))
-    smooth = np.isfinite(drawn).all() and np.isfinite(jackknife).all()
-    low, high = accelerated(point, drawn, jackknife) if smooth else percentile(drawn, len(table))
+    resamples, jackknife = bounds(resampled(table)), bounds(left_out(table))
+    smooth = np.isfinite(resamples).all() and np.isfinite(jackknife).all()
+    low, high = (
+        accelerated(point, resamples, jackknife) if smooth else percentile(resamples, len(table))
+    )
     goal = float(reference.values[:, -1].mean()) if accuracy is None else accuracy
     known = enough(goal, len(table))
     return Multiplier(
@@ -74,16 +77,16 @@ def multiplier(
 
 
 def _less(ours: Floats, theirs: Floats, unknown: float) -> Floats:
-    """The difference of bounds; of two that are equally infinite nothing is known."""
+    """Return the difference of bounds; `unknown` where both are infinite."""
     known = np.isfinite(ours) | np.isfinite(theirs)
     return np.subtract(ours, theirs, out=np.full_like(ours, unknown), where=known)
 
 
 def reach(costs: Floats, values: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """The least and the greatest cost at which each row first reaches its target: (rows,) each.
+    """Return the least and the greatest cost at which each row may first reach its target: (rows,) each.
 
-    They differ where it is outside of what was measured: beyond the largest size the cost is up to
-    infinity, and within the smallest down to minus infinity, costs being logarithms.
+    They differ where the target is outside the measured range: beyond the largest size the cost is up to
+    infinity, and below the smallest down to minus infinity, as costs are logarithms.
     """
     best, rows = np.maximum.accumulate(values, axis=1), np.arange(len(values))
     first = (best < target[:, None] - ROUNDING).sum(1)

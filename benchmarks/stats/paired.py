@@ -1,14 +1,15 @@
-"""Two strategies on the same problems: their difference, its test, and what could have been seen."""
+"""Paired comparison of two strategies on the same problems: difference, test and power."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from scipy.special import betainc
 
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.bootstrap import estimate
-from reasoner.benchmarks.stats.distributions import NORMAL
+from reasoner.benchmarks.stats.distributions import normal_quantile
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.proportion import wilson
 from reasoner.benchmarks.stats.sign_test import sign_flips
@@ -17,11 +18,12 @@ from reasoner.schema import Frozen
 
 
 class Paired(Frozen):
-    """One strategy less another on `problems`; `won` and `lost` are those where they differ.
+    """One strategy minus another on `problems`; `won` and `lost` count those where they differ.
 
-    `p` is that of McNemar's test, `exact`, where every value is right or wrong; of shares it is that of
+    `p` is from McNemar's exact test where every value is right or wrong (`exact`), else from
     `sign_flips`. `detectable` is the smallest true difference that as many such problems show at the 5 %
-    level four times in five; where none differs, such problems are as many as could well have been missed.
+    level with a power of 80 %. Where no problem differs, it assumes the largest share of differing problems
+    that is compatible with none (Wilson).
     """
 
     problems: int
@@ -34,7 +36,11 @@ class Paired(Frozen):
 
 
 def paired(values: Floats, reference: Floats) -> Paired:
-    """How `values` differ from `reference`, one of each per problem."""
+    """Compare `values` with `reference`, one of each per problem.
+
+    Raises:
+        ConfigError: the two are not of the same problems.
+    """
     gain = _same(values, reference)
     binary = np.isin(values, (0.0, 1.0)).all() and np.isin(reference, (0.0, 1.0)).all()
     won, lost, problems = int((gain > 0).sum()), int((gain < 0).sum()), len(gain)
@@ -51,10 +57,10 @@ def paired(values: Floats, reference: Floats) -> Paired:
 
 
 def difference(values: Floats, reference: Floats) -> Estimate:
-    """The mean difference over problems with its BCa interval.
+    """Estimate the mean difference over problems, with its BCa interval.
 
-    Where no problem differs the bootstrap has nothing to draw: the interval then holds what Wilson's
-    does for none of so many.
+    Where no problem differs, resamples do not vary; the interval's ends are then Wilson's upper bound for
+    none of as many, either way.
     """
     gain = _same(values, reference)
     if not gain.any():
@@ -64,28 +70,25 @@ def difference(values: Floats, reference: Floats) -> Estimate:
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """The exact two-sided p-value that problems that differ go either way alike (McNemar, 1947).
+    """Return the exact two-sided p-value of McNemar's test (1947).
 
-    A binomial test of `won` in `won + lost` at one half.
+    A binomial test of `won` in `won + lost` at one half, as scipy.stats.binomtest has it; its tail is a
+    regularised incomplete beta function, which needs no import of scipy.stats.
     """
-    total = won + lost
-    term, tail = 1, 0
-    for i in range(min(won, lost) + 1):
-        tail += term
-        term = term * (total - i) // (i + 1)
-    return min(1.0, 2 * tail / (1 << total))
+    fewer, total = min(won, lost), won + lost
+    return min(1.0, 2 * float(betainc(total - fewer, fewer + 1, 0.5))) if total else 1.0
 
 
 def detectable(error: float, power: float = 0.8, level: float = 0.05) -> float:
-    """The smallest true difference found with a chance of `power`, given its standard error.
+    """Return the smallest true difference detected with probability `power`, given its standard error.
 
     (z(1 - level/2) + z(power)) standard errors (Miller, 2024, arXiv 2411.00640, section 5).
     """
-    return error * (NORMAL.inv_cdf(1 - level / 2) + NORMAL.inv_cdf(power))
+    return error * float(normal_quantile(np.array([1 - level / 2, power])).sum())
 
 
 def planned(problems: int, differing: float) -> float:
-    """`detectable` before measuring: with right-or-wrong values of which a share differ."""
+    """Return `detectable` before measuring: for right-or-wrong values of which a share `differing` differ."""
     return detectable(math.sqrt(differing / problems))
 
 

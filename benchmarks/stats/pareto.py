@@ -1,4 +1,4 @@
-"""The Pareto front: what no other point beats on both cost and accuracy."""
+"""The Pareto front of cost and accuracy."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reasoner.benchmarks.stats.bootstrap import resampled
 
 
 def front(costs: Floats, accuracies: Floats) -> Indices:
-    """The places of the points that are not dominated, from the cheapest.
+    """Return the indices of the points that are not dominated, from the cheapest.
 
     A point is dominated by one that costs no more and is no worse, if it is better in one of the two;
-    of equal points all stay.
+    equal points all stay.
     """
     order = np.lexsort((-accuracies, costs))
     on_front = _undominated(costs[None], accuracies[None])[0]
@@ -20,16 +20,16 @@ def front(costs: Floats, accuracies: Floats) -> Indices:
 
 
 def front_shares(costs: Floats, values: Floats) -> Floats:
-    """How often each point is on the front when problems are drawn again, of shape (points,).
+    """Return the share of resamples of problems in which each point is on the front: (points,).
 
-    Both arrays are of shape (problems, points). A point on the front by luck is so in few resamples.
+    Both arrays are of shape (problems, points). A point on the front by luck has a small share.
     """
     on_front = _undominated(resampled(costs), resampled(values))
     return np.asarray(on_front.mean(0), float)
 
 
 def _undominated(costs: Floats, accuracies: Floats) -> Bools:
-    """Whether each point is on the front of its row."""
+    """Return whether each point is on the front of its row."""
     own_cost, own_value = costs[:, :, None], accuracies[:, :, None]
     cost, value = costs[:, None, :], accuracies[:, None, :]
     no_worse = (cost <= own_cost) & (value >= own_value)

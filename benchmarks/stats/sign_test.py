@@ -1,4 +1,4 @@
-"""The test of paired shares: as well as it is, could every difference have had the other sign?"""
+"""The paired randomisation (sign-flip) test of differences between shares."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from reasoner.benchmarks.stats.arrays import Floats
 
 FEW = 16
-"""Differences of which every choice of signs is counted."""
+"""Up to this many differences, all choices of signs are enumerated."""
 NEAR = 1e-3
-"""Standard deviations within which the saddlepoint is 0 / 0, and the normal approximation exact enough."""
+"""Standard deviations within which the saddlepoint is 0 / 0 and the normal approximation is exact enough."""
 
 
 def sign_flips(gain: Floats) -> float:
-    """The two-sided p-value of the sum of `gain` among those with all choices of signs (Fisher, 1935).
+    """Return the two-sided p-value of the sum of `gain` under all choices of signs (Fisher, 1935).
 
-    Counted where few are not 0, else by a saddlepoint, close at any size (Lugannani and Rice, 1980;
-    Robinson, 1982). Of right-or-wrong values the test is McNemar's.
+    Enumerated where few differences are not 0, else by a saddlepoint approximation, which is close at any
+    size (Lugannani and Rice, 1980; Robinson, 1982). On right-or-wrong values the test is McNemar's.
+    scipy.stats.permutation_test samples signs instead, and so cannot resolve small p-values.
     """
     sizes = np.abs(gain[gain != 0])
     if not len(sizes):
@@ -27,17 +28,17 @@ def sign_flips(gain: Floats) -> float:
     least = 2.0 ** (1 - len(sizes))
     if total > sizes.sum() - 1e-9:
         return least
-    found = _counted(sizes, total) if len(sizes) <= FEW else _saddlepoint(sizes, total)
-    return min(1.0, max(least, found))
+    p = _enumerated(sizes, total) if len(sizes) <= FEW else _saddlepoint(sizes, total)
+    return min(1.0, max(least, p))
 
 
-def _counted(sizes: Floats, total: float) -> float:
+def _enumerated(sizes: Floats, total: float) -> float:
     signs = 1 - 2 * (np.arange(2 ** len(sizes))[:, None] >> np.arange(len(sizes)) & 1)
     return float((np.abs(signs @ sizes) >= total - 1e-9).mean())
 
 
 def _saddlepoint(sizes: Floats, total: float) -> float:
-    """Twice the chance of `total` or more: exponentially tilted until `total` is the mean."""
+    """Return twice the probability of `total` or more, exponentially tilted until `total` is the mean."""
     at = _tilt(sizes, total)
     tanh = np.tanh(at * sizes)
     cumulant = float((np.logaddexp(at * sizes, -at * sizes) - log(2)).sum())
@@ -50,7 +51,7 @@ def _saddlepoint(sizes: Floats, total: float) -> float:
 
 
 def _tilt(sizes: Floats, total: float) -> float:
-    """Where the tilted mean is `total`: it rises from 0 to the sum of `sizes`."""
+    """Return the tilt at which the mean, which rises from 0 to the sum of `sizes`, is `total`."""
     low, high = 0.0, 1.0
     while float((sizes * np.tanh(high * sizes)).sum()) < total and high < 1e6:
         low, high = high, 2 * high

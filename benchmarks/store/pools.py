@@ -22,7 +22,7 @@ from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
 from reasoner.registry import tasks
 from reasoner.types import Finish, Problem
-from reasoner.verifiers.verdict import AGGREGATES
+from reasoner.verifiers.common.aggregation import AGGREGATES
 
 RECORDED = "recorded"
 """Model, backend and verifier of solutions that were made elsewhere."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.allocation import Outcome, rival, saving
+from reasoner.benchmarks.analysis.allocation import Allocated, cost_ratio, rival
 from reasoner.benchmarks.analysis.curves import outcomes
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.paired import difference
@@ -27,7 +27,7 @@ from reasoner.schema import Frozen
 
 AUTO = "auto"
 PARTS = ("correct", "cost", "arms")
-Arms = Mapping[str, Outcome]
+Arms = Mapping[str, Allocated]
 """Outcomes of every strategy in every size, by name, such as `beam:8`."""
 
 
@@ -73,7 +73,7 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
         rival=name,
         rival_accuracy=best.accuracy,
         rival_cost=best.mean_cost,
-        saving=saving(best, auto),
+        saving=cost_ratio(best, auto),
         gain=difference(auto.correct, best.correct),
     )
 
@@ -89,7 +89,7 @@ def _arms(grid: Grid, task: str, run: Path) -> Arms:
     usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
     most = max((len(o.values) for o in usable), default=0)
     return {
-        f"{o.spec.strategy}:{o.spec.n}": Outcome(
+        f"{o.spec.strategy}:{o.spec.n}": Allocated(
             o.values, o.spent("flops"), np.zeros(most, np.intp)
         )
         for o in usable
@@ -100,7 +100,9 @@ def _arms(grid: Grid, task: str, run: Path) -> Arms:
 def together(tasks: Sequence[Arms]) -> Arms:
     """Return the outcomes on the problems of all tasks, of the strategies that every task has."""
     return {
-        name: Outcome(*(np.concatenate([getattr(t[name], part) for t in tasks]) for part in PARTS))
+        name: Allocated(
+            *(np.concatenate([getattr(t[name], part) for t in tasks]) for part in PARTS)
+        )
         for name in tasks[0]
         if all(name in t for t in tasks)
     }

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
-from reasoner.benchmarks.analysis.noisy_scores import Line, Study, study
+from reasoner.benchmarks.analysis.noisy_scores import NoiseStudy, SelectionCurve, noise_study
 from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, End, label, save
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
     seeds = range(args.seed, args.seed + args.draws)
-    studies = [study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
+    studies = [noise_study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
     save_json(
         {**about, "tasks": [s.model_dump() for s in studies]}, args.out / "verifier-noise.json"
     )
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(*(sentence(s) for s in studies), f"written to {args.out}", sep="\n")
 
 
-def sentence(result: Study) -> str:
+def sentence(result: NoiseStudy) -> str:
     """Return a sentence on the errors of the verifier."""
     return (
         f"{result.task}: {result.problems} {result.split} problems × {result.samples} solutions, AUC {result.auc:.4f},"
@@ -76,7 +76,7 @@ def sentence(result: Study) -> str:
     )
 
 
-def small_print(about: Mapping[str, Any], result: Study) -> str:
+def small_print(about: Mapping[str, Any], result: NoiseStudy) -> str:
     """Return the caption: problems, noise, machine, commit and date."""
     machine = about["hardware"]
     parts = [
@@ -90,7 +90,7 @@ def small_print(about: Mapping[str, Any], result: Study) -> str:
     return "  ·  ".join(parts)
 
 
-def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
+def draw(studies: Sequence[NoiseStudy], out: Path, caption: str) -> None:
     """Write verifier-noise.png and verifier-noise.svg: a row for each task, a column for each selection rule."""
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
@@ -106,7 +106,7 @@ def draw(studies: Sequence[Study], out: Path, caption: str) -> None:
         plt.close(figure)
 
 
-def _panel(axes: Axes, result: Study, choice: str) -> None:
+def _panel(axes: Axes, result: NoiseStudy, choice: str) -> None:
     """Draw accuracy against samples: verdicts solid, baselines dashed, names in the right margin."""
     lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
     colours = _colours(lines)
@@ -119,7 +119,7 @@ def _panel(axes: Axes, result: Study, choice: str) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
+def _colours(lines: Sequence[SelectionCurve]) -> dict[tuple[str, float | None], str]:
     """Return shades by the amount of noise, and separate colours for the baselines."""
     noisy = [line for line in lines if line.noise is not None]
     shades = colormaps["viridis"].resampled(len(noisy) + 1)
@@ -130,7 +130,7 @@ def _colours(lines: Sequence[Line]) -> dict[tuple[str, float | None], str]:
     return colours | {(line.name, None): known[line.name] for line in baselines}
 
 
-def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
+def _line(axes: Axes, line: SelectionCurve, choice: str, colour: str) -> End:
     """Draw a line, and return its end with its name."""
     accuracy = line.accuracy.get(choice) or next(iter(line.accuracy.values()))
     ns, means = [*accuracy], [e.value for e in accuracy.values()]
@@ -142,12 +142,12 @@ def _line(axes: Axes, line: Line, choice: str, colour: str) -> End:
     return _name(line), colour, ns[-1], means[-1]
 
 
-def _bound(line: Line) -> bool:
+def _bound(line: SelectionCurve) -> bool:
     """Return True for a line that belongs in both columns."""
     return line.name in (COVERAGE, MAJORITY)
 
 
-def _name(line: Line) -> str:
+def _name(line: SelectionCurve) -> str:
     if line.name == COVERAGE:
         return "pass@N"
     known = line.auc is not None and line.name != "random"

@@ -20,7 +20,7 @@ from reasoner.benchmarks.tasks.question_answering import Grader
 
 @dataclass(frozen=True)
 class AIME24(HendrycksMath):
-    """Answers are whole numbers from 0 to 999; temperature .6, nucleus .95 (DeepSeek-AI, 2025, R1)."""
+    """Problems with whole numbers from 0 to 999 as answers; temperature .6, nucleus .95 (DeepSeek-AI, 2025, R1)."""
 
     data: str = "HuggingFaceH4/aime_2024"
     grader: Grader = "numeric"

@@ -13,7 +13,7 @@ from reasoner.benchmarks.tasks.aime24 import AIME24
 
 @dataclass(frozen=True)
 class AIME25(AIME24):
-    """As `aime24`, but for the problems."""
+    """The settings of `aime24` with other problems."""
 
     data: str = "math-ai/aime25"
 

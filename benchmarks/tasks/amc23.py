@@ -14,7 +14,7 @@ from reasoner.benchmarks.tasks.question_answering import Grader
 
 @dataclass(frozen=True)
 class AMC23(HendrycksMath):
-    """Answers are whole numbers, where the competition itself gives five to choose from."""
+    """Problems with whole numbers as answers; the competition itself offers five choices each."""
 
     data: str = "math-ai/amc23"
     grader: Grader = "numeric"

@@ -9,16 +9,16 @@ an answer cannot be checked without deriving it. Digits run from the least signi
 because every digit of a sum is then local (Lee et al., 2023, arXiv 2307.03381): a small model
 learns the arithmetic to perfection, and its errors are those of its demonstrators, not ignorance.
 
-Demonstrators misread operators, in the two ways that people do. A *slip* is noise: it differs from
-one solution to the next, so a vote, or temperature 0, removes it. A *habit* is a rule: after two
+Demonstrators misread operators in the two ways that people do. A *slip* is noise: it differs from
+one solution to the next, so a vote, or temperature 0, removes it. A *habit* is systematic: after two
 additions in a row they mostly add once more where they should subtract (the Einstellung effect,
-Luchins 1942), always with the same result, so a vote confirms it. Slips alone would leave greedy
-decoding nothing to gain from search; habits alone would make majority voting pointless. Only a
+Luchins 1942), always with the same result, so a vote confirms it. With slips alone, greedy decoding
+would gain nothing from search; with habits alone, majority voting would be pointless. Only a
 verifier that reads the lines helps against both.
 
-All errors are in what a line says, not in its arithmetic, since a verifier cannot find what leaves no
-trace in the policy. Lost carries, which show in one digit, and misread operands, which a small model
-forgets within a few layers, its verdicts hardly told from right lines.
+All errors are in the operators, not in the arithmetic, since a verifier cannot detect what leaves no
+trace in the policy. In earlier versions its verdicts hardly distinguished lost carries, which show in
+one digit, and misread operands, which a small model forgets within a few layers, from right lines.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from random import Random
 from string import ascii_lowercase
 
 from reasoner.base import Example
-from reasoner.benchmarks.tasks.demonstration import Demonstration
-from reasoner.benchmarks.tasks.generated import distinct, split_of
+from reasoner.benchmarks.tasks.generated import Demonstration, distinct_problems, split_of
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
 
@@ -42,19 +41,19 @@ LEAVES = 3
 SLIP = 0.13
 HABIT = 0.65
 TOP_P = 0.95
-"""The nucleus leaves slips in, but cuts off copying errors rarer than one in twenty: they are the
-policy's own, not taught, so rare in its rollouts that the verdict learns little about them."""
+"""The nucleus keeps slips, but cuts off copying errors rarer than one in twenty: they are the policy's
+own, not demonstrated, and so rare in its rollouts that the verdict learns little about them."""
 PROMPT = re.compile(r"dg:[a-z]=(\d{4}|[a-z][-+][a-z])(,[a-z]=(\d{4}|[a-z][-+][a-z]))*\?[a-z]")
 LINE = re.compile(r"([a-z])(\d{4})([+-])([a-z])(\d{4})=([a-z])(\d{4})")
 
 
 def digits(value: int) -> str:
-    """Four digits, least significant first."""
+    """Return four digits, least significant first."""
     return f"{value % MODULUS:04d}"[::-1]
 
 
-def number(text: str) -> int:
-    """The value that `digits` wrote."""
+def parse_digits(text: str) -> int:
+    """Return the value of four digits, least significant first."""
     return int(text[::-1])
 
 
@@ -75,8 +74,8 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Derivation:
-    """A problem: known leaves, and definitions in the order that derives the last one."""
+class DagProblem:
+    """A problem: known leaves, and definitions in the order in which the last one is derived."""
 
     leaves: dict[str, int]
     chain: tuple[Definition, ...]
@@ -89,13 +88,13 @@ class Derivation:
         return values
 
 
-def draw(rng: Random, low: int, high: int) -> Derivation:
-    """A random chain of `low` to `high` definitions over three leaves, its definitions shuffled.
+def draw(rng: Random, low: int, high: int) -> DagProblem:
+    """Return a random chain of `low` to `high` definitions over three leaves, in shuffled order.
 
     Each definition starts from the one before it, so the order of derivation is unique; its second
-    operand is any leaf or any earlier value, so values are reused. Every line matters: in chains
-    where an error could cancel out (`c=a+b`, `d=c+a`, `e=d-c`), a right answer would not tell right
-    lines, so those are drawn again.
+    operand is any leaf or any earlier value, so values are reused. Every line matters: where an error
+    could cancel out (`c=a+b`, `d=c+a`, `e=d-c`), a right answer would not imply right lines, so such
+    chains are drawn again.
     """
     depth = rng.randint(low, high)
     names = rng.sample(ascii_lowercase, LEAVES + depth)
@@ -105,7 +104,7 @@ def draw(rng: Random, low: int, high: int) -> Derivation:
         chain = _chain(rng, names)
     written = [str(d) for d in chain] + [f"{k}={digits(v)}" for k, v in leaves.items()]
     rng.shuffle(written)
-    return Derivation(leaves, tuple(chain), f"dg:{','.join(written)}?{chain[-1].name}\n")
+    return DagProblem(leaves, tuple(chain), f"dg:{','.join(written)}?{chain[-1].name}\n")
 
 
 def _chain(rng: Random, names: list[str]) -> list[Definition]:
@@ -119,7 +118,7 @@ def _chain(rng: Random, names: list[str]) -> list[Definition]:
 
 
 def every_line_matters(chain: list[Definition]) -> bool:
-    """Whether an error of 1 in any line would change the answer."""
+    """Return whether an error of 1 in any line would change the answer."""
     for i, wrong in enumerate(chain):
         errors = {wrong.name: 1}
         for d in chain[i + 1 :]:
@@ -129,14 +128,14 @@ def every_line_matters(chain: list[Definition]) -> bool:
     return True
 
 
-def parse(prompt: str) -> Derivation:
-    """Read a prompt back into the problem it states."""
+def parse(prompt: str) -> DagProblem:
+    """Return the problem that a prompt states."""
     body, _, query = prompt.removeprefix("dg:").rstrip("\n").partition("?")
     leaves, by_left = dict[str, int](), dict[str, Definition]()
     for item in body.split(","):
         name, _, value = item.partition("=")
         if value.isdigit():
-            leaves[name] = number(value)
+            leaves[name] = parse_digits(value)
         else:
             by_left[value[0]] = Definition(name, value[0], value[1], value[2])
     start = next(leaf for leaf in leaves if leaf in by_left)
@@ -144,7 +143,7 @@ def parse(prompt: str) -> Derivation:
     while at != query:
         chain.append(by_left[at])
         at = by_left[at].name
-    return Derivation(leaves, tuple(chain), prompt)
+    return DagProblem(leaves, tuple(chain), prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +162,14 @@ class DagMath:
 
     @property
     def sampling(self) -> Sampling:
-        """A line a step, at most as many tokens as the longest solution has."""
+        """One line per step, and at most as many tokens as the longest solution has."""
         return Sampling(top_p=TOP_P, max_tokens=18 * TIERS[self.tier][1] + 2, stop=("\n",))
 
     def prompt(self, text: str) -> str:
-        """A problem on a line of its own.
+        """Return the problem on a line of its own.
 
         Raises:
-            ConfigError: it is no problem of this task.
+            ConfigError: `text` is no problem of this task.
         """
         if not PROMPT.fullmatch(text.strip()):
             raise ConfigError(
@@ -179,47 +178,51 @@ class DagMath:
         return text.strip() + "\n"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
-        """Problems of a split, the same for the same seed and tier."""
+        """Yield problems of a split, the same ones for the same seed and tier."""
         family, depths = f"dagmath/{self.tier}", TIERS[self.tier]
-        items = distinct(lambda r: draw(r, *depths), identity, split, count, family, seed)
+        items = distinct_problems(lambda r: draw(r, *depths), identity, split, count, family, seed)
         for i, item in enumerate(items):
             answer = str(item.values()[item.chain[-1].name])
             yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
 
     def answer(self, solution: str) -> str | None:
-        """The last line's value, as an ordinary number."""
+        """Return the last line's value as an ordinary number."""
         lines = solution.strip().splitlines()
         match = LINE.fullmatch(lines[-1]) if lines else None
-        return str(number(match[7])) if match else None
+        return str(parse_digits(match[7])) if match else None
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether the last line derives the queried letter and its value is right."""
+        """Return whether the last line derives the queried letter and its value is right."""
         lines = solution.strip().splitlines()
         match = LINE.fullmatch(lines[-1]) if lines else None
         query = example.problem.prompt.rstrip("\n")[-1]
-        return match is not None and match[6] == query and str(number(match[7])) == example.answer
+        return (
+            match is not None
+            and match[6] == query
+            and str(parse_digits(match[7])) == example.answer
+        )
 
     def step_labels(self, problem: Problem, solution: str) -> list[bool]:
-        """For each line, whether it and every line before it are exactly right."""
-        derivation = parse(problem.prompt)
-        values, right, labels = derivation.values(), True, list[bool]()
+        """Return for each line whether it and every line before it are exactly right."""
+        item = parse(problem.prompt)
+        values, right, labels = item.values(), True, list[bool]()
         for i, line in enumerate(solution.strip().splitlines()):
-            right = right and i < len(derivation.chain)
-            right = right and line == _line(derivation.chain[i], values)
+            right = right and i < len(item.chain)
+            right = right and line == _line(item.chain[i], values)
             labels.append(right)
         return labels
 
     def sound(self, problem: Problem, solution: str) -> bool:
-        """Check that every line is right."""
+        """Return whether every line is right."""
         return all(self.step_labels(problem, solution))
 
     def exact(self, example: Example, solution: str) -> bool:
-        """Whether every line is right and the last one answers."""
+        """Return whether every line is right and the last one answers."""
         return self.check(example, solution) and self.sound(example.problem, solution)
 
 
-def identity(item: Derivation) -> str:
-    """What makes two derivations the same, however their definitions are shuffled."""
+def identity(item: DagProblem) -> str:
+    """Return the canonical text of a problem, the same for any order of its definitions."""
     return f"{sorted(item.leaves.items())}{item.chain}"
 
 
@@ -229,11 +232,10 @@ def _line(d: Definition, values: dict[str, int]) -> str:
 
 
 def demonstrate(rng: Random) -> Demonstration | None:
-    """A problem solved by a demonstrator who errs as the module says.
+    """Return a problem solved by a fallible demonstrator; None for one that is not in split train.
 
-    An operator is misread with probability `HABIT` where habit tempts to, elsewhere with `SLIP`. The
-    lines after an error follow from it, as a person's would. None stands for a problem of another
-    split than train.
+    An operator is misread with probability `HABIT` where the habit applies, else with `SLIP`. The lines
+    after an error follow from it, as a person's would.
     """
     item = draw(rng, *TAUGHT)
     if split_of(identity(item)) != "train":
@@ -249,5 +251,5 @@ def demonstrate(rng: Random) -> Demonstration | None:
 
 
 def tempts(read: list[str], meant: Definition) -> bool:
-    """Whether the operators read so far make a habit that `meant` breaks."""
+    """Return whether the operators read so far form a habit that `meant` breaks."""
     return read[-2:] == ["+", "+"] and meant.operator == "-"

@@ -3,9 +3,9 @@
     Rank     901
     Puzzles  4 5 6 10        Answer: (10 - 4) * 5 - 6 = 24
 
-Puzzles are ranked by how long people take: the papers test on ranks 901 to 1000, the others are the
-dev split. An answer is an expression of exactly the four numbers; by rule, any that comes to 24 is
-right. It may also be told in steps, as `10 - 4 = 6 (left: 5 6 6)`.
+Puzzles are ranked by the time that people take: the papers test on ranks 901 to 1000, and the others
+are the dev split. An answer is an expression of exactly the four numbers; any that equals 24 is right.
+It may also be given in steps, as `10 - 4 = 6 (left: 5 6 6)`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
 from reasoner.benchmarks.tasks.grading import extract
-from reasoner.benchmarks.tasks.loading import Row, drawn, rows, text
-from reasoner.benchmarks.tasks.question_answering import first, taken
+from reasoner.benchmarks.tasks.loading import Row, rows, shuffled, text
+from reasoner.benchmarks.tasks.question_answering import read_first, worked_examples
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
-from reasoner.verifiers.common.expression import OPERATOR, Made, Term, statements
+from reasoner.verifiers.common.derivation import Derivation
+from reasoner.verifiers.common.expression import OPERATOR, Term, statements
 
 TARGET = 24
 TESTED = range(901, 1001)
@@ -61,7 +62,7 @@ LATEX = (
 
 
 def _puzzle(row: Row) -> str:
-    """The numbers of a row: a text, or a list of them."""
+    """Return the numbers of a row, which holds a text or a list."""
     listed = row.get("numbers")
     if isinstance(listed, list) and all(isinstance(number, int) for number in listed):
         return " ".join(map(str, listed))
@@ -70,7 +71,7 @@ def _puzzle(row: Row) -> str:
 
 @dataclass(frozen=True)
 class Game24:
-    """Four numbers, the target 24; up to 4 `shots`, temperature .7 (Yao et al., 2023)."""
+    """Four numbers and the target 24; up to 4 `shots`, temperature .7 (Yao et al., 2023)."""
 
     data: str = "test-time-compute/game-of-24"
     shots: NonNegativeInt = 0
@@ -81,19 +82,19 @@ class Game24:
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is drawn: an operation a line, up to numbers that the model asks itself about."""
+        """The sampling of a solution: one operation per line, until the model poses a puzzle of its own."""
         end = ("Input:",) if self.shots else ()
         return Sampling(temperature=0.7, max_tokens=self.max_tokens, stop=(self.step,), end=end)
 
     def prompt(self, text: str) -> str:
-        """Four numbers as the model reads them: with an instruction, and after worked examples of others.
+        """Return a puzzle as the model reads it: with an instruction, and after other worked examples.
 
         Raises:
-            ConfigError: there are not four numbers, or not as many examples as `shots`.
+            ConfigError: there are not four numbers, or fewer worked examples than `shots`.
         """
         puzzle = numbers(text)
         asked = f"Input: {' '.join(map(str, puzzle))}\n"
-        worked = taken(self.name, WORKED, self.shots)
+        worked = worked_examples(self.name, WORKED, self.shots)
         others = [(q, a) for q, a in worked if sorted(numbers(q)) != sorted(puzzle)]
         shown = "".join(f"Input: {q}\nSteps:\n{a}\n" for q, a in others[: self.shots])
         return (
@@ -101,76 +102,76 @@ class Game24:
         )
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
-        """The first `count` puzzles of a split, in an order of its own for each `seed` but 0.
+        """Yield the first `count` puzzles of a split, shuffled by any `seed` other than 0.
 
         Raises:
             ConfigError: the data cannot be read, has no such split, or lacks a field.
         """
-        found = self.splits()
-        if split not in found:
-            raise ConfigError(f"{self.data!r} has no split {split!r}; it has {', '.join(found)}")
-        for index, row in drawn([*enumerate(found[split])], count, seed):
+        splits = self.splits()
+        if split not in splits:
+            raise ConfigError(f"{self.data!r} has no split {split!r}; it has {', '.join(splits)}")
+        for index, row in shuffled([*enumerate(splits[split])], count, seed):
             asked = self.prompt(_puzzle(row))
             yield Example(Problem(f"game24-{row.get('Rank', index)}", asked), str(TARGET))
 
     def splits(self) -> dict[str, list[Row]]:
-        """The puzzles by their ranks; where there are none, all are for testing."""
-        found = rows(self.data, "test")
-        tested = [row for row in found if int(row.get("Rank", 0)) in TESTED]
-        others = [row for row in found if int(row.get("Rank", 0)) not in TESTED]
-        return {"test": tested, "dev": others} if tested else {"test": found}
+        """Return the puzzles of each split by rank; without ranks, all are the test split."""
+        puzzles = rows(self.data, "test")
+        tested = [row for row in puzzles if int(row.get("Rank", 0)) in TESTED]
+        others = [row for row in puzzles if int(row.get("Rank", 0)) not in TESTED]
+        return {"test": tested, "dev": others} if tested else {"test": puzzles}
 
     def answer(self, solution: str) -> str | None:
-        """The expression, operands of sums and products in order."""
-        term = first(derived, solution)
+        """Return the expression, with the operands of sums and products in order."""
+        term = read_first(derived, solution)
         return term.expression if term else None
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether the expression uses the puzzle's numbers, each once, and comes to 24."""
-        term = first(derived, solution)
+        """Return whether the expression uses each of the puzzle's numbers once and equals 24."""
+        term = read_first(derived, solution)
         wanted = tuple(sorted(map(Fraction, numbers(example.problem.prompt))))
         return term is not None and term.value == TARGET and term.numbers == wanted
 
 
 def numbers(text: str) -> list[int]:
-    """The last four numbers in a row, which is where a prompt has the puzzle.
+    """Return the last four consecutive numbers, where a prompt has its puzzle.
 
     Raises:
         ConfigError: there are none.
     """
     for run in reversed(RUN.findall(text)):
-        if len(found := re.findall(r"\d+", run)) == 4:
-            return [int(number) for number in found]
+        if len(digits := re.findall(r"\d+", run)) == 4:
+            return [int(number) for number in digits]
     raise ConfigError(f"no puzzle: {text.strip()!r} is not four numbers; write it like 4 5 6 10")
 
 
 def derived(solution: str) -> Term | None:
-    """The expression that a solution states, else its last: of four numbers, or made by its steps."""
+    """Return the expression that a solution states, else its last, of four numbers or of its steps' results."""
     if stated := _expression(_arithmetic(extract(solution) or "")):
-        return Made().read(stated)
+        return Derivation().read(stated)
     lines = [_arithmetic(line) for line in solution.splitlines()]
     while lines:
         if last := _expression(lines.pop()):
-            term = Made().read(last)
+            term = Derivation().read(last)
             return term if term and len(term.numbers) == 4 else _after(lines, last)
     return None
 
 
 def _after(steps: list[str], last: str) -> Term | None:
-    """The last expression, with what the steps before it made put in for its numbers."""
-    made = Made()
+    """Return the last expression with the results of the steps before it substituted."""
+    derivation = Derivation()
     for step in steps:
-        made.note(step)
-    return made.read(last)
+        derivation.note(step)
+    return derivation.read(last)
 
 
 def _expression(line: str) -> str:
-    """The longest expression in a line that has an operator."""
+    """Return the longest expression with an operator in a line."""
     return max((run for run in statements(line)[0] if OPERATOR.search(run)), key=len, default="")
 
 
 def _arithmetic(text: str) -> str:
-    """A line with its LaTeX undone."""
+    """Return a line without LaTeX."""
     for pattern, replacement in LATEX:
         text = pattern.sub(replacement, text)
     return text

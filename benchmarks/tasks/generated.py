@@ -1,12 +1,13 @@
-"""Disjoint splits by construction: a problem's own text decides which split it belongs to.
+"""Generated problems: splits that are disjoint by construction, and demonstrations to train on.
 
-`train` is for weights, `dev` for choices, `test` for comparisons, and `final` for headline numbers: its
-problems are ones that no choice has seen.
+A problem's own text decides which split it belongs to. `train` is for weights, `dev` for choices, `test`
+for comparisons, and `final` for headline numbers: no choice has seen its problems.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from typing import TypeVar
@@ -17,8 +18,22 @@ T = TypeVar("T")
 
 SPLITS = ("train", "dev", "test", "final")
 PUBLISHED = 1000
-"""The first so many test problems are in published results, and some settings were once chosen on
-them: they stay test problems, also those whose text belongs to `final`."""
+"""The number of leading test problems in published results. Some settings were once chosen on them, so
+they stay test problems even where their text belongs to `final`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A problem and a solution to pre-train on; `taught` marks the characters to imitate (None: all)."""
+
+    prompt: str
+    solution: str
+    taught: tuple[bool, ...] | None = None
+
+    @property
+    def mask(self) -> tuple[bool, ...]:
+        """Whether to imitate each character of the solution, and its end."""
+        return (*(self.taught or (True,) * len(self.solution)), True)
 
 
 def split_of(identity: str) -> str:
@@ -34,7 +49,7 @@ def check_split(split: str) -> None:
         raise ConfigError(f"no split named {split!r}; known: {', '.join(SPLITS)}")
 
 
-def distinct(
+def distinct_problems(
     draw: Callable[[Random], T],
     identity: Callable[[T], str],
     split: str,
@@ -42,12 +57,16 @@ def distinct(
     family: str,
     seed: int,
 ) -> Iterator[T]:
-    """Yield the first `count` different problems of a split; `family` names a task and its tier."""
+    """Yield the first `count` different problems of a split; `family` names a task and its tier.
+
+    Raises:
+        ConfigError: there is no such split.
+    """
     check_split(split)
     rng = Random(f"{family}/{split}/{seed}")
     seen = set[str]()
     if split == "final":
-        seen.update(map(identity, distinct(draw, identity, "test", PUBLISHED, family, 0)))
+        seen.update(map(identity, distinct_problems(draw, identity, "test", PUBLISHED, family, 0)))
     for place in range(count):
         published = (split, seed) == ("test", 0) and place < PUBLISHED
         item = _next(draw, identity, ("test", "final") if published else (split,), seen, rng)
@@ -62,7 +81,7 @@ def _next(
     seen: Container[str],
     rng: Random,
 ) -> T:
-    """Draw until there is a new problem of one of `splits`."""
+    """Return the next drawn problem that is new and belongs to one of `splits`."""
     while True:
         item = draw(rng)
         name = identity(item)

@@ -9,7 +9,7 @@
     Incorrect Answer 2  8
     Incorrect Answer 3  4
 
-The authors ask not to publish any: this one is in their paper. So there are no worked examples.
+The authors ask not to publish any question; this one is in their paper. So there are no worked examples.
 """
 
 from random import Random
@@ -25,7 +25,7 @@ LETTERS = "ABCD"
 
 @dataclass(frozen=True)
 class GPQA(Questions):
-    """Four options a question, in an order that `seed` and the question decide.
+    """Questions with four options each, in an order that depends on `seed` and the question.
 
     The default is the diamond subset; `Idavidrein/gpqa:gpqa_main` has more. Temperature .6, nucleus .95
     (DeepSeek-AI, 2025, R1).
@@ -43,13 +43,13 @@ class GPQA(Questions):
     top_p: ClassVar[float] = 0.95
 
     def question(self, row: Row) -> str:
-        """The question, and its options behind their letters."""
+        """Return the question, followed by its options with their letters."""
         asked = text(row, "Question").strip()
         options = zip(LETTERS, self._options(row), strict=True)
         return "\n".join([asked, *(f"({letter}) {option}" for letter, option in options)])
 
     def reference(self, row: Row) -> str:
-        """The letter of the right option."""
+        """Return the letter of the right option."""
         return LETTERS[self._options(row).index(text(row, "Correct Answer").strip())]
 
     def _options(self, row: Row) -> list[str]:

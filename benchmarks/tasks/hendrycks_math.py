@@ -55,7 +55,7 @@ WORKED = (
         r"$$-\frac{3}{2}a=b\Rightarrow\frac{a}{b}=\boxed{-\frac{2}{3}}.$$",
     ),
 )  # fmt: skip
-"""The prompt of Minerva (Lewkowycz et al., 2022, arXiv 2206.14858, appendix D), all of it boxed."""
+"""The prompt of Minerva (Lewkowycz et al., 2022, arXiv 2206.14858, appendix D), with every answer boxed."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-'''`humaneval`: complete a function of Python; unit tests decide (Chen et al., 2021, arXiv 2107.03374).
+'''`humaneval`: complete a Python function, graded by unit tests (Chen et al., 2021, arXiv 2107.03374).
 
     prompt       def truncate_number(number: float) -> float:
                      """ Given a positive floating point number, it can be decomposed into
@@ -15,8 +15,8 @@
                      assert abs(candidate(1.33) - 0.33) < 1e-6
                      assert abs(candidate(123.456) - 0.456) < 1e-6
 
-A program is run in the sandbox of the verifier `code`, against tests that no solver sees; what that
-verifier may see is the examples in the docstring.
+A program runs in the sandbox of the verifier `code`, against tests that no solver sees; that verifier
+may see only the examples in the docstring.
 '''
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
-from reasoner.benchmarks.tasks.loading import drawn, rows, text
+from reasoner.benchmarks.tasks.loading import rows, shuffled, text
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Completion, Finish, Problem, Sampling
 from reasoner.verifiers.code import Code, program
@@ -47,10 +47,10 @@ FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class HumanEval:
-    """Functions by their docstrings; temperature .8, nucleus .95 (Chen et al., 2021).
+    """Functions to write from their docstrings; temperature .8, nucleus .95 (Chen et al., 2021).
 
-    The tests of a function have `seconds`, by the clock; see the verifier `code` for the other limits.
-    Any data with fields `prompt`, `test` (which defines `check(candidate)`) and `entry_point` will do.
+    The tests of a function may take `seconds` of wall clock; see the verifier `code` for the other limits.
+    Any data with the fields `prompt`, `test` (which defines `check(candidate)`) and `entry_point` works.
     """
 
     data: str = "openai/openai_humaneval"
@@ -63,81 +63,81 @@ class HumanEval:
 
     @property
     def sampling(self) -> Sampling:
-        """How a program is drawn: a line a step."""
+        """The sampling of a program: one line per step."""
         return Sampling(temperature=0.8, top_p=0.95, max_tokens=self.max_tokens, stop=(self.step,))
 
     def prompt(self, text: str) -> str:
-        """A function's head and docstring as the model reads them: they come last, to be gone on with."""
+        """Return a function's head and docstring as the model reads them: last, so that it continues them."""
         return f"{INSTRUCTION}\n\n{text.strip()}\n"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
-        """The first `count` functions of a split, in an order of its own for each `seed` but 0.
+        """Yield the first `count` functions of a split, shuffled by any `seed` other than 0.
 
         Raises:
             ConfigError: the data cannot be read, has no such split, or lacks a field.
         """
-        for row in drawn(rows(self.data, split), count, seed):
+        for row in shuffled(rows(self.data, split), count, seed):
             prompt, tests, entry = (text(row, f) for f in ("prompt", "test", "entry_point"))
-            known: dict[str, Any] = {"entry_point": entry}
-            if told := shown(prompt):
-                known["tests"] = told
-            yield Example(Problem(text(row, "task_id"), self.prompt(prompt), known), tests)
+            meta: dict[str, Any] = {"entry_point": entry}
+            if visible := docstring_tests(prompt):
+                meta["tests"] = visible
+            yield Example(Problem(text(row, "task_id"), self.prompt(prompt), meta), tests)
 
     def answer(self, solution: str) -> str | None:
-        """The code, without comments and however it is laid out; as it stands where it has errors."""
-        code = written(solution)
+        """Return the code without comments and in one layout; unchanged where it has syntax errors."""
+        code = extract_code(solution)
         tree = _parsed(
             code if FUNCTION.search(code) else f"def _():\n{indent(dedent(code), '    ')}"
         )
         return ast.unparse(tree) if tree else code.strip() or None
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether the function passes the tests; waits for the sandbox, in a thread of its own.
+        """Return whether the function passes the tests; block on the sandbox, in a thread of its own.
 
         Raises:
-            ConfigError: there can be no sandbox, or the prompt defines no function.
+            ConfigError: there is no sandbox, or the prompt defines no function.
         """
         head = example.problem.prompt.removeprefix(INSTRUCTION).lstrip("\n")
-        entry = str(example.problem.meta.get("entry_point") or defined(head)[-1])
-        # Helpers that the prompt defines are the tests' own, whatever the solution makes of them.
+        entry = str(example.problem.meta.get("entry_point") or defined_functions(head)[-1])
+        # The tests use the prompt's own helpers, even where the solution redefines them.
         test = f"{_helpers(head, entry)}\n{example.answer}"
         problem = Problem(example.problem.id, head, {"tests": [test], "entry_point": entry})
         source = completed(head, entry, solution)
         limits = Limits(seconds=self.seconds + 10)
         code = Code(limits=limits, seconds=self.seconds, sandbox=self.sandbox)
         judging = code.score(problem, [_finished(source)])
-        # Whoever calls may be in an event loop already.
+        # The caller may be in an event loop already.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, judging).result().scores[0].value == 1
 
 
-def defined(head: str) -> list[str]:
-    """The functions that a prompt defines.
+def defined_functions(head: str) -> list[str]:
+    """Return the names of the functions that a prompt defines.
 
     Raises:
         ConfigError: there are none.
     """
-    if not (found := FUNCTION.findall(head)):
+    if not (names := FUNCTION.findall(head)):
         raise ConfigError(
             f"no function to complete in {head[:80]!r}; it lacks a line 'def name(…):'"
         )
-    return found
+    return names
 
 
-def shown(prompt: str) -> list[str]:
-    """The examples of a docstring as tests that a solver may see."""
+def docstring_tests(prompt: str) -> list[str]:
+    """Return the examples of a docstring as tests that a solver may see."""
     tree = _parsed(prompt)
     function = tree.body[-1] if tree and tree.body else None
-    told = ast.get_docstring(function) if isinstance(function, ast.FunctionDef) else None
+    docstring = ast.get_docstring(function) if isinstance(function, ast.FunctionDef) else None
     try:
-        examples = doctest.DocTestParser().get_examples(told or "")
+        examples = doctest.DocTestParser().get_examples(docstring or "")
     except ValueError:
         return []
     return [test for test in map(_as_test, examples) if test]
 
 
 def _as_test(example: doctest.Example) -> str:
-    """A comparison; nothing for an example that makes none."""
+    """Return an assertion; empty for an example that compares nothing."""
     source, want = example.source.strip(), example.want.strip()
     test = f"assert ({source}) == ({want})" if want else f"assert {source}"
     tree = _parsed(test)
@@ -148,8 +148,8 @@ def _as_test(example: doctest.Example) -> str:
 
 
 def completed(head: str, entry: str, solution: str) -> str:
-    """The whole program: the solution behind what the prompt imports and defines, or behind its head."""
-    code = written(solution)
+    """Return the whole program: the solution after the prompt's imports and helpers, or after its head."""
+    code = extract_code(solution)
     if entry in FUNCTION.findall(code):
         return f"{_helpers(head, entry)}\n{code}"
     body = code if code.startswith(BLANK) else indent(code, "    ")
@@ -157,12 +157,12 @@ def completed(head: str, entry: str, solution: str) -> str:
 
 
 def _helpers(head: str, entry: str) -> str:
-    """Return what a prompt imports and defines before the function to complete."""
+    """Return the imports and definitions before the function to complete."""
     return head.rpartition(f"def {entry}(")[0]
 
 
-def written(solution: str) -> str:
-    """The code that a solution writes: its last block of Python, else the body it begins with, or all."""
+def extract_code(solution: str) -> str:
+    """Return the code of a solution: its last Python block, else the body it begins with, or all."""
     code = program(_finished(solution)) or ""
     if "```" in solution or not code.lstrip("\n").startswith(BLANK):
         return code
@@ -181,7 +181,7 @@ def _parsed(code: str) -> ast.Module | None:
 
 
 def _body(code: str) -> Iterator[str]:
-    """The lines up to the first that is not indented: what follows is no longer the function."""
+    """Yield the lines up to the first that is not indented, which is not in the function."""
     for line in code.strip("\n").splitlines():
         if line.strip() and not line.startswith(BLANK):
             return

@@ -1,6 +1,6 @@
-"""Problems that others wrote: read from a local copy, or from the Hugging Face hub.
+"""Data sets of problems, read from a local copy or from the Hugging Face hub.
 
-`data` is a file (JSON, JSONL, CSV or Parquet; text may be gzipped), a folder with files a split
+`data` is a file (JSON, JSONL, CSV or Parquet; text may be gzipped), a folder with files for each split
 (`train.jsonl`, `test-00000-of-00001.parquet`), or a name on the hub with its subsets, as in
 `openai/gsm8k:main`.
 """
@@ -27,12 +27,12 @@ from reasoner.files import DOCUMENT, bounded_lines, clipped, opened, require_reg
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
-Rows = Callable[[], Iterable[Row]]
+ReadRows = Callable[[], Iterable[Row]]
 
 NAMES = {
     "train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test",
 }  # fmt: skip
-"""What others call the splits."""
+"""Our names of the splits, by the names that data sets use."""
 SPLIT = re.compile(rf"(?<![a-z])({'|'.join(NAMES)})(?![a-z])", re.IGNORECASE)
 ROWS = 250_000
 """The most problems of a file."""
@@ -42,7 +42,7 @@ HUB = re.compile(r"([\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::([\w.,-]+))?")
 
 
 def rows(data: str, split: str) -> list[Row]:
-    """The problems of one split of `data`, in its order; what is all of one split is the test split.
+    """Return the problems of a split of `data`, in its order; data with a single split is the test split.
 
     Raises:
         ConfigError: there is no such data or no such split, or it cannot be read.
@@ -56,8 +56,8 @@ def rows(data: str, split: str) -> list[Row]:
     return list(found[split]())
 
 
-def splits(data: str) -> dict[str, Rows]:
-    """How to read each split of `data`; raises as `rows`."""
+def splits(data: str) -> dict[str, ReadRows]:
+    """Return the reader of each split of `data`; raise as `rows` does."""
     if not data:
         raise ConfigError(
             f"no data is named: give a file ({', '.join(READERS)}) or a data set on the Hugging Face hub,"
@@ -68,22 +68,22 @@ def splits(data: str) -> dict[str, Rows]:
     if os.path.isdir(path):
         found = _folder(path)
     elif os.path.exists(path):
-        return {"test": partial(read, path)}
+        return {"test": partial(read_rows, path)}
     elif named and _suffix(path) not in READERS:
         found = _hub(named[1], (named[2] or "").split(","))
     else:
         raise ConfigError(
-            f"no data at {clipped(data)!r}: name a file ({', '.join(READERS)}), a folder with one a split, or a"
+            f"no data at {clipped(data)!r}: name a file ({', '.join(READERS)}), a folder with one per split, or a"
             " data set on the Hugging Face hub, such as openai/gsm8k:main"
         )
     return {"test": found.popitem()[1]} if len(found) == 1 else found
 
 
 def field(row: Row, *names: str) -> Any:
-    """What `row` has under the first of `names` that it has, in upper or lower case.
+    """Return the value of the first of `names` that `row` has, ignoring case.
 
     Raises:
-        ConfigError: it has none of them.
+        ConfigError: the row has none of them.
     """
     known = {key.lower(): key for key in row}
     for name in names:
@@ -96,10 +96,10 @@ def field(row: Row, *names: str) -> Any:
 
 
 def text(row: Row, *names: str) -> str:
-    """The text or number that `row` has under the first of `names` that it has.
+    """Return the text or number of the first of `names` that `row` has, as text.
 
     Raises:
-        ConfigError: it has none of them, or something else there.
+        ConfigError: the row has none of them, or a value of another type.
     """
     value = field(row, *names)
     if not isinstance(value, str | int | float):
@@ -110,19 +110,19 @@ def text(row: Row, *names: str) -> str:
     return str(value)
 
 
-def drawn(items: Sequence[T], count: int, seed: int) -> list[T]:
-    """The first `count` items; in an order of its own for each `seed` but 0."""
+def shuffled(items: Sequence[T], count: int, seed: int) -> list[T]:
+    """Return the first `count` items, after shuffling by any `seed` other than 0."""
     order = list(items)
     if seed:
         Random(seed).shuffle(order)
     return order[:count]
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a local file.
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a local file.
 
     Raises:
-        ConfigError: it is of no known kind, or is not what its name says.
+        ConfigError: the file's type is unknown, or its content is not of that type.
     """
     reader = READERS.get(_suffix(path))
     if reader is None:
@@ -130,24 +130,24 @@ def read(path: Path) -> list[Row]:
             f"{shown(path)!r} is none of {', '.join(READERS)}; convert it to one of them"
         )
     try:
-        found = list(islice(reader(path), ROWS + 1))
+        content = list(islice(reader(path), ROWS + 1))
     except StoreError as e:
         raise ConfigError(str(e)) from e
     except ConfigError:
         raise
     except (OSError, EOFError, ValueError, csv.Error, zlib.error) as e:
         raise ConfigError(f"cannot read {shown(path)!r}: {clipped(e)}") from e
-    if len(found) > ROWS:
+    if len(content) > ROWS:
         raise ConfigError(f"{shown(path)!r} has more than {ROWS:,} problems; split it")
-    if not all(isinstance(row, Mapping) for row in found):
+    if not all(isinstance(row, Mapping) for row in content):
         raise ConfigError(
             f"{shown(path)!r} is no list of objects, each a problem with named fields"
         )
-    return found
+    return content
 
 
-def _folder(path: Path) -> dict[str, Rows]:
-    """The files of each split, by what their names say."""
+def _folder(path: Path) -> dict[str, ReadRows]:
+    """Return the reader of each split, whose files have its name in theirs."""
     files = dict[str, list[Path]]()
     try:
         listed = sorted(path.iterdir())
@@ -161,11 +161,12 @@ def _folder(path: Path) -> dict[str, Rows]:
             f"{shown(path)!r} has no file of a split, such as test.jsonl; name a file"
         )
     return {
-        split: partial(_joined, [partial(read, f) for f in some]) for split, some in files.items()
+        split: partial(_joined, [partial(read_rows, f) for f in some])
+        for split, some in files.items()
     }
 
 
-def _hub(name: str, subsets: Sequence[str]) -> dict[str, Rows]:
+def _hub(name: str, subsets: Sequence[str]) -> dict[str, ReadRows]:
     try:
         hub = import_module("datasets")
     except ImportError:
@@ -188,7 +189,7 @@ def _hub(name: str, subsets: Sequence[str]) -> dict[str, Rows]:
     }
 
 
-def _joined(readings: Iterable[Rows]) -> list[Row]:
+def _joined(readings: Iterable[ReadRows]) -> list[Row]:
     return [row for reading in readings for row in reading()]
 
 
@@ -197,7 +198,7 @@ def _suffix(path: Path) -> str:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of a text, unpacked if it is gzipped."""
+    """Yield the lines of a text file, which may be gzipped."""
     with opened(path) as file, _unpacked(path, file) as content:
         total = 0
         for line in bounded_lines(content, path):

@@ -15,7 +15,7 @@ from reasoner.benchmarks.tasks.hendrycks_math import HendrycksMath
 
 @dataclass(frozen=True)
 class Math500(HendrycksMath):
-    """As `math`, but for the problems."""
+    """The settings of `math` with other problems."""
 
     data: str = "HuggingFaceH4/MATH-500"
 

@@ -1,4 +1,4 @@
-"""Questions with an answer each: what the tasks that read them from a data set have in common."""
+"""Questions with one answer each, read from a data set: the base of the tasks that have them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.base import Example
 from reasoner.benchmarks.tasks.grading import (
-    Rule,
+    GradingRule,
     canonical,
     exact,
     extract,
@@ -23,57 +23,61 @@ from reasoner.benchmarks.tasks.grading import (
     plain,
     symbolic,
 )
-from reasoner.benchmarks.tasks.loading import Row, drawn, rows, text
+from reasoner.benchmarks.tasks.loading import Row, rows, shuffled, text
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Sampling
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
-"""The instruction of Qwen2.5-Math's evaluation, which most models of mathematics know."""
+"""The instruction of Qwen2.5-Math's evaluation, which most mathematical models know."""
 T = TypeVar("T")
 NEXT = re.compile(r"\n[ \t]*(?:Q|Question|Problem|Input):")
-"""Where a base model that has seen worked examples goes on to a question of its own."""
+"""The start of a question of its own, to which a base model continues after worked examples."""
 Grader = Literal["exact", "numeric", "symbolic", "choice"]
 
 
-def first(reading: Callable[[str], T | None], solution: str) -> T | None:
-    """What `reading` finds before a question that the solver asked itself, else anywhere."""
+def read_first(reading: Callable[[str], T | None], solution: str) -> T | None:
+    """Return the reading of the part before a question that the solver asked itself, else of all."""
     return reading(NEXT.split(solution, maxsplit=1)[0]) or reading(solution)
 
 
-def count(answer: str) -> str:
-    """One spelling for equal numbers, whatever their unit: `18 dollars` and `$18.00` are 18."""
-    found = number(answer, unit=True)
-    return canonical(answer) if found is None or found.percent else str(found.value)
+def canonical_quantity(answer: str) -> str:
+    """Return one spelling for equal numbers, ignoring units: `18 dollars` and `$18.00` become 18."""
+    quantity = number(answer, unit=True)
+    if quantity is None or quantity.percent:
+        return canonical(answer)
+    return str(quantity.value)
 
 
-def taken(task: str, worked: Sequence[T], shots: int) -> Sequence[T]:
-    """The first `shots` worked examples, and one to stand in for the question itself, if it is there.
+def worked_examples(task: str, worked: Sequence[T], shots: int) -> Sequence[T]:
+    """Return the first `shots` worked examples, and one more to replace the question itself among them.
 
     Raises:
-        ConfigError: there are not so many.
+        ConfigError: there are fewer.
     """
     if shots > len(worked):
-        raise ConfigError(f"task {task!r} has no more than {len(worked)} shots, not shots={shots}")
+        raise ConfigError(
+            f"task {task!r} has at most {len(worked)} worked examples, not shots={shots}"
+        )
     return worked[: shots + 1]
 
 
-def worded(question: str) -> str:
-    """A question with its spaces evened out."""
+def normalised(question: str) -> str:
+    """Return a question with single spaces."""
     return " ".join(question.split())
 
 
 @plain_dataclass(frozen=True, slots=True)
 class Grading:
-    """What an answer is: how a text states it, its spelling in votes, and the rule of equality."""
+    """How answers are read from a text (`states`), spelled in votes (`spell`), and compared (`same`)."""
 
     states: Callable[[str], str | None]
     spell: Callable[[str], str]
-    same: Rule
+    same: GradingRule
 
 
 GRADERS: dict[str, Grading] = {
     "exact": Grading(extract, plain, exact),
-    "numeric": Grading(extract, count, numeric),
+    "numeric": Grading(extract, canonical_quantity, numeric),
     "symbolic": Grading(extract, canonical, symbolic),
     "choice": Grading(letter, str, exact),
 }
@@ -81,12 +85,11 @@ GRADERS: dict[str, Grading] = {
 
 @dataclass(frozen=True)
 class Questions:
-    """A data set of questions, one by one, each after `shots` worked examples.
+    """A data set of questions, each preceded by `shots` worked examples.
 
-    `data` is a file, a folder or a name on the Hugging Face hub; `step` is what ends a step of a
-    solution, which has at most `max_tokens`; `instruction` follows a question that no worked example
-    precedes. A reference is read as a solution is, so it may be one: it may end in `#### 18`, or box
-    its answer.
+    `data` is a file, a folder or a name on the Hugging Face hub; `step` ends a step of a solution, which
+    has at most `max_tokens`; `instruction` follows a question without worked examples. A reference is
+    read like a solution, so it may be one: it may end in `#### 18`, or box its answer.
     """
 
     data: str
@@ -102,19 +105,19 @@ class Questions:
     temperature: ClassVar[float] = 0.7
     top_p: ClassVar[float] = 1.0
     layout: ClassVar[tuple[str, str]] = ("Question: ", "\nAnswer:")
-    """What stands before a question and behind it where worked examples do so too."""
+    """The text before and after each question where there are worked examples."""
     worked: ClassVar[Sequence[tuple[str, str]]] = ()
 
     @cached_property
     def shown(self) -> Sequence[tuple[str, str]]:
-        """The worked examples to put before a question, and one to spare: a question and its solution each."""
-        return taken(self.name, self.worked, self.shots)
+        """The worked examples, pairs of a question and its solution, one more than `shots`."""
+        return worked_examples(self.name, self.worked, self.shots)
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is drawn: `step` ends a step, the rest is as in the task's papers.
+        """The sampling of a solution: `step` ends a step, the rest is as in the task's papers.
 
-        After worked examples a model goes on with a question of its own, which ends the solution.
+        After worked examples a model continues with a question of its own, which ends the solution.
         """
         return Sampling(
             temperature=self.temperature,
@@ -125,58 +128,58 @@ class Questions:
         )
 
     def prompt(self, text: str) -> str:
-        """A question as the model reads it: with an instruction, or after worked examples of others.
+        """Return a question as the model reads it: with an instruction, or after other worked examples.
 
         Raises:
-            ConfigError: there are not as many as `shots`.
+            ConfigError: there are fewer worked examples than `shots`.
         """
         if not self.shots:
             return f"{text.strip()}\n{self.instruction}\n"
-        before, behind = self.layout
-        others = [(q, a) for q, a in self.shown if worded(q) != worded(text)]
-        shown = (f"{before}{q}{behind} {a}\n\n" for q, a in others[: self.shots])
-        return f"{''.join(shown)}{before}{text.strip()}{behind}"
+        before, after = self.layout
+        others = [(q, a) for q, a in self.shown if normalised(q) != normalised(text)]
+        shown = (f"{before}{q}{after} {a}\n\n" for q, a in others[: self.shots])
+        return f"{''.join(shown)}{before}{text.strip()}{after}"
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
-        """The first `count` questions of a split, in an order of its own for each `seed` but 0.
+        """Yield the first `count` questions of a split, shuffled by any `seed` other than 0.
 
         Raises:
             ConfigError: the data cannot be read, has no such split, lacks a field, or repeats a name.
         """
-        chosen = drawn([*enumerate(rows(self.data, split))], count, seed)
+        chosen = shuffled([*enumerate(rows(self.data, split))], count, seed)
         named = {self.identity(split, index, row): row for index, row in chosen}
         if twins := len(chosen) - len(named):
             raise ConfigError(
-                f"{twins} problems of {self.data!r} have the name of another; choose an id field that"
-                " tells them apart, or none"
+                f"{twins} problems of {self.data!r} have the name of another; choose an id field with"
+                " unique values, or none"
             )
         for name, row in named.items():
             yield Example(Problem(name, self.prompt(self.question(row))), self.reference(row))
 
     def identity(self, split: str, index: int, row: Row) -> str:
-        """A name for a row of its own."""
+        """Return a unique name for a row."""
         return f"{self.name}-{split}-{index}"
 
     def question(self, row: Row) -> str:
-        """What a row asks."""
+        """Return the question of a row."""
         return text(row, *self.question_fields)
 
     def reference(self, row: Row) -> str:
-        """The answer to a row's question."""
+        """Return the answer to a row's question."""
         return self.stated(text(row, *self.answer_fields))
 
     def stated(self, reference: str) -> str:
-        """The answer in a reference, which may be a whole solution."""
+        """Return the answer in a reference, which may be a whole solution."""
         return self._grading.states(reference) or reference
 
     def answer(self, solution: str) -> str | None:
-        """The answer that a solution states, one spelling for equal numbers."""
-        stated = first(self._grading.states, solution)
+        """Return the answer that a solution states, in one spelling for equal numbers."""
+        stated = read_first(self._grading.states, solution)
         return None if stated is None else self._grading.spell(stated)
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether a solution states the reference's answer; waits for a worker if that takes algebra."""
-        stated = first(self._grading.states, solution)
+        """Return whether a solution states the reference's answer; block on a worker if that takes algebra."""
+        stated = read_first(self._grading.states, solution)
         return stated is not None and self._grading.same(stated, self.stated(example.answer))
 
     @property

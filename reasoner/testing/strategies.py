@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from reasoner.backends.scripted import END, Scripted
 from reasoner.base import Halt, Verifier
 from reasoner.budget import Budget
 from reasoner.events import Result, Stopped
-from reasoner.registry import strategies
+from reasoner.registry import accepts, strategies
 from reasoner.run import Strategy
 from reasoner.solving import solve
 from reasoner.trace import Trace
@@ -220,10 +219,8 @@ async def begin(
 
 
 def sized(make: Make, n: int) -> Strategy:
-    """Return the strategy in size `n`, if it has a size."""
-    parameters = signature(make).parameters
-    sizeable = "n" in parameters or "settings" in parameters
-    return make(n=n) if sizeable else make()
+    """Return the strategy with size `n`, if it has a size."""
+    return make(n=n) if accepts(make, "n") else make()
 
 
 def stated(solution: str) -> str | None:

@@ -153,17 +153,17 @@ MUTANTS = (
     ),
     # Verdicts, answers, seeds.
     Mutant(
-        "min is prod", "verifiers/verdict.py",
+        "min is prod", "verifiers/common/aggregation.py",
         '"min": min', '"min": prod', ("tests/verifiers/test_builtin.py::test_verdict",),
     ),
     Mutant(
-        "the first verdict is the last", "verifiers/verdict.py",
-        "return verdicts[-1]", "return verdicts[0]",
+        "the first verdict is the last", "verifiers/common/aggregation.py",
+        "return scores[-1]", "return scores[0]",
         ("tests/verifiers/test_builtin.py::test_verdict",),
     ),
     Mutant(
-        "what speaks for a step makes up for errors", "verifiers/verdict.py",
-        "sum(min(x, 0.0) for x in before)", "sum(before)",
+        "what speaks for a step makes up for errors", "verifiers/common/aggregation.py",
+        "sum(min(x, 0.0) for x in earlier)", "sum(earlier)",
         ("tests/verifiers/test_builtin.py::test_a_doubt_is_held_against_every_later_step",),
     ),
     Mutant(
@@ -230,7 +230,7 @@ MUTANTS = (
     # Estimators and statistics.
     Mutant(
         "pass@k draws with replacement", "benchmarks/stats/coverage.py",
-        "np.maximum(n - given - size, 0) / (n - given)", "np.ones_like(size) * (n - size) / n * given**0",
+        "np.maximum(n - earlier - size, 0) / (n - earlier)", "np.ones_like(size) * (n - size) / n * earlier**0",
         (POOLS,),
     ),
     Mutant(
@@ -254,7 +254,7 @@ MUTANTS = (
     ),
     Mutant(
         "McNemar has one side", "benchmarks/stats/paired.py",
-        "2 * tail / (1 << total)", "tail / (1 << total)",
+        "2 * float(betainc(", "float(betainc(",
         (STATISTICS + "test_mcnemar_is_a_binomial_test",),
     ),
     Mutant(

@@ -21,7 +21,7 @@ from reasoner.search import Beam
 from reasoner.solving import solve
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.arithmetic import Arithmetic
-from reasoner.verifiers.common.expression import Made
+from reasoner.verifiers.common.derivation import Derivation
 from tests import ROOT
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 
@@ -220,7 +220,7 @@ async def test_a_beam_is_kept_to_legal_moves() -> None:
 
 
 def test_expressions_are_canonical() -> None:
-    first, again = Made().read("(2+1)*3"), Made().read("3*(1 + 2)")
+    first, again = Derivation().read("(2+1)*3"), Derivation().read("3*(1 + 2)")
     assert first is not None
     assert first == again
     assert (first.value, first.numbers) == (Fraction(9), (Fraction(1), Fraction(2), Fraction(3)))

@@ -14,9 +14,10 @@ from reasoner.events import Stopped
 from reasoner.search import BestOfN
 from reasoner.solving import solve
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score, Usage
+from reasoner.verifiers.common.aggregation import doubts
 from reasoner.verifiers.confidence import Confidence
 from reasoner.verifiers.oracle import Oracle
-from reasoner.verifiers.verdict import Verdict, doubts
+from reasoner.verifiers.verdict import Verdict
 
 PROBLEM = Problem("p", "1+2+3+4")
 

@@ -1,9 +1,8 @@
-"""Maps from a verifier's scores to the chance that a candidate is right."""
+"""Calibration curves: from a verifier's score to the probability that a candidate is right."""
 
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
-from math import exp, log
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,18 +12,19 @@ from pydantic.dataclasses import dataclass
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import read_bytes, save_bytes, shown
+from reasoner.verifiers.common.probability import log_odds, sigmoid
 
 Share = Annotated[float, Field(ge=0, le=1)]
 EDGE = 1e-6
-"""Scores nearer to 0 or 1 count as this near: further out the log-odds say nothing more."""
+"""Scores are clipped to this distance from 0 and 1; log-odds further out carry no information."""
 
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A rising curve through points (Zadrozny & Elkan, 2002), straight between two of them.
+    """A non-decreasing, piecewise linear curve (isotonic regression: Zadrozny & Elkan, 2002).
 
-    It takes any shape, and so wants many labels: from about a thousand on (Niculescu-Mizil & Caruana,
-    2005). It may level off, which makes candidates equal that the verifier told apart.
+    It fits any shape and so needs many labels, about a thousand or more (Niculescu-Mizil & Caruana,
+    2005). Where it is flat, candidates with different scores become equal.
     """
 
     scores: Annotated[tuple[Share, ...], Field(min_length=1)]
@@ -32,16 +32,16 @@ class Isotonic:
     kind: Literal["isotonic"] = "isotonic"
 
     def __post_init__(self) -> None:
-        """Refuse points that make no rising curve."""
+        """Raise ConfigError unless the points form a non-decreasing curve."""
         risen = all(a < b for a, b in pairwise(self.scores))
         if not risen or len(self.rates) != len(self.scores) or sorted(self.rates) != [*self.rates]:
             raise ConfigError("an isotonic calibration needs rising scores and a rate for each")
 
     @classmethod
     def fit(cls, scores: Sequence[float], right: Sequence[bool]) -> Self:
-        """The curve nearest to whether candidates with these scores were right.
+        """Fit by least squares to scores and whether their candidates are right.
 
-        Needs scikit-learn; the curve itself does not.
+        Fitting needs scikit-learn; using the curve does not.
 
         Raises:
             ConfigError: there is not one label for each score.
@@ -53,7 +53,7 @@ class Isotonic:
         return cls(tuple(curve.X_thresholds_.tolist()), tuple(curve.y_thresholds_.tolist()))
 
     def __call__(self, score: float) -> float:
-        """The height of the curve at `score`; level beyond its ends."""
+        """Return the curve's value at `score`; the curve is constant beyond its ends."""
         above = bisect(self.scores, score)
         if above in (0, len(self.scores)):
             return self.rates[max(0, above - 1)]
@@ -63,9 +63,9 @@ class Isotonic:
 
 @dataclass(frozen=True)
 class Platt:
-    """A logistic curve in the score's log-odds (Platt, 1999): two numbers, so few labels will do.
+    """A logistic curve in the score's log-odds (Platt, 1999): two parameters, so few labels suffice.
 
-    Slope 1 and intercept 0 leave a score as it is; a smaller slope takes back overconfidence.
+    Slope 1 and intercept 0 leave a score unchanged; a smaller slope corrects overconfidence.
     """
 
     slope: FiniteFloat
@@ -74,9 +74,9 @@ class Platt:
 
     @classmethod
     def fit(cls, scores: Sequence[float], right: Sequence[bool]) -> Self:
-        """The likeliest curve, with Platt's targets: a little less sure than the labels.
+        """Fit by maximum likelihood to Platt's smoothed targets (see `smoothed_labels`).
 
-        Needs scikit-learn; the curve itself does not.
+        Fitting needs scikit-learn; using the curve does not.
 
         Raises:
             ConfigError: there is not one label for each score.
@@ -84,7 +84,7 @@ class Platt:
         _require_labels(scores, right)
         from sklearn.linear_model import LogisticRegression
 
-        odds, chances = [[log_odds(s)] for s in scores], targets(right)
+        odds, chances = [[log_odds(s, EDGE)] for s in scores], smoothed_labels(right)
         curve = LogisticRegression(C=1e6, tol=1e-8, max_iter=1000).fit(
             [*odds, *odds],
             [1] * len(odds) + [0] * len(odds),
@@ -93,8 +93,8 @@ class Platt:
         return cls(float(curve.coef_[0, 0]), float(curve.intercept_[0]))
 
     def __call__(self, score: float) -> float:
-        """The chance that a candidate with this score is right."""
-        return 1 / (1 + exp(min(700.0, -self.slope * log_odds(score) - self.intercept)))
+        """Return the probability that a candidate with this score is right."""
+        return sigmoid(self.slope * log_odds(score, EDGE) + self.intercept)
 
 
 Calibration = Annotated[Isotonic | Platt, Field(discriminator="kind")]
@@ -107,40 +107,21 @@ def save(calibration: Isotonic | Platt, path: Path) -> None:
 
 
 def load(path: Path) -> Isotonic | Platt:
-    """Read what `save` wrote.
+    """Read a calibration that `save` wrote.
 
     Raises:
-        ConfigError: the file is missing or holds no calibration.
+        ConfigError: the file is missing or contains no calibration.
     """
     try:
         return parse_model(CALIBRATION, read_bytes(path, hint="fit one and save it"))
     except Malformed as e:
-        raise ConfigError(f"{shown(path)} holds no calibration: {e}") from e
+        raise ConfigError(f"{shown(path)} contains no calibration: {e}") from e
     except StoreError as e:
         raise ConfigError(str(e)) from e
 
 
-def calibration_error(chances: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """How far stated chances are from the truth, on average (Naeini et al., 2015).
-
-    The expected calibration error, with bins of equal width: 0 where of the candidates with a chance
-    of p the share p is right.
-    """
-    _require_labels(chances, right)
-    binned: list[list[float]] = [[] for _ in range(bins)]
-    for chance, r in zip(chances, right, strict=True):
-        binned[min(bins - 1, int(chance * bins))].append(chance - r)
-    return sum(abs(sum(gaps)) for gaps in binned) / len(chances)
-
-
-def log_odds(score: float) -> float:
-    """Those of a score, cut off where it is all but certain."""
-    chance = min(max(score, EDGE), 1 - EDGE)
-    return log(chance / (1 - chance))
-
-
-def targets(right: Sequence[bool]) -> list[float]:
-    """What the curve is to give each candidate: the labels, less sure the fewer they are."""
+def smoothed_labels(right: Sequence[bool]) -> list[float]:
+    """Return Platt's target for each label: nearer to 1/2 the fewer labels of its kind there are."""
     good = sum(right)
     bad = len(right) - good
     return [(good + 1) / (good + 2) if r else 1 / (bad + 2) for r in right]

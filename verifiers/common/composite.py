@@ -1,4 +1,4 @@
-"""Verifiers made of other verifiers."""
+"""The base of verifiers that consist of other verifiers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -25,22 +25,22 @@ from reasoner.traits import VerifierTraits, join_verifiers, verifier_traits
 from reasoner.types import Candidate, Problem, Usage
 
 Member = str | InstanceOf[Verifier]
-"""A verifier or the name of one, where settings may follow in brackets."""
+"""A verifier, or the name of one, with optional settings in brackets."""
 
 
 class Nested(ABC):
-    """Asks the model for whatever its members ask for, and is marked as they are."""
+    """A verifier with members, which needs from the model what they need, and has their traits."""
 
     @abstractmethod
     def named(self) -> tuple[Member, ...]:
-        """The members, as they were given."""
+        """Return the members as specified, names or verifiers."""
 
     @cached_property
     def inner(self) -> tuple[Verifier, ...]:
         """The members.
 
         Raises:
-            ConfigError: there is none of some name, or it has not these settings.
+            ConfigError: a name or a setting does not exist.
         """
         return tuple(verifiers.make(m) if isinstance(m, str) else m for m in self.named())
 
@@ -54,18 +54,18 @@ class Nested(ABC):
 
     @property
     def model(self) -> Backend | None:
-        """The first of the models that members ask; None as long as one is to be lent the policy's."""
+        """The first of the members' models; None while a member still needs one."""
         models = [v.model for v in self.inner if isinstance(v, Generative)]
         return None if any(map(needs_model, self.inner)) else next(filter(None, models), None)
 
     def on(self, backend: Backend) -> Self:
-        """A copy whose members ask `backend` where they have no model of their own."""
+        """Return a copy whose members use `backend` where they have no model."""
         lent = copy(self)
         vars(lent)["inner"] = tuple(bind(v, backend) for v in self.inner)  # as `inner` keeps them
         return lent
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """What all members may spend."""
+        """Return the most that all members together may spend."""
         return sum((v.estimate(problem, candidates) for v in self.inner), Usage())
 
     def check_model(self, model: Backend) -> None:
@@ -83,5 +83,5 @@ class Nested(ABC):
         await start(*self.inner)
 
     async def aclose(self) -> None:
-        """Release what members hold."""
+        """Release the members' resources."""
         await release(*self.inner)

@@ -1,16 +1,14 @@
-"""Arithmetic as text: what it comes to, exactly, and the numbers it uses."""
+"""Arithmetic expressions as text: their exact value and the numbers they use."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 LONGEST = 300
-"""Characters of an expression: one within is parsed in no time, however it is nested."""
+"""The most characters of an expression: one this long parses at once, however deeply it nests."""
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
 }  # fmt: skip
@@ -23,14 +21,14 @@ SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", r"\times": "*", r"\cdot": 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An expression, what it comes to (None where it breaks a rule), and the numbers it uses, sorted."""
+    """An expression, its value (None where it breaks a rule), and the numbers it uses, sorted."""
 
     expression: str
     value: Fraction | None
     numbers: tuple[Fraction, ...]
 
     def joined(self, operator: str, other: Term, *, whole: bool = False) -> Term:
-        """`self operator other`, the operands of sums and products in order."""
+        """Return `self operator other`, with the operands of sums and products in alphabetical order."""
         left, right = self.expression, other.expression
         if operator in "+*":
             left, right = sorted((left, right))
@@ -41,7 +39,10 @@ class Term:
 
 
 def result(left: Fraction, operator: str, right: Fraction, whole: bool) -> Fraction | None:
-    """What one operation comes to, or None where it may not be: by zero, or not `whole` and above 0."""
+    """Return the value of one operation; None for a division by zero.
+
+    With `whole`, also None for a value that is not a positive integer.
+    """
     match operator:
         case "+":
             value = left + right
@@ -56,52 +57,8 @@ def result(left: Fraction, operator: str, right: Fraction, whole: bool) -> Fract
     return None if whole and (value <= 0 or value.denominator > 1) else value
 
 
-class Made:
-    """The terms made so far and not yet used, by what the text calls their results.
-
-    What a line says of its result only names it: the value is computed.
-    """
-
-    def __init__(self, *, whole: bool = False) -> None:
-        self.whole = whole
-        self.latest: Term | None = None
-        self._terms = defaultdict[Fraction, list[Term]](list)
-
-    def take(self, named: Fraction) -> Term:
-        """The latest term called so, which is then used up; else the number itself."""
-        terms = self._terms[named]
-        return terms.pop() if terms else Term(str(named), named, (named,))
-
-    def put(self, named: Fraction, term: Term) -> None:
-        """Add a term."""
-        self.latest = term
-        self._terms[named].append(term)
-
-    def note(self, line: str) -> None:
-        """Add what a line such as `(1 + 2) * 3 = 9` makes; any other line makes nothing."""
-        expressions, named = statements(line)
-        if expressions and named is not None and (term := self.read(expressions[0])):
-            self.put(named, term)
-
-    @property
-    def left(self) -> list[Term]:
-        """The terms not yet used."""
-        return [term for terms in self._terms.values() for term in terms]
-
-    def read(self, text: str) -> Term | None:
-        """An expression whose numbers may be terms made before; None if it is no expression."""
-        tree = parsed(text)
-        return None if tree is None else self._term(tree)
-
-    def _term(self, tree: Any) -> Term:
-        if isinstance(tree, ast.Constant):
-            return self.take(Fraction(str(tree.value)))
-        left, right = self._term(tree.left), self._term(tree.right)
-        return left.joined(OPERATORS[type(tree.op)], right, whole=self.whole)
-
-
 def parsed(text: str) -> ast.expr | None:
-    """The tree of an expression of numbers, four operators and brackets; None if it is none."""
+    """Return the tree of an expression of numbers, `+ - * /` and brackets; None if it is none."""
     if len(text) > LONGEST or not RUN.fullmatch(text):
         return None
     try:
@@ -113,7 +70,7 @@ def parsed(text: str) -> ast.expr | None:
 
 
 def statements(line: str) -> tuple[list[str], Fraction | None]:
-    """The expressions in a line, between its signs of equality, and the number it ends up with."""
+    """Return the expressions in a line, split at its equals signs, and the number that it states last."""
     for sign, plain in SIGNS.items():
         line = line.replace(sign, plain)
     parts = BULLET.sub("", line, count=1).split("=")
@@ -123,6 +80,6 @@ def statements(line: str) -> tuple[list[str], Fraction | None]:
 
 
 def _run(part: str) -> str:
-    """The longest stretch of arithmetic in a text; one with an operator goes before a bare number."""
+    """Return the longest run of arithmetic in a text, preferring one with an operator to a number."""
     runs = [found.strip(" .*").lstrip(")+/ ") for found in RUN.findall(part) if DIGIT.search(found)]
     return max(runs, key=lambda run: (bool(OPERATOR.search(run)), len(run)), default="")

@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 
 UNDECIDED = 0.5
-"""For a solution under way that may still turn out right: a step search must be able to go on."""
+"""The score of an unfinished solution that may still become right, so that a step search can go on."""
 
 
 class Free(ABC):
-    """Needs no model and no other candidate: `judge` is all there is to write."""
+    """A verifier that needs no model and no other candidate; subclasses only define `judge`."""
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Nothing."""
+        """Return no usage."""
         return Usage()
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Judge one candidate after another."""
+        """Judge the candidates one by one."""
         return Judgement(tuple(Score(self.judge(problem, c)) for c in candidates))
 
     @abstractmethod
     def judge(self, problem: Problem, candidate: Candidate) -> float:
-        """The score of `candidate`, in [0, 1]."""
+        """Return the score of `candidate`, in [0, 1]."""
 
 
-class Rule(Free):
-    """Right or wrong by the text alone.
+class RuleVerifier(Free):
+    """A verifier that decides right or wrong from the text alone.
 
-    1 for a finished solution that keeps the rule and 0 for one that breaks it. A solution under way
-    has `UNDECIDED`, or 0 if no end could save it.
+    A finished solution scores 1 if it satisfies the rule and 0 if it breaks it. An unfinished solution
+    scores `UNDECIDED`, or 0 if no continuation can satisfy the rule.
     """
 
     def judge(self, problem: Problem, candidate: Candidate) -> float:
@@ -40,8 +40,8 @@ class Rule(Free):
 
     @abstractmethod
     def holds(self, problem: Problem, solution: str) -> bool:
-        """Whether a finished solution keeps the rule."""
+        """Return whether a finished solution satisfies the rule."""
 
     def possible(self, problem: Problem, start: str) -> bool:
-        """Whether a solution that starts so may still keep it; where that is not known, it may."""
+        """Return whether a continuation of `start` may satisfy the rule; True where this is unknown."""
         return True

@@ -1,4 +1,4 @@
-"""A candidate as a reward model reads it: token ids, and the positions that tell scores."""
+"""The encoding of a candidate for a reward model: token ids, and the positions of its scores."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from reasoner.types import Usage
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token ids, and the positions among them where the model's outputs are read, in order."""
+    """Token ids, and the positions where the model's outputs are read, in ascending order."""
 
     ids: tuple[int, ...] = ()
     reads: tuple[int, ...] = ()
 
     def upto(self, reads: Sequence[int]) -> Encoded:
-        """As much as is needed for `reads`: what comes after the last changes nothing before it."""
+        """Return as many tokens as `reads` need: in a causal model, later ones change nothing."""
         return Encoded(self.ids[: reads[-1] + 1], tuple(reads)) if reads else Encoded()
 
     def within(self, context: int) -> Encoded:
-        """The reads that a context of so many tokens has room for."""
+        """Return the reads within a context of so many tokens; 0 is no limit."""
         return self.upto([r for r in self.reads if r < context or not context])
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A reward model's raw outputs, one row per read, and what computing them cost."""
+    """A reward model's raw outputs, one row per read, and the cost of computing them."""
 
     rows: tuple[tuple[float, ...], ...]
     usage: Usage
 
 
 def cut(solution: str, separator: str) -> list[str]:
-    """The steps of a solution; the last may be unfinished, and one between two separators empty."""
+    """Return the steps of a solution; the last may be unfinished, and one between two separators empty."""
     steps = solution.split(separator)
     return steps if steps[-1] else steps[:-1]
 
@@ -44,16 +44,18 @@ def cut(solution: str, separator: str) -> list[str]:
 def marked(
     tokenizer: Any, text: str, marks: Sequence[int], *, special_tokens: bool = False
 ) -> Encoded:
-    """The tokens of `text`; per mark, a place in it, the last token that ends there or before.
+    """Return the tokens of `text`, read at the last token that ends at or before each mark.
+
+    A mark is an offset in characters.
 
     Raises:
-        ConfigError: the tokenizer does not tell where its tokens end.
+        ConfigError: the tokenizer has no offsets of its tokens.
     """
     if not tokenizer.is_fast:
         raise ConfigError(
-            f"{type(tokenizer).__name__} does not tell where tokens end: the model needs its fast"
+            f"{type(tokenizer).__name__} has no offsets of its tokens: the model needs its fast"
             " tokenizer (tokenizer.json)"
         )
-    told = tokenizer(text, add_special_tokens=special_tokens, return_offsets_mapping=True)
-    ends = [end for _, end in told["offset_mapping"]]
-    return Encoded(tuple(told["input_ids"]), tuple(bisect_right(ends, m) - 1 for m in marks))
+    encoding = tokenizer(text, add_special_tokens=special_tokens, return_offsets_mapping=True)
+    ends = [end for _, end in encoding["offset_mapping"]]
+    return Encoded(tuple(encoding["input_ids"]), tuple(bisect_right(ends, m) - 1 for m in marks))

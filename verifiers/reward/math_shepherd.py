@@ -10,8 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import softmax
 from reasoner.verifiers.reward.encoding import Encoded, marked
-from reasoner.verifiers.reward.logits import softmax
 from reasoner.verifiers.reward.prm import PRM
 
 GOOD, BAD, TAG = "+", "-", "ки"
@@ -23,20 +23,24 @@ class MathShepherd(PRM):
 
     arXiv 2312.08935; the format is that of the model card of peiyi9979/math-shepherd-mistral-7b-prm:
     the question, a space, and the solution with " ки" at the end of each line. The score is the
-    softmax of the logits of '▁+' and '▁-' at the position of 'ки'. A 'ки' inside a step, as any
-    Russian text may have, is read over. White space around a step is dropped, as OpenR does.
+    softmax of the logits of '▁+' and '▁-' at the position of 'ки'. A 'ки' inside a step, as in
+    Russian text, is ignored. White space around a step is dropped, as OpenR does.
     """
 
     model: str = "peiyi9979/math-shepherd-mistral-7b-prm"
     separator: Annotated[str, Field(min_length=1)] = "\n"
 
     def labels(self, tokenizer: Any) -> tuple[str, ...]:
-        """'▁+' and '▁-' in that order, as the card's tokenizer call finds them."""
+        """Return '▁+' and '▁-' in that order, as the card's tokenizer call does."""
         ids = tokenizer.encode(f"{GOOD} {BAD}", add_special_tokens=False)
         return tuple(tokenizer.convert_ids_to_tokens(ids))
 
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
-        """The whole text, read at the tag that ends each step."""
+        """Return the whole text, read at the tag that ends each step.
+
+        Raises:
+            ConfigError: the tokenizer has no such tag.
+        """
         if len(tokenizer.encode(TAG, add_special_tokens=False)) != 1:
             raise ConfigError(f"{self.model!r} has no token {TAG!r}: it is no Math-Shepherd PRM")
         # A space before the tag's own would be merged with it, and the tag be another token.
@@ -48,5 +52,5 @@ class MathShepherd(PRM):
         return marked(tokenizer, text, marks, special_tokens=True)
 
     def value(self, logits: Sequence[float]) -> float:
-        """The probability of '+'."""
+        """Return the probability of '+'."""
         return softmax(logits, 0)

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Score
+from reasoner.verifiers.common.probability import sigmoid, softmax
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid, softmax
 from reasoner.verifiers.reward.reward_model import RewardModel
 
 
@@ -17,9 +17,9 @@ from reasoner.verifiers.reward.reward_model import RewardModel
 class ORM(RewardModel):
     """Any sequence classifier as outcome reward model, read at the last token (vLLM).
 
-    A chat model's template makes a conversation of problem and solution (`chat=None` asks the
-    tokenizer whether there is one); else one follows the other. One label is a reward, and its
-    sigmoid the score; of several, the score is the probability of `label`, by default the last.
+    Problem and solution form a conversation in a chat model's template (`chat=None`: if the tokenizer has
+    one); else one follows the other. With one label, a reward, the score is its sigmoid; with several, it
+    is the probability of `label`, by default the last.
     """
 
     chat: bool | None = None
@@ -27,7 +27,7 @@ class ORM(RewardModel):
     label: int = -1
 
     def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:
-        """The whole text, read at its last token."""
+        """Return the whole text, read at its last token."""
         if not (bool(tokenizer.chat_template) if self.chat is None else self.chat):
             ids = tokenizer.encode(problem + solution)
         else:
@@ -38,11 +38,11 @@ class ORM(RewardModel):
         return Encoded(tuple(ids), (len(ids) - 1,))
 
     def value(self, logits: Sequence[float]) -> float:
-        """The probability of `label`."""
+        """Return the probability of `label`, or the sigmoid of a lone reward."""
         return sigmoid(logits[0]) if len(logits) == 1 else softmax(logits, self.label)
 
     def judge(self, values: tuple[float, ...]) -> Score:
-        """The one value; 0 for a solution that does not fit the context."""
+        """Return the one value; 0 for a solution that does not fit the context."""
         return Score(values[0] if values else 0.0)
 
     def _messages(self, problem: str, solution: str) -> list[dict[str, str]]:

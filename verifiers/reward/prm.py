@@ -10,20 +10,20 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.types import Score
+from reasoner.verifiers.common.aggregation import AGGREGATES
 from reasoner.verifiers.reward.encoding import Encoded, cut
 from reasoner.verifiers.reward.reward_model import RewardModel
-from reasoner.verifiers.verdict import AGGREGATES
 
 
 @dataclass(frozen=True)
 class PRM(RewardModel):
-    """A process reward model, less its format.
+    """The base of process reward models; subclasses define the format.
 
-    The candidate's text is cut at `separator`, however it was sampled: a solution drawn at once has
-    the same steps and scores as one grown step by step. A search should end its steps there too.
-    What is left over at the end is a step, finished or not; a candidate without any scores 0.
-    `aggregate` makes one score of the steps': the `last` tells what a prefix is worth, `min` and
-    `prod` whether a step is wrong (Lightman et al., 2023).
+    The candidate's text is split at `separator`, however it was sampled: a solution sampled at once has
+    the same steps and scores as one sampled step by step. A search should end its steps there too. The
+    remainder at the end is a step, finished or not; a candidate without steps scores 0. `aggregate`
+    combines the scores of steps: `last` estimates the value of the prefix, `min` and `prod` detect a
+    wrong step (Lightman et al., 2023).
     """
 
     separator: Annotated[str, Field(min_length=1)] = "\n\n"
@@ -31,13 +31,13 @@ class PRM(RewardModel):
 
     @abstractmethod
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
-        """The tokens of a solution in steps, at least one, and where each one's score is read."""
+        """Return the tokens of one or more steps, and the position of each one's score."""
 
     def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:
-        """The tokens of a solution, and one read per step."""
+        """Return the tokens of a solution, with one read per step."""
         steps = cut(solution, self.separator)
         return self.tokens(tokenizer, problem, steps) if steps else Encoded()
 
     def judge(self, values: tuple[float, ...]) -> Score:
-        """The aggregate of the steps' values."""
+        """Return the aggregate of the steps' values; 0 without steps."""
         return Score(AGGREGATES[self.aggregate](values) if values else 0.0, values)

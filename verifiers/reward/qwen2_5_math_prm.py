@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import softmax
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import softmax
 from reasoner.verifiers.reward.prm import PRM
 
 TAG = "<extra_0>"
@@ -23,8 +23,8 @@ class Qwen25MathPRM(PRM):
 
     arXiv 2501.07301; the format is that of the model card of Qwen/Qwen2.5-Math-PRM-7B: a
     conversation with `system`, the problem, and all steps as one reply, <extra_0> after each. The
-    score is the probability of the second label there. Trained on labels that a language model
-    agrees with, it tells whether a step is right: the default aggregate is `min`.
+    score is the probability of the second label there. It is trained on labels that a language
+    model agrees with, and so judges whether a step is right: the default aggregate is `min`.
     """
 
     model: str = "Qwen/Qwen2.5-Math-PRM-7B"
@@ -32,7 +32,11 @@ class Qwen25MathPRM(PRM):
     system: str = SYSTEM
 
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
-        """The conversation, read at the tag that ends each step, not at one that is in a step."""
+        """Return the conversation, read at the tag that ends each step, not at tags inside a step.
+
+        Raises:
+            ConfigError: the tokenizer has no such tag.
+        """
         messages = [
             {"role": "system", "content": self.system},
             {"role": "user", "content": problem},
@@ -50,5 +54,5 @@ class Qwen25MathPRM(PRM):
         return encoded.upto(encoded.reads)
 
     def value(self, logits: Sequence[float]) -> float:
-        """The probability that the step is right."""
+        """Return the probability that the step is right."""
         return softmax(logits, 1)

@@ -1,4 +1,4 @@
-"""Who computes a reward model: the seam, and the choice between vLLM and Transformers."""
+"""The interface of reward model engines, and the choice between vLLM and Transformers."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from reasoner.types import Usage
 from reasoner.verifiers.reward.encoding import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
 
-Engine = Literal["auto", "vllm", "transformers"]
+EngineName = Literal["auto", "vllm", "transformers"]
 
 UNSERVED = ("GPT2ForTokenClassification",)
 """Architectures that vLLM cannot serve and Transformers can."""
 
 
 class Reader(Protocol):
-    """A reward model that runs somewhere. One call is one batch."""
+    """A reward model on an engine. One call is one batch."""
 
     def worst(self, asked: Encoded) -> Usage:
-        """The most that reading `asked` may cost."""
+        """Return the most that reading `asked` may cost."""
         ...
 
     async def start(self) -> Any:
-        """Load the model, which the first call does else."""
+        """Load the model; without this, the first call does."""
         ...
 
     async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
-        """The raw outputs at all reads, in order; who shares a `salt` may share a prefix cache.
+        """Return the raw outputs at all reads, in order; calls with the same `salt` may share a prefix cache.
 
         Raises:
             BackendError: the model failed.
@@ -40,61 +40,61 @@ class Reader(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release the model; the next call would load it again."""
+        """Release the model; the next call loads it again."""
         ...
 
 
 def reader(
-    weights: Weights, labels: Sequence[str], engine: Engine, arguments: Mapping[str, Any]
+    weights: Weights, labels: Sequence[str], engine: EngineName, arguments: Mapping[str, Any]
 ) -> Reader:
-    """What computes the model in `weights`, one for all verifiers that ask for the same.
+    """Return the reader of the model in `weights`, shared by all verifiers with the same settings.
 
-    `labels` are the tokens whose logits a causal model's scores are read from; none for a model
-    that has a head of its own.
+    `labels` are the tokens whose logits give a causal model's scores; none for a model with a head of its
+    own.
     """
 
-    served = chosen(engine, weights.architecture) == "vllm"
+    served = choose_engine(engine, weights.architecture) == "vllm"
     settings = (weights.path, weights.info, *labels, repr(sorted(arguments.items())))
 
     def make() -> Reader:
         if served:
-            from reasoner.verifiers.reward.vllm_reader import Served
+            from reasoner.verifiers.reward.vllm_reader import VLLMReader
 
-            return Served(weights, labels, arguments)
-        from reasoner.verifiers.reward.transformers_reader import Plain
+            return VLLMReader(weights, labels, arguments)
+        from reasoner.verifiers.reward.transformers_reader import TransformersReader
 
-        return Plain(weights, labels)
+        return TransformersReader(weights, labels)
 
-    return shared((served, _loop() if served else None, *settings), make)
+    return shared_reader((served, _loop() if served else None, *settings), make)
 
 
-def chosen(engine: Engine, architecture: str) -> Literal["vllm", "transformers"]:
-    """Who computes `architecture`.
+def choose_engine(engine: EngineName, architecture: str) -> Literal["vllm", "transformers"]:
+    """Return the engine for `architecture`.
 
     Raises:
-        ConfigError: vLLM was asked for and cannot.
+        ConfigError: `engine` is vLLM, which does not serve it.
     """
     if engine == "vllm" and architecture in UNSERVED:
         raise ConfigError(f"vLLM does not serve {architecture}; use engine='transformers'")
     if engine == "auto":
-        there = find_spec("vllm") is not None and architecture not in UNSERVED
-        return "vllm" if there else "transformers"
+        served = find_spec("vllm") is not None and architecture not in UNSERVED
+        return "vllm" if served else "transformers"
     return engine
 
 
 _READERS = WeakValueDictionary[Hashable, Any]()
 
 
-def shared(settings: Hashable, make: Callable[[], Reader]) -> Reader:
-    """The reader with these settings that is in use, or a new one."""
-    found: Reader | None = _READERS.get(settings)
-    if found is None:
-        _READERS[settings] = found = make()
-    return found
+def shared_reader(settings: Hashable, make: Callable[[], Reader]) -> Reader:
+    """Return the reader in use with these settings, or a new one."""
+    reader: Reader | None = _READERS.get(settings)
+    if reader is None:
+        _READERS[settings] = reader = make()
+    return reader
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop; an engine lives in the one it was started from."""
+    """Return the running event loop, if any; an engine belongs to the one that started it."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What every reward model shares: weights, an engine, and the memory of what it has read."""
+"""The base of reward models: weights, an engine, and a cache of scores."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pydantic.dataclasses import dataclass
 from reasoner.models.engine_arguments import check_engine
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.reader import Engine, Reader, reader
-from reasoner.verifiers.reward.score_cache import Bank, banks
+from reasoner.verifiers.reward.reader import EngineName, Reader, reader
+from reasoner.verifiers.reward.score_cache import ScoreCache, score_caches
 from reasoner.verifiers.reward.weights import Weights, weights
 
 _SALTS = count()
@@ -24,50 +24,50 @@ _SALTS = count()
 
 @dataclass(frozen=True)
 class RewardModel(ABC):
-    """The settings of a model that scores, and how its scores are had.
+    """A verifier that reads scores from the outputs of a model.
 
-    A subclass tells a format: how problem and solution become tokens (`encode`), what the outputs
-    at the reads mean (`value`), and what follows for the candidate (`judge`). All three are pure.
+    A subclass defines a format: the tokens of problem and solution (`encode`), the score of the outputs at
+    one position (`value`), and the score of the candidate (`judge`). All three are pure functions.
 
-    `model` is a folder or a Hugging Face name. With `engine="auto"` vLLM computes it where vLLM is
-    installed and serves it, else Transformers. `context` shortens its context: steps that end
-    beyond have no score. `engine_args` go to vLLM, such as {"gpu_memory_utilization": 0.4} beside a
-    generator on the same GPU.
+    `model` is a folder or a Hugging Face name. With `engine="auto"` it runs in vLLM where vLLM is
+    installed and serves it, else in Transformers. `context` shortens its context; steps that end beyond
+    it have no score. `engine_args` go to vLLM, such as {"gpu_memory_utilization": 0.4} beside a generator
+    on the same GPU.
     """
 
     model: str
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     context: PositiveInt | None = None
     engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        """Look at the model's files, and at what the engine is told, before anything is spent."""
+        """Check the engine's arguments and the model's files before anything is spent."""
         check_engine(self.engine_args)
         _ = self.weights
 
     @abstractmethod
     def encode(self, tokenizer: Any, problem: str, solution: str) -> Encoded:
-        """The tokens of a solution of `problem`, and where its scores are read."""
+        """Return the tokens of a solution of `problem`, and the positions of its scores."""
 
     @abstractmethod
     def value(self, logits: Sequence[float]) -> float:
-        """The score in [0, 1] that raw outputs at one position mean."""
+        """Return the score in [0, 1] of the raw outputs at one position."""
 
     @abstractmethod
     def judge(self, values: tuple[float, ...]) -> Score:
-        """The candidate's score, given the values of all its reads."""
+        """Return the candidate's score from the values of all its reads."""
 
     def labels(self, tokenizer: Any) -> tuple[str, ...]:
-        """The tokens whose logits are the outputs; none where the model has a head for them."""
+        """Return the tokens whose logits are the outputs; none where the model has a head."""
         return ()
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
-        """Every candidate read anew from its first token: no cache is sure to hold."""
+        """Return the cost of reading every candidate from its first token, as no cache is guaranteed."""
         encoded = (self._encoded(problem.prompt, c.text) for c in candidates)
         return sum((self.reader.worst(e) for e in encoded if e.reads), Usage())
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
-        """Ask for the steps that are not known yet, all in one batch.
+        """Score the candidates; read the steps that are not cached in one batch.
 
         Raises:
             BackendError: the reward model failed.
@@ -77,13 +77,13 @@ class RewardModel(ABC):
         bank = self._bank(problem.prompt)
         asked = bank.unknown(encoded)
         readings = await self.reader.read(asked, self._salt) if asked else []
-        for question, reading in zip(asked, readings, strict=True):
-            bank.learn(question, [self.value(row) for row in reading.rows])
+        for encoding, reading in zip(asked, readings, strict=True):
+            bank.learn(encoding, [self.value(row) for row in reading.rows])
         usage = sum((r.usage for r in readings), Usage())
         return Judgement(tuple(self.judge(bank.recall(e)) for e in encoded), usage)
 
     async def start(self) -> None:
-        """Load the model, which the first call does else."""
+        """Load the model; without this, the first call does."""
         await self.reader.start()
 
     async def aclose(self) -> None:
@@ -97,13 +97,13 @@ class RewardModel(ABC):
 
     @cached_property
     def reader(self) -> Reader:
-        """What computes the model."""
+        """The engine that runs the model."""
         labels = self.labels(self.weights.tokenizer)
         return reader(self.weights, labels, self.engine, self.engine_args)
 
     @cached_property
     def _encoded(self) -> Callable[[str, str], Encoded]:
-        """`encode` within the context, remembering the latest: a budget may ask many times."""
+        """`encode` within the context, with a cache, because a budget may ask many times."""
 
         def encode(problem: str, solution: str) -> Encoded:
             encoded = self.encode(self.weights.tokenizer, problem, solution)
@@ -112,11 +112,11 @@ class RewardModel(ABC):
         return lru_cache(4096)(encode)
 
     @cached_property
-    def _bank(self) -> Callable[[str], Bank]:
-        """The bank of a problem."""
-        return banks()
+    def _bank(self) -> Callable[[str], ScoreCache]:
+        """The cached scores of a problem."""
+        return score_caches()
 
     @cached_property
     def _salt(self) -> str:
-        """Keeps the engine's cache apart from other verifiers', whose banks are not this one's."""
+        """A salt that separates the engine's cache from those of other verifiers, whose scores are not shared."""
         return f"bank-{next(_SALTS)}"

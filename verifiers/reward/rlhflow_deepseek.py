@@ -1,4 +1,4 @@
-"""RLHFlow's process reward models, the one for DeepSeek's solutions first."""
+"""RLHFlow's process reward model for DeepSeek's solutions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import softmax
 from reasoner.verifiers.reward.encoding import Encoded, marked
-from reasoner.verifiers.reward.logits import softmax
 from reasoner.verifiers.reward.prm import PRM
 
 GOOD, BAD = "+", "-"
@@ -27,17 +27,21 @@ class RLHFlowDeepseek(PRM):
     model: str = "RLHFlow/Llama3.1-8B-PRM-Deepseek-Data"
 
     def labels(self, tokenizer: Any) -> tuple[str, ...]:
-        """'+' and '-'."""
+        """Return '+' and '-'."""
         ids = [tokenizer.encode(sign, add_special_tokens=False)[-1] for sign in (GOOD, BAD)]
         return tuple(tokenizer.convert_ids_to_tokens(ids))
 
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
-        """The conversation, read at the token before each '+'."""
+        """Return the conversation, read at the token before each '+'.
+
+        Raises:
+            ConfigError: the chat template merges the reply with other tokens.
+        """
         first, *others = (step.strip() for step in steps)
         conversation = list[dict[str, str]]()
         marks, text = list[int](), ""
-        for said in (f"{problem} {first}", *others):
-            conversation.append({"role": "user", "content": said})
+        for turn in (f"{problem} {first}", *others):
+            conversation.append({"role": "user", "content": turn})
             conversation.append({"role": "assistant", "content": GOOD})
             text = str(tokenizer.apply_chat_template(conversation, tokenize=False))
             marks.append(text.rindex(GOOD))
@@ -48,5 +52,5 @@ class RLHFlowDeepseek(PRM):
         return encoded.upto(encoded.reads)
 
     def value(self, logits: Sequence[float]) -> float:
-        """The probability of '+'."""
+        """Return the probability of '+'."""
         return softmax(logits, 0)

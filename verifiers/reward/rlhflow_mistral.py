@@ -14,8 +14,8 @@ from reasoner.verifiers.reward.rlhflow_deepseek import RLHFlowDeepseek
 class RLHFlowMistral(RLHFlowDeepseek):
     """RLHFlow, Mistral data (Xiong et al., 2024): '+' as the reply to each line (vLLM, as a classifier).
 
-    The same conversation as with DeepSeek data. Its training solutions, Math-Shepherd's, have one
-    step a line.
+    The conversation is the same as for DeepSeek data. The training solutions, Math-Shepherd's, have one
+    step per line.
     """
 
     model: str = "RLHFlow/Llama3.1-8B-PRM-Mistral-Data"

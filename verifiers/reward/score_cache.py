@@ -1,4 +1,4 @@
-"""The scores of one problem's steps, by the exact tokens that lead to them."""
+"""A cache of the scores of a problem's steps, by the exact tokens up to them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from hashlib import blake2b
 from reasoner.verifiers.reward.encoding import Encoded
 
 
-class Bank:
-    """What has been read of one problem's candidates, so that no step is asked for twice.
+class ScoreCache:
+    """The values read for one problem's candidates, so that no step is read twice.
 
-    A causal model's output at a position depends on the tokens up to it and on nothing else: these
-    are the key. Where a step is tokenised otherwise once another follows it, the key differs and
-    the step is asked for again: a score is never that of other tokens.
+    A causal model's output at a position depends only on the tokens up to it, which are the key. Where a
+    step is tokenised differently once another follows it, the key differs and the step is read again: a
+    score never belongs to other tokens.
     """
 
     def __init__(self) -> None:
         self._values = dict[bytes, float]()
 
     def unknown(self, candidates: Sequence[Encoded]) -> list[Encoded]:
-        """What to ask for all of `candidates` to be known: each missing read in one of them."""
+        """Return the encodings to read until all of `candidates` are known: each missing read in one of them."""
         wanted = set[bytes]()
         asked = list[Encoded]()
         for candidate in candidates:
@@ -34,25 +34,25 @@ class Bank:
         return asked
 
     def learn(self, asked: Encoded, values: Sequence[float]) -> None:
-        """Remember the values of all reads of `asked`."""
+        """Store the values of all reads of `asked`."""
         self._values.update(zip(_keys(asked), values, strict=True))
 
     def recall(self, candidate: Encoded) -> tuple[float, ...]:
-        """The values of all reads of `candidate`, every one of which is known."""
+        """Return the values of all reads of `candidate`, every one of which must be known."""
         return tuple(self._values[k] for k in _keys(candidate))
 
 
-def banks(most: int = 256) -> Callable[[str], Bank]:
-    """The bank of each problem; beyond `most`, the one asked for the longest ago is forgotten."""
+def score_caches(most: int = 256) -> Callable[[str], ScoreCache]:
+    """Return a function from a problem to its cache; beyond `most`, the least recently used is dropped."""
 
-    def bank(problem: str) -> Bank:
-        return Bank()
+    def cache(problem: str) -> ScoreCache:
+        return ScoreCache()
 
-    return lru_cache(most)(bank)
+    return lru_cache(most)(cache)
 
 
 def _keys(candidate: Encoded) -> list[bytes]:
-    """A digest of the tokens up to each read."""
+    """Return a digest of the tokens up to each read."""
     digest, start, keys = blake2b(digest_size=16), 0, list[bytes]()
     for read in candidate.reads:
         digest.update(array("q", candidate.ids[start : read + 1]).tobytes())

@@ -1,4 +1,4 @@
-"""Skywork-o1-Open-PRM for vLLM, which has no such architecture of its own."""
+"""The architecture of Skywork-o1-Open-PRM for vLLM, which has none of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Classifier: Any = as_seq_cls_model(Qwen2ForCausalLM)
 
 
 class Qwen2ForPrmModel(Classifier):  # type: ignore[misc]
-    """Qwen2 with a linear classifier of one label: what the value head is, by another name."""
+    """Qwen2 with a linear classifier of one label, which the value head is under another name."""
 
     def load_weights(self, weights: Iterable[tuple[str, Any]]) -> Any:
-        """The checkpoint's weights, its head renamed."""
+        """Load the checkpoint's weights, with its head renamed."""
         return super().load_weights(
             (name.replace("v_head.summary.", "score."), tensor) for name, tensor in weights
         )

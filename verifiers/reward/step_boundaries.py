@@ -1,4 +1,4 @@
-"""Where the steps of a solution end, among the very tokens that were sampled."""
+"""The ends of a solution's steps among the tokens that were sampled."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reasoner.verifiers.reward.encoding import Encoded, cut
 
 
 class Characters:
-    """Stands in for the tokens of a model that does not tell what they say: one a character."""
+    """A tokenizer with one token per character, for models whose tokenizer is unknown."""
 
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(map(ord, text))
@@ -22,14 +22,14 @@ class Characters:
 
 
 def spelling(model: Backend) -> Spelling:
-    """What tells the text of a model's tokens."""
+    """Return the tokenizer of a model, or one of characters where it has none."""
     return as_spelling(model) if backend_traits(model).spells else Characters()
 
 
 def stepped(spelling: Spelling, candidate: Candidate, separator: str) -> Encoded:
-    """The tokens of `candidate`, and which of them is the last of each step.
+    """Return the tokens of `candidate`, read at the last token of each step.
 
-    The text is cut at `separator`, however it was sampled. A step that ends within a token is read at
+    The text is split at `separator`, however it was sampled. A step that ends within a token is read at
     the token before.
     """
     ids, reads, start = list[int](), list[int](), 0
@@ -44,31 +44,32 @@ def stepped(spelling: Spelling, candidate: Candidate, separator: str) -> Encoded
 
 
 def ends(text: str, separator: str) -> list[int]:
-    """The length of `text` up to the end of each step, its separator included."""
+    """Return the length of `text` up to the end of each step, including its separator."""
     sizes = accumulate(len(step) + len(separator) for step in cut(text, separator))
     return [min(size, len(text)) for size in sizes]
 
 
 def tokens(spelling: Spelling, piece: Completion) -> tuple[int, ...]:
-    """What was sampled, without an end; where these are another model's ids, the text's own."""
+    """Return the sampled tokens without an end token; re-encode the text where they are another model's."""
     ids = piece.token_ids[:-1] if piece.finish is Finish.EOS else piece.token_ids
     own = min(ids, default=0) >= 0 and spelling.decode(ids) == piece.text
     return ids if own else spelling.encode(piece.text)
 
 
 def counts(spelling: Spelling, ids: Sequence[int], sizes: Sequence[int]) -> Iterator[int]:
-    """How many of `ids` say no more than each of `sizes` characters, which increase."""
-    start = told = 0
+    """Yield the number of `ids` whose text fits in each of `sizes` characters, which must increase."""
+    start = covered = 0
     for size in sizes:
-        length, most = partial(said, spelling, ids, start), 1
-        while start + most < len(ids) and told + length(most) <= size:
+        length, most = partial(text_length, spelling, ids, start), 1
+        while start + most < len(ids) and covered + length(most) <= size:
             most *= 2
-        few = bisect_right(range(min(most, len(ids) - start) + 1), size - told, key=length) - 1
-        start, told = start + few, told + length(few)
+        few = bisect_right(range(min(most, len(ids) - start) + 1), size - covered, key=length) - 1
+        start, covered = start + few, covered + length(few)
         yield start
 
 
-def said(spelling: Spelling, ids: Sequence[int], start: int, count: int) -> int:
-    """How many characters `count` tokens from `start` on say, where they stand."""
-    known = max(0, start - 1)  # A decoder may drop a space before the first token it is given.
-    return len(spelling.decode(ids[known : start + count])) - len(spelling.decode(ids[known:start]))
+def text_length(spelling: Spelling, ids: Sequence[int], start: int, count: int) -> int:
+    """Return the number of characters of `count` tokens from `start` on, in their context."""
+    before = max(0, start - 1)  # A decoder may drop a space before the first of its tokens.
+    prefix = spelling.decode(ids[before:start])
+    return len(spelling.decode(ids[before : start + count])) - len(prefix)

@@ -1,4 +1,4 @@
-"""Any token classifier that was trained as process reward model."""
+"""Token classifiers that are trained as process reward models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from reasoner.verifiers.common.probability import sigmoid, softmax
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid, softmax
 from reasoner.verifiers.reward.prm import PRM
 
 
@@ -19,8 +19,8 @@ class TokenClassifier(PRM):
 
     The format is that of TRL's `PRMTrainer`: the beginning-of-text token if there is one, the
     problem, then each step tokenised by itself and followed by `tag`, the trainer's
-    `step_separator`. Of two or more labels the score is the probability of `label`, by default the
-    last; one label is a reward, and its sigmoid the score.
+    `step_separator`. With two or more labels the score is the probability of `label`, by default the
+    last; with one, a reward, it is its sigmoid.
     """
 
     separator: Annotated[str, Field(min_length=1)] = "\n"
@@ -28,19 +28,19 @@ class TokenClassifier(PRM):
     label: int = -1
 
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
-        """Problem and steps, each tokenised by itself; read at the last token of each tag."""
+        """Return the problem and the steps, each tokenised separately, read at the last token of each tag."""
 
         def ids(text: str) -> list[int]:
             return list(tokenizer.encode(text, add_special_tokens=False))
 
-        told = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        told += ids(problem)
+        tokens = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        tokens += ids(problem)
         reads = list[int]()
         for step in steps:
-            told += ids(step) + ids(self.tag)
-            reads.append(len(told) - 1)
-        return Encoded(tuple(told), tuple(reads))
+            tokens += ids(step) + ids(self.tag)
+            reads.append(len(tokens) - 1)
+        return Encoded(tuple(tokens), tuple(reads))
 
     def value(self, logits: Sequence[float]) -> float:
-        """The probability of `label`."""
+        """Return the probability of `label`, or the sigmoid of a lone reward."""
         return sigmoid(logits[0]) if len(logits) == 1 else softmax(logits, self.label)

@@ -1,4 +1,4 @@
-"""Reward models as torch modules: a causal body, and the head that each architecture puts on it."""
+"""Reward models as torch modules: a causal body, and the head of each architecture."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from reasoner.errors import ConfigError
 from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.weights import Weights
 
-Rows = tuple[tuple[float, ...], ...]
+LogitRows = tuple[tuple[float, ...], ...]
 Pretrained: Any = Qwen2PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
 class Headed:
-    """A body that gives hidden states, and a head that makes logits of them."""
+    """A body that computes hidden states, and a head that maps them to logits."""
 
     body: Any
     head: Callable[[Tensor], Tensor]
 
     @torch.inference_mode()
-    def rows(self, batch: Sequence[Encoded]) -> list[Rows]:
-        """The logits at the reads of each of `batch`."""
+    def rows(self, batch: Sequence[Encoded]) -> list[LogitRows]:
+        """Return the logits at the reads of each of `batch`."""
         ids = nn.utils.rnn.pad_sequence([torch.tensor(e.ids) for e in batch], batch_first=True)
         lengths = torch.tensor([len(e.ids) for e in batch])
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         device = self.body.device
-        told = self.body(input_ids=ids.to(device), attention_mask=mask.to(device, torch.long))
-        hidden = told.last_hidden_state
+        output = self.body(input_ids=ids.to(device), attention_mask=mask.to(device, torch.long))
+        hidden = output.last_hidden_state
         return [self._read(hidden[i, list(e.reads)]) for i, e in enumerate(batch)]
 
-    def _read(self, hidden: Tensor) -> Rows:
+    def _read(self, hidden: Tensor) -> LogitRows:
         return tuple(tuple(row) for row in self.head(hidden).float().tolist())
 
 
@@ -89,10 +89,10 @@ AUTO = {
 
 
 def load(weights: Weights, labels: Sequence[str]) -> Headed:
-    """The model in `weights`: on a GPU as it was saved, else in single precision.
+    """Load the model in `weights`, in its saved precision on a GPU, else in single precision.
 
     Raises:
-        ConfigError: there is no head to read.
+        ConfigError: the model has no head to read.
     """
     kind: Any = AutoModelForCausalLM if labels else _kind(weights.architecture)
     gpu = torch.cuda.is_available()
@@ -104,7 +104,7 @@ def load(weights: Weights, labels: Sequence[str]) -> Headed:
 
 
 def head_of(model: Any) -> Any:
-    """The module that makes logits of a classifier's hidden states.
+    """Return the module that maps a classifier's hidden states to logits.
 
     Raises:
         ConfigError: it is not where classifiers have it.
@@ -122,12 +122,12 @@ def _kind(architecture: str) -> Any:
         if architecture.endswith(suffix):
             return auto
     raise ConfigError(
-        f"{architecture} is no reward model: it would have to end in"
+        f"{architecture} is no reward model: its name must end in"
         f" {' or '.join(f'For{s}' for s in AUTO)}, or be one of {', '.join(OWN)}"
     )
 
 
 def _of_labels(model: Any, tokenizer: Any, labels: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """The rows of the output layer that belong to `labels`."""
+    """Return the function from hidden states to the logits of `labels`."""
     rows = model.get_output_embeddings().weight[tokenizer.convert_tokens_to_ids(list(labels))]
     return lambda hidden: hidden @ rows.T

@@ -1,4 +1,4 @@
-"""Reward models in Transformers: whatever vLLM does not serve, and machines without vLLM."""
+"""Reward models in Transformers, for architectures that vLLM does not serve and machines without it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reasoner.verifiers.reward.encoding import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
 
 BATCH = 16
-"""Sequences computed at once, of about the same length."""
+"""Sequences per batch, of similar length."""
 
 
-class Plain:
-    """Batches padded on the right, in a thread of its own; every token is computed on every call.
+class TransformersReader:
+    """A reader that computes every token on every call, in batches padded on the right, in its own thread.
 
-    A batch that is under way when its caller is cancelled goes on to its end.
+    A running batch continues to its end when its caller is cancelled.
     """
 
     def __init__(self, weights: Weights, labels: Sequence[str] = ()) -> None:
@@ -28,12 +28,12 @@ class Plain:
         self._model: Any = None
 
     def worst(self, asked: Encoded) -> Usage:
-        """One pass over all tokens."""
+        """Return the cost of one pass over all tokens."""
         size = len(asked.ids)
         return Usage(1, size, 0, 0, self._weights.info.flops(0, size))
 
     async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
-        """The raw outputs at all reads, in order.
+        """Return the raw outputs at all reads, in order.
 
         Raises:
             BackendError: the model failed.
@@ -44,11 +44,11 @@ class Plain:
         return [Reading(r, self.worst(a)) for r, a in zip(rows, asked, strict=True)]
 
     async def start(self) -> None:
-        """Load the weights, which the first call does else."""
+        """Load the weights; without this, the first call does."""
         await self.read((), "")
 
     async def aclose(self) -> None:
-        """Let the weights go."""
+        """Release the weights."""
         self._model = None
 
     def _compute(self, asked: Sequence[Encoded]) -> list[tuple[tuple[float, ...], ...]]:

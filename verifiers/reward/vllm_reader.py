@@ -14,16 +14,16 @@ from reasoner.verifiers.reward.encoding import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
 
 OWN = {"Qwen2ForPrmModel": "reasoner.verifiers.reward.skywork_vllm:Qwen2ForPrmModel"}
-"""Architectures that vLLM is told of."""
+"""Architectures that are registered with vLLM."""
 
 
-class Served:
-    """Any reward model that vLLM serves; the engine starts with the first call.
+class VLLMReader:
+    """A reader of any reward model that vLLM serves; the engine starts with the first call.
 
     Outputs are raw logits: of every token the engine computed (`token_classify`), or of the last
     one (`classify`) for a sequence classifier. A causal model with `labels` is served as a
-    classifier whose rows are the labels' rows of its output layer. vLLM tells nothing of tokens
-    it found in its prefix cache, so a read that was among them is asked for once more without it.
+    classifier whose rows are the labels' rows of its output layer. vLLM returns no outputs for
+    tokens in its prefix cache, so a read among them is requested once more without the cache.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class Served:
         self._engine = Engine(self._arguments, "; try engine='transformers'")
 
     def worst(self, asked: Encoded) -> Usage:
-        """A pass over all tokens, after one that found the first read in the cache."""
+        """Return the cost of a pass over all tokens, after one with the first read in the cache."""
         size, info = len(asked.ids), self._weights.info
         twice = 0.0 if self._task == "classify" else info.flops(asked.reads[0], size)
         passes = 1 if self._task == "classify" else 2
         return Usage(1, passes * size, 0, 0, info.flops(0, size) + twice)
 
     async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
-        """The raw outputs at all reads, in order; each of `asked` is a request of its own.
+        """Return the raw outputs at all reads, in order; each of `asked` is a request of its own.
 
-        An engine that dies is started again, and everything is asked once more.
+        An engine that dies is restarted, and all requests are repeated.
 
         Raises:
             BackendError: the engine failed, or died too often in a row.
@@ -63,7 +63,7 @@ class Served:
                 return readings
 
     async def start(self) -> Any:
-        """The running engine, started by the first caller."""
+        """Return the running engine, which the first caller starts."""
         return await self._engine.start()
 
     async def aclose(self) -> None:
@@ -80,22 +80,23 @@ class Served:
     async def _pool(
         self, engine: Any, asked: Encoded, salt: str, *, cached: bool
     ) -> tuple[dict[int, tuple[float, ...]], Usage]:
-        """The outputs at the positions that were computed, and what computing them cost."""
+        """Return the outputs at the computed positions, and the cost of computing them."""
         from vllm.pooling_params import PoolingParams
 
         params = PoolingParams(
             task=self._task, use_activation=False, skip_reading_prefix_cache=not cached
         )
         size = len(asked.ids)
-        told = await self._ask(engine, asked.ids, salt, params)
-        data = told.outputs.data.tolist()
+        output = await self._ask(engine, asked.ids, salt, params)
+        data = output.outputs.data.tolist()
         logits = [data] if self._task == "classify" else data
         rows = {size - len(logits) + i: tuple(row) for i, row in enumerate(logits)}
-        found = told.num_cached_tokens or 0
-        return rows, Usage(0, size, found, 0, self._weights.info.flops(found, size))
+        cached_tokens = output.num_cached_tokens or 0
+        flops = self._weights.info.flops(cached_tokens, size)
+        return rows, Usage(0, size, cached_tokens, 0, flops)
 
     async def _ask(self, engine: Any, ids: Sequence[int], salt: str, params: Any) -> Any:
-        """The one output of a request. Cancelling aborts it in the engine."""
+        """Return the one output of a request; cancelling aborts it in the engine."""
         prompt = {"type": "token", "prompt_token_ids": list(ids), "cache_salt": salt}
         try:
             request = engine.encode(prompt, params, self._engine.name())
@@ -111,8 +112,8 @@ class Served:
     def _arguments(self) -> dict[str, Any]:
         from vllm.config import PoolerConfig
 
-        # Not what a process reward model would choose: vLLM's STEP pooling looks for separators in
-        # the whole prompt, but has the outputs of uncached tokens only, and turns the cache off.
+        # vLLM's STEP pooling, made for process reward models, looks for separators in the whole
+        # prompt, but has the outputs of uncached tokens only, and turns the cache off.
         pooler = PoolerConfig(task=self._task, tok_pooling_type="ALL")
         arguments = {
             "model": self._weights.path,
@@ -128,7 +129,7 @@ class Served:
         return arguments | self._conversion() | machine | self._own
 
     def _conversion(self) -> dict[str, Any]:
-        """How vLLM is to see an architecture that has no classifier as it knows them."""
+        """Return the overrides for an architecture without a classifier that vLLM knows."""
         architecture = self._weights.architecture
         if self._labels:
             rows = {"method": "no_post_processing", "classifier_from_token": list(self._labels)}

@@ -1,4 +1,4 @@
-"""What a reward model's files tell before anything computes with it."""
+"""The files of a reward model, read before it is loaded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reasoner.models.files import ModelFiles
 
 
 class Weights(ModelFiles):
-    """The files of a reward model, whose size is without its head.
+    """The files of a reward model, whose size excludes its head.
 
-    The architectures that need code of their own are written here.
+    Architectures that need code of their own are implemented in this package.
     """
 
     kind = "reward model"
@@ -19,10 +19,10 @@ class Weights(ModelFiles):
 
     @property
     def architecture(self) -> str:
-        """The name of the class that the weights were saved from.
+        """The name of the class of the saved weights.
 
         Raises:
-            ConfigError: the configuration does not tell.
+            ConfigError: the configuration names none.
         """
         if not self.config.architectures:
             raise ConfigError(f"the config.json of {self.path!r} names no architecture")
@@ -31,5 +31,5 @@ class Weights(ModelFiles):
 
 @lru_cache(16)
 def weights(path: str, limit: int | None = None) -> Weights:
-    """The files at `path`, read once for all verifiers that use them."""
+    """Return the files at `path`, read once for all verifiers that use them."""
     return Weights(path, limit)

@@ -1,4 +1,4 @@
-"""Multiple choice."""
+"""Grading of multiple choice."""
 
 import re
 
@@ -12,10 +12,10 @@ _BRACKETED = re.compile(r"\(([A-J])\)")
 
 
 def choice(answer: str, reference: str) -> bool:
-    """Whether an answer or a whole solution chooses the reference's letter, of A to J.
+    """Return whether an answer or a whole solution chooses the reference's letter, A to J.
 
     Raises:
-        ConfigError: the reference is no letter.
+        ConfigError: the reference is not a letter.
     """
     wanted = _WHOLE.fullmatch(plain(reference))
     if wanted is None:
@@ -27,11 +27,11 @@ def choice(answer: str, reference: str) -> bool:
 
 
 def letter(text: str) -> str | None:
-    """The letter that a solution chooses; None where it names none, or more than one."""
+    """Return the letter that a solution chooses; None where it names none, or more than one."""
     chosen = plain(stated(text) or text)
     if whole := _WHOLE.fullmatch(chosen):
         return whole[1].upper()
-    named = {found[1] for found in _BRACKETED.finditer(chosen)}
+    named = {match[1] for match in _BRACKETED.finditer(chosen)}
     if not named and (leading := _LEADING.match(chosen)):
         return leading[1]
     return named.pop() if len(named) == 1 else None

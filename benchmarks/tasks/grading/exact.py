@@ -1,4 +1,4 @@
-"""Exact match, but for layout."""
+"""Grading by exact match, ignoring layout."""
 
 import re
 
@@ -12,19 +12,19 @@ _LAYOUT = (
     (r"\\([$%])", r"\1"),
     ("\N{MINUS SIGN}", "-"),
     (r"\s+", " "),
-    # A space parts words and the whole of `1 1/2` from its fraction; any other is layout.
+    # A space separates words, and the whole number of `1 1/2` from its fraction; any other is layout.
     (r"(?<!\w) | (?!\w)", ""),
 )
 _QUOTES = re.compile(r"^(?:\${1,2}|\\\(|\\\[|\*\*)(.*?)(?:\${1,2}|\\\)|\\\]|\*\*)$", re.DOTALL)
 
 
 def exact(answer: str, reference: str) -> bool:
-    """Whether both are written alike, but for LaTeX layout, spaces and a full stop."""
+    """Return whether both are spelled alike, ignoring LaTeX layout, spaces and a full stop."""
     return plain(answer) == plain(reference) != ""
 
 
 def plain(text: str) -> str:
-    """`text` without its layout: `\\text{4:30 p.m.}` and `$4:30\\text{ p.m.}$` become one."""
+    """Return `text` without its layout: `\\text{4:30 p.m.}` and `$4:30\\text{ p.m.}$` become one."""
     text = _QUOTES.sub(r"\1", text.strip().rstrip("."))
     for pattern, replacement in _LAYOUT:
         text = re.sub(pattern, replacement, text)

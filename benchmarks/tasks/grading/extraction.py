@@ -1,4 +1,4 @@
-"""The answer that a solution states."""
+"""Extraction of the answer that a solution states."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,22 +13,22 @@ _END = re.compile(r"\.(?:\s|$)|\n")
 
 
 def extract(solution: str) -> str | None:
-    """The answer that a finished solution states, or None.
+    """Return the answer that a finished solution states, or None.
 
-    In this order: the last `\\boxed{…}` (or `\\framebox`, `\\fbox`), the last `#### …`, what the last
-    "the answer is …" or "Answer: …" says up to the end of its sentence or line, and a last line
-    `A: …`. A number that is merely the last one in the text is no answer.
+    Tried in this order: the last `\\boxed{…}` (or `\\framebox`, `\\fbox`), the last `#### …`, the text
+    after the last "the answer is …" or "Answer: …" up to the end of its sentence or line, and a last
+    line `A: …`. A number that is merely the last one in the text is no answer.
     """
     return stated(solution) or _label(solution)
 
 
 def stated(solution: str) -> str | None:
-    """What `extract` finds, but for a line `A: …`, which may be one of the options to choose from."""
+    """Return the answer as `extract` does, except from a line `A: …`, which may be one of several options."""
     return _last(boxes(solution)) or _last(_hashes(solution)) or _last(_sentences(solution))
 
 
 def boxes(solution: str) -> list[str]:
-    """What is boxed, in the order in which the boxes open; one that is cut off is none."""
+    """Return the contents of complete boxes, in the order in which they open."""
     opened = list[re.Match[str]]()
     boxed = dict[int, str]()
     for brace in _BRACE.finditer(solution):
@@ -48,18 +48,18 @@ def _hashes(solution: str) -> Iterator[str]:
 
 
 def _sentences(solution: str) -> Iterator[str]:
-    """What follows each "the answer is", up to the next one or the end of the sentence or line."""
-    told = [*_SENTENCE.finditer(solution)]
-    for found, following in zip_longest(told, told[1:]):
-        text = solution[found.end() : following.start() if following else None]
+    """Yield the text after each "the answer is", up to the next one or the end of the sentence or line."""
+    matches = [*_SENTENCE.finditer(solution)]
+    for match, following in zip_longest(matches, matches[1:]):
+        text = solution[match.end() : following.start() if following else None]
         yield _END.split(text, maxsplit=1)[0].strip(" *")
 
 
 def _label(solution: str) -> str | None:
-    found = _LABEL.fullmatch(solution.strip().rpartition("\n")[2].strip())
-    return _END.split(found[1], maxsplit=1)[0].strip(" *") if found else None
+    match = _LABEL.fullmatch(solution.strip().rpartition("\n")[2].strip())
+    return _END.split(match[1], maxsplit=1)[0].strip(" *") if match else None
 
 
 def _last(texts: Iterable[str]) -> str | None:
-    """The last that says anything."""
+    """Return the last text that is not empty."""
     return next((text for text in reversed([*texts]) if text), None)

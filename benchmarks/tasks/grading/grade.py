@@ -1,11 +1,11 @@
-"""What a grading can come to, and what a rule is."""
+"""Grades, and the interface of a grading rule."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class Grade(StrEnum):
-    """What a grading came to; all but `RIGHT` count as wrong.
+    """The result of grading an answer; all but `RIGHT` count as wrong.
 
     `TIMED_OUT` is an answer that took too long to compare, `FAILED` one that broke the worker.
     """
@@ -16,7 +16,7 @@ class Grade(StrEnum):
     FAILED = "failed"
 
 
-class Rule(Protocol):
-    """A rule of grading: whether an answer says the same as the reference."""
+class GradingRule(Protocol):
+    """A function that returns whether an answer is equivalent to the reference."""
 
     def __call__(self, answer: str, reference: str) -> bool: ...

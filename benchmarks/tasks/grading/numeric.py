@@ -1,4 +1,4 @@
-"""Numeric match."""
+"""Grading by numeric match."""
 
 import re
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ _NO_UNIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, and whether it was written as a decimal or as a percentage."""
+    """A number, and whether it is written as a decimal or as a percentage."""
 
     value: Fraction
     decimal: bool = False
     percent: bool = False
 
     def equals(self, other: "Number", tolerance: float = 0.0) -> bool:
-        """Whether both are one number, up to a relative `tolerance` of `other`.
+        """Return whether both are equal, up to a relative `tolerance` of `other`.
 
-        A decimal is right to six places, as in math-verify; 25% is 25, and it is 0.25.
+        A decimal is compared to six places, as in math-verify; 25% equals both 25 and 0.25.
         """
         pairs = [(self.value, other.value)]
         if self.percent != other.percent:
@@ -43,17 +43,17 @@ class Number:
 
 
 def numeric(answer: str, reference: str, tolerance: float = 0.0) -> bool:
-    """Whether both are one number, whatever its spelling and unit: `$1,800` is `1800.00 dollars`.
+    """Return whether both are one number in any spelling and unit: `$1,800` is `1800.00 dollars`.
 
-    `tolerance` is relative to the reference; zero asks for six decimal places of a decimal, and for
-    equality of anything else.
+    `tolerance` is relative to the reference; zero requires six decimal places of a decimal, and equality
+    of anything else.
     """
-    given, wanted = (number(text, unit=True) for text in (answer, reference))
-    return given is not None and wanted is not None and given.equals(wanted, tolerance)
+    stated, wanted = (number(text, unit=True) for text in (answer, reference))
+    return stated is not None and wanted is not None and stated.equals(wanted, tolerance)
 
 
 def number(text: str, unit: bool = False) -> Number | None:
-    """The number that `text` spells: an integer, a decimal, a fraction or a mixed number.
+    """Return the number that `text` spells: an integer, a decimal, a fraction or a mixed number.
 
     With `unit`, a unit may follow it, and `x =` precede it.
     """
@@ -70,9 +70,9 @@ def number(text: str, unit: bool = False) -> Number | None:
 
 
 def canonical(answer: str) -> str:
-    """One spelling for equal numbers, and `plain` for the rest: what votes are cast on."""
-    found = number(answer)
-    return plain(answer) if found is None or found.percent else str(found.value)
+    """Return one spelling for equal numbers, and `plain` for other answers, so that equal answers vote alike."""
+    value = number(answer)
+    return plain(answer) if value is None or value.percent else str(value.value)
 
 
 def _value(text: str) -> Fraction | None:
@@ -87,6 +87,6 @@ def _value(text: str) -> Fraction | None:
 
 
 def _bare(text: str) -> str:
-    """The right-hand side of an equation, without the unit behind it."""
+    """Return the right-hand side of an equation, without the unit after it."""
     text = text.rpartition("=")[2]
     return text if _NO_UNIT.search(text) else _UNIT.sub("", text)

@@ -1,4 +1,4 @@
-"""Worker processes: each item has a hard limit, and none suffers from another."""
+"""Worker processes that grade answers: each item has a hard limit, and none affects another."""
 
 import atexit
 import logging
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 PROGRAM = Path(__file__).with_name("worker.py")
 
 
-class Pool:
-    """Up to `workers` processes that compare answers by math-verify, started as they are needed.
+class WorkerPool:
+    """Up to `workers` processes that compare answers by math-verify, started on demand.
 
     An item has `limit` seconds of its worker's CPU time: the kernel counts it from when the worker
-    picks the item up, so that no queue, busy event loop or busy machine uses any of it up. A worker
-    from which nothing is heard for `patience` seconds is killed too.
+    picks the item up, so that no queue, busy event loop or busy machine uses any of it. A worker that
+    does not respond for `patience` seconds is killed too.
 
     Raises:
         ConfigError: math-verify is not installed.
@@ -46,15 +46,15 @@ class Pool:
         atexit.register(self.close)
 
     def submit(self, answer: str, reference: str) -> Future[Grade]:
-        """Have the next free worker grade an answer."""
+        """Grade an answer on the next free worker."""
         return self._threads.submit(self._cached, answer, reference)
 
     def pids(self) -> list[int]:
-        """The process ids of the workers that wait for an item; each leads a process group."""
+        """Return the process ids of idle workers; each leads a process group."""
         return [worker.pid for worker in self._idle]
 
     def close(self) -> None:
-        """End the workers, each after the item it is at; what waits is given up."""
+        """End the workers, each after its current item; cancel the items that wait."""
         atexit.unregister(self.close)
         self._threads.shutdown(cancel_futures=True)
         while self._idle:
@@ -62,7 +62,9 @@ class Pool:
 
     def _decide(self, answer: str, reference: str) -> Grade:
         grade = self._ask(answer, reference)
-        if grade is Grade.FAILED:  # Perhaps its worker had died before: that is not its own fault.
+        if (
+            grade is Grade.FAILED
+        ):  # Its worker may have died before, so the item is tried once more.
             grade = self._ask(answer, reference)
         if grade in (Grade.TIMED_OUT, Grade.FAILED):
             logger.warning(
@@ -77,20 +79,20 @@ class Pool:
         return grade
 
     def _free(self) -> "Worker":
-        """A worker that waits, else a new one."""
+        """Return an idle worker, else a new one."""
         while self._idle:
             with suppress(IndexError):  # Another thread was faster.
                 if (worker := self._idle.pop()).alive:
                     return worker
-        # math-verify takes whole seconds, for each of three steps: two readings and a comparison.
+        # math-verify takes whole seconds for each of three steps: two readings and a comparison.
         return Worker(self._limit, max(1, int(self._patience / 4)))
 
 
 class Worker:
     """One worker process, and the pipe to it.
 
-    `limit` is in CPU seconds per item; `step` is math-verify's own limit on a reading or a
-    comparison, by a signal, in seconds on the clock.
+    `limit` is in CPU seconds per item; `step` is math-verify's own limit on a reading or a comparison, by
+    a signal, in seconds of wall clock.
 
     Raises:
         ReasonerError: the process did not start.
@@ -117,17 +119,17 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take another item."""
+        """Whether the worker can take another item."""
         return self._process.poll() is None
 
     def grade(self, answer: str, reference: str, patience: float) -> Grade:
-        """The worker's grade; if none comes within `patience` seconds, it is dead afterwards."""
-        asked = next(self._serials)
+        """Return the worker's grade; without one within `patience` seconds, the worker is ended."""
+        serial = next(self._serials)
         try:
-            self._pipe.send((asked, answer, reference))
+            self._pipe.send((serial, answer, reference))
             while self._pipe.poll(patience):
                 answered, grade = self._pipe.recv()
-                if answered in (asked, None):
+                if answered in (serial, None):
                     return Grade(grade)
         except (EOFError, OSError):
             self.stop()

@@ -9,25 +9,32 @@ from statistics import fmean
 from typing import Any, Protocol, cast
 from zlib import crc32
 
+import numpy as np
+
 from reasoner.base import Backend, Example, Task
-from reasoner.benchmarks.analysis.step_metrics import auc
-from reasoner.benchmarks.stats import best_of_at_k, pass_at_k, votes_at
+from reasoner.benchmarks.analysis.selection import gap_closed
+from reasoner.benchmarks.analysis.step_metrics import JudgedSteps, ScoredSolution, auc
+from reasoner.benchmarks.stats import Floats, Pool, best_of_at_ks, majority_at_ks, pass_at_ks
 from reasoner.benchmarks.store.judgements import Labelled
 from reasoner.train.progress import Report as Progress
 from reasoner.train.resumable import Entry, Row, keep
 from reasoner.types import Completion, Prompt, Sampling
-from reasoner.verifiers.verdict import doubts
+from reasoner.verifiers.common.aggregation import doubts
+
+KS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class Exact(Labelled, Protocol):
-    """A task that can tell whether a whole solution is exactly right, too."""
+class ExactlyLabelled(Labelled, Protocol):
+    """A task that also labels whole solutions as exactly right."""
 
-    def exact(self, example: Example, solution: str) -> bool: ...
+    def exact(self, example: Example, solution: str) -> bool:
+        """Return whether every line of a solution is right and the last one answers."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One solution with everything the evaluation asks of it."""
+class JudgedSample:
+    """A solution with its grades, the verdicts on its steps, and their labels."""
 
     answer: str | None
     correct: bool
@@ -36,16 +43,37 @@ class Sample:
     labels: list[bool]
     tokens: int
 
+    @property
+    def prefix_scores(self) -> list[float]:
+        """The score of the solution after each of its steps."""
+        return [doubts(self.verdicts[: i + 1]) for i in range(len(self.verdicts))]
 
-class Samples(Entry):
+    @property
+    def score(self) -> float:
+        """The score of the solution; 0 without a step."""
+        return doubts(self.verdicts) if self.verdicts else 0.0
+
+    @property
+    def steps(self) -> ScoredSolution:
+        """The score of each step that has a label, and the labels."""
+        scores = self.prefix_scores
+        judged = min(len(scores), len(self.labels))
+        return scores[:judged], self.labels[:judged]
+
+
+class SampleRow(Entry):
     """A row of the journal: the solutions of a problem."""
 
-    samples: tuple[Sample, ...]
+    samples: tuple[JudgedSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What the model card states of one task; `steps` counts judged steps."""
+class TaskReport:
+    """The numbers of the model card for one task; `steps` counts judged steps.
+
+    The `*_at` fields map a number of samples to a mean over problems. `gap_closed` is that of
+    `analysis.selection.gap_closed`, for best-of-N with all samples.
+    """
 
     task: str
     split: str
@@ -62,26 +90,26 @@ class Report:
     step_auc_by_depth: list[float | None]
 
 
-async def pool(
+async def draw_samples(
     backend: Backend,
-    task: Exact,
+    task: ExactlyLabelled,
     path: Path,
     examples: Sequence[Example],
     sampling: Sampling,
     report: Progress = print,
-) -> list[list[Sample]]:
-    """The solutions drawn of each example, kept in `path`."""
+) -> list[list[JudgedSample]]:
+    """Sample and grade solutions of each example; those that `path` holds are not sampled again."""
 
     async def work(example: Example) -> Row:
         generation = await backend.generate(Prompt(example.problem), sampling)
-        return {"samples": [asdict(_sample(task, example, c)) for c in generation.completions]}
+        return {"samples": [asdict(_graded(task, example, c)) for c in generation.completions]}
 
-    rows = await keep(path, examples, work, report, live=16, kind=Samples)
-    return [[Sample(**s) for s in row["samples"]] for row in rows]
+    rows = await keep(path, examples, work, report, live=16, kind=SampleRow)
+    return [[JudgedSample(**s) for s in row["samples"]] for row in rows]
 
 
-def _sample(task: Exact, example: Example, c: Completion) -> Sample:
-    return Sample(
+def _graded(task: ExactlyLabelled, example: Example, c: Completion) -> JudgedSample:
+    return JudgedSample(
         task.answer(c.text),
         task.check(example, c.text),
         task.exact(example, c.text),
@@ -91,47 +119,36 @@ def _sample(task: Exact, example: Example, c: Completion) -> Sample:
     )
 
 
-def summarise(task: str, split: str, drawn: list[list[Sample]]) -> Report:
-    """Every number of the model card from one pool."""
-    each = len(drawn[0])
-    ks = [k for k in (1, 2, 4, 8, 16, 32, 64, 128, 256) if k <= each]
-    values = [[_values(s.verdicts) for s in row] for row in drawn]
-    scores = [[v[-1] if v else 0.0 for v in row] for row in values]
-    right = [[s.correct for s in row] for row in drawn]
-    passes = {k: fmean(pass_at_k(r, k) for r in right) for k in ks}
-    best = {k: fmean(best_of_at_k(r, s, k) for r, s in zip(right, scores, strict=True)) for k in ks}
-    gap = passes[ks[-1]] - passes[1]
-    votes = [votes_at([s.answer for s in row], [s.correct for s in row], None, ks) for row in drawn]
-    steps = [
-        (depth, value, label)
-        for row, judged in zip(drawn, values, strict=True)
-        for s, prefixes in zip(row, judged, strict=True)
-        for depth, (value, label) in enumerate(zip(prefixes, s.labels, strict=False))
-    ]
-    by_depth = [
-        auc([v for d, v, _ in steps if d == depth], [y for d, _, y in steps if d == depth])
-        for depth in range(1 + max(d for d, _, _ in steps))
-    ]
-    return Report(
+def summarise(task: str, split: str, samples: Sequence[Sequence[JudgedSample]]) -> TaskReport:
+    """Return every number of the model card from one pool, as many samples of each problem."""
+    each, pool = len(samples[0]), Pool.of(samples)
+    ks = [k for k in KS if k <= each]
+    passes, best = pass_at_ks(pool, ks), best_of_at_ks(pool, ks)
+    majority = majority_at_ks(pool, ks)
+    exact = replace(pool, correct=np.array([[s.exact for s in row] for row in samples]))
+    gap = gap_closed(best[:, -1], majority[:, -1], passes[:, -1])
+    steps = JudgedSteps.of([[s.steps for s in row] for row in samples])
+    parts = [steps.at(int(depth)) for depth in np.unique(steps.depth)]
+    return TaskReport(
         task=task,
         split=split,
-        problems=len(drawn),
+        problems=len(samples),
         samples=each,
-        tokens_per_sample=fmean(s.tokens for row in drawn for s in row),
-        pass_at=passes,
-        exact_at={k: fmean(pass_at_k([s.exact for s in row], k) for row in drawn) for k in ks},
-        majority_at={k: fmean(v[i] for v in votes) for i, k in enumerate(ks)},
-        best_of_at=best,
-        gap_closed=(best[ks[-1]] - passes[1]) / gap if gap else None,
-        steps=len(steps),
-        step_auc=auc([v for _, v, _ in steps], [y for _, _, y in steps]),
-        step_auc_by_depth=by_depth,
+        tokens_per_sample=fmean(s.tokens for row in samples for s in row),
+        pass_at=_means(ks, passes),
+        exact_at=_means(ks, pass_at_ks(exact, ks)),
+        majority_at=_means(ks, majority),
+        best_of_at=_means(ks, best),
+        gap_closed=gap.value if gap else None,
+        steps=len(steps.score),
+        step_auc=auc(steps.score, steps.right),
+        step_auc_by_depth=[auc(part.score, part.right) for part in parts],
     )
 
 
-def _values(verdicts: Sequence[float]) -> list[float]:
-    """What the verdicts make of the solution after each of its steps."""
-    return [doubts(verdicts[: i + 1]) for i in range(len(verdicts))]
+def _means(ks: Sequence[int], values: Floats) -> dict[int, float]:
+    """Return the mean over problems at each of `ks`."""
+    return dict(zip(ks, map(float, values.mean(0)), strict=True))
 
 
 async def evaluate(
@@ -144,12 +161,14 @@ async def evaluate(
     seed: int = 0,
     report: Progress = print,
 ) -> list[dict[str, Any]]:
-    """Return the report of each task, as plain data; samples stay in `folder`, those of a killed run too."""
+    """Return the report of each task as plain data; samples stay in `folder`, also those of a killed run."""
     reports = list[dict[str, Any]]()
     for task in tasks:
         sampling = replace(task.sampling, n=samples, seed=seed, stop=())
         path = folder / f"{task.name}-{split}-{crc32(repr(sampling).encode()):08x}.jsonl"
         examples = list(task.examples(split, problems, seed))
-        drawn = await pool(backend, cast(Exact, task), path, examples, sampling, report)
+        drawn = await draw_samples(
+            backend, cast(ExactlyLabelled, task), path, examples, sampling, report
+        )
         reports.append(asdict(summarise(task.name, split, drawn)))
     return reports

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Qwen3ForCausalLM
 
 from reasoner.benchmarks.tasks import countdown, dagmath
-from reasoner.benchmarks.tasks.demonstration import Demonstration
+from reasoner.benchmarks.tasks.generated import Demonstration
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_json, shown

@@ -17,7 +17,7 @@ import accelerate
 import torch
 import transformers
 
-from reasoner.benchmarks.analysis.step_metrics import Ranking, Solution
+from reasoner.benchmarks.analysis.step_metrics import Ranking, ScoredSolution
 from reasoner.errors import ConfigError
 from reasoner.files import save_json
 from reasoner.registry import verifiers
@@ -160,7 +160,7 @@ async def measure(
     verifier: RewardModel, kind: Kind, solutions: Sequence[LabelledSolution]
 ) -> dict[str, Any]:
     """Measure how well the verifier's scores rank right over wrong, with the interval."""
-    pools = list[list[Solution]]()
+    pools = list[list[ScoredSolution]]()
     for prompt in dict.fromkeys(s.prompt for s in solutions):
         pool = [s for s in solutions if s.prompt == prompt and kind.right(s)]
         judged = await verifier.score(Problem(prompt, prompt), [_candidate(s) for s in pool])

@@ -13,17 +13,16 @@ import pytest
 from reasoner.backends.scripted import Scripted
 from reasoner.base import Example
 from reasoner.benchmarks.analysis.allocation import (
-    Alone,
+    Allocated,
     Evidence,
-    Outcome,
+    FixedArm,
+    allocate,
     cheapest,
     cross_validated,
-    fit,
-    outcome,
+    fit_rule,
     rival,
 )
-from reasoner.benchmarks.analysis.fit_auto import ArmGrid, arm_grid
-from reasoner.benchmarks.analysis.fit_auto import fit as fit_results
+from reasoner.benchmarks.analysis.fit_auto import ArmGrid, arm_grid, fit_table
 from reasoner.benchmarks.runner import bench as experiment
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.stats import Floats
@@ -57,10 +56,10 @@ def synthetic(n: int = 600, *, noise: bool = False, seed: int = 0) -> Evidence:
 
 def test_each_difficulty_gets_its_arm() -> None:
     evidence = synthetic()
-    rule = fit(evidence, bins=3, tolerance=0.02)
+    rule = fit_rule(evidence, bins=3, tolerance=0.02)
     assert rule.choice.tolist() == [2, 1, 0]
     assert (np.abs(rule.edges - [0.25, 0.75]) < 0.1).all()
-    came = outcome(evidence, rule)
+    came = allocate(evidence, rule)
     assert came.mean_cost == pytest.approx(7.0, abs=0.7)
     assert came.accuracy == pytest.approx(0.85, abs=0.03)
 
@@ -68,7 +67,7 @@ def test_each_difficulty_gets_its_arm() -> None:
 def test_cross_validation_agrees_on_new_problems() -> None:
     evidence, fresh = synthetic(2000), synthetic(4000, seed=1)
     told = cross_validated(evidence, bins=3, tolerance=0.02)
-    found = outcome(fresh, fit(evidence, bins=3, tolerance=0.02))
+    found = allocate(fresh, fit_rule(evidence, bins=3, tolerance=0.02))
     assert told.accuracy == pytest.approx(found.accuracy, abs=0.025)
     assert told.mean_cost == pytest.approx(found.mean_cost, rel=0.05)
 
@@ -79,7 +78,7 @@ def test_no_problem_decides_about_itself() -> None:
     lucky = np.eye(3)[rng.integers(0, 3, 300)]
     values = np.arange(300).astype(np.float64)
     evidence = Evidence(ARMS, {"mean": values}, lucky, np.tile(COST, (300, 1)))
-    itself = outcome(evidence, fit(evidence, bins=150, tolerance=0.0))
+    itself = allocate(evidence, fit_rule(evidence, bins=150, tolerance=0.0))
     assert itself.accuracy > 0.6
     assert cross_validated(evidence, bins=75, tolerance=0.0).accuracy < 0.42
 
@@ -93,7 +92,7 @@ def test_the_telling_feature_is_chosen() -> None:
     good, bad = synthetic(), synthetic(noise=True)
     features = {"best": bad.features["mean"], "agreement": good.features["mean"]}
     evidence = Evidence(good.arms, features, good.correct, good.cost)  # type: ignore[arg-type]
-    assert fit(evidence, bins=3, tolerance=0.02).feature == "agreement"
+    assert fit_rule(evidence, bins=3, tolerance=0.02).feature == "agreement"
 
 
 def test_ties_make_fewer_bins_but_none_empty() -> None:
@@ -105,7 +104,7 @@ def test_ties_make_fewer_bins_but_none_empty() -> None:
     ]
     for values in some:
         tied = Evidence(evidence.arms, {"mean": values}, evidence.correct, evidence.cost)
-        rule = fit(tied, bins=5)
+        rule = fit_rule(tied, bins=5)
         assert len(rule.choice) == len(rule.edges) + 1
         assert set(np.digitize(values, rule.edges)) == set(range(len(rule.choice)))
 
@@ -115,11 +114,11 @@ def test_the_cheapest_within_tolerance() -> None:
     assert [cheapest(accuracy, cost, t) for t in (0.0, 0.01, 0.1)] == [2, 1, 0]
 
 
-def fixed(*accuracies: float, problems: int = 100) -> tuple[Alone, ...]:
+def fixed(*accuracies: float, problems: int = 100) -> tuple[FixedArm, ...]:
     """Arms that are right on the first so many of every problems, at the costs of `COST`."""
     places = np.arange(problems) // 2 / (problems // 2)
     return tuple(
-        Alone(arm, (places < a).astype(float), np.full(problems, c))
+        FixedArm(arm, (places < a).astype(float), np.full(problems, c))
         for arm, a, c in zip(ARMS, accuracies, COST, strict=True)
     )
 
@@ -138,7 +137,7 @@ def test_the_rival_is_the_cheapest_arm_as_accurate(
     accuracy: float, tolerance: float, chosen: int
 ) -> None:
     alone, [came] = fixed(0.6, 0.8, 0.9), fixed(accuracy, 0, 0)[:1]
-    found = Outcome(came.correct, came.cost, np.zeros(100, np.intp))
+    found = Allocated(came.correct, came.cost, np.zeros(100, np.intp))
     assert rival(alone, found, tolerance) == chosen
 
 
@@ -191,7 +190,7 @@ async def test_only_what_an_arm_needs_is_run(tmp_path: Path) -> None:
 
 async def test_an_arm_costs_the_probe_and_what_it_draws(tmp_path: Path) -> None:
     grid = await measured(tmp_path)
-    found = fit_results(grid, tmp_path, bins=4, tolerance=0.01)
+    found = fit_table(grid, tmp_path, bins=4, tolerance=0.01)
     pool, beam = grid.pool("sums"), grid.spec("sums", "beam", 8)
     assert pool
     whole = {r.index: r for r in read(tmp_path, pool)}
@@ -204,12 +203,12 @@ async def test_an_arm_costs_the_probe_and_what_it_draws(tmp_path: Path) -> None:
         assert eight[i] == pytest.approx(record.prompt_flops + decoded * 8 / 32)
         assert most[i] == pytest.approx(record.spend.flops)
         assert searched[i] == pytest.approx(stop[i] + beams[i].spend.flops)
-    assert found.evidence.alone[-1].cost == pytest.approx(searched - stop)
+    assert found.evidence.fixed[-1].cost == pytest.approx(searched - stop)
 
 
 async def test_the_better_of_arm_and_probe_counts(tmp_path: Path) -> None:
     grid = await measured(tmp_path, ("best-of-n:8", "best-of-n:32", "beam:1"), problems=80)
-    found = fit_results(grid, tmp_path, bins=4, tolerance=0.01)
+    found = fit_table(grid, tmp_path, bins=4, tolerance=0.01)
     pool, kept = grid.pool("sums"), 0
     assert pool
     whole = {r.index: r.samples for r in read(tmp_path, pool)}
@@ -227,7 +226,7 @@ async def test_the_better_of_arm_and_probe_counts(tmp_path: Path) -> None:
 
 async def test_the_offline_probe_is_the_probe_of_the_strategy(tmp_path: Path) -> None:
     """On the same seed the scripted model's probe is the start of the pool."""
-    found = fit_results(await measured(tmp_path), tmp_path, bins=4, tolerance=0.0)
+    found = fit_table(await measured(tmp_path), tmp_path, bins=4, tolerance=0.0)
     strategy, task = Auto(table=str(found.files[0])), Sums()
     for row, example in enumerate(task.examples("dev", 40)):
         result = await solve(
@@ -245,13 +244,13 @@ async def test_the_offline_probe_is_the_probe_of_the_strategy(tmp_path: Path) ->
 
 async def test_the_report_and_the_table_are_written(tmp_path: Path) -> None:
     grid = await measured(tmp_path)
-    found = fit_results(grid, tmp_path, bins=4, tolerance=0.01)
+    found = fit_table(grid, tmp_path, bins=4, tolerance=0.01)
     table = Table.model_validate_json((tmp_path / "auto.json").read_bytes())
     assert table == found.table and table.fitted
     assert (table.fitted.problems, table.fitted.split) == (40, "dev")
     told = found.as_json()
     cross, arms = told["cross_validated"], told["arms"]
-    assert cross["accuracy"] == found.came.accuracy
+    assert cross["accuracy"] == found.allocated.accuracy
     assert sum(cross["given"].values()) == 40
     top = max(a["accuracy"] for a in arms)
     assert cross["best_fixed"]["accuracy"] == top
@@ -269,14 +268,14 @@ async def test_failed_problems_are_left_out(tmp_path: Path) -> None:
     grid = await measured(tmp_path)
     beam = grid.spec("sums", "beam", 8)
     sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 37", beam.key)
-    found = fit_results(grid, tmp_path, bins=4, tolerance=0.01)
+    found = fit_table(grid, tmp_path, bins=4, tolerance=0.01)
     assert found.left_out == 3 and len(found.evidence) == 37
 
 
 async def test_too_few_problems_are_told(tmp_path: Path) -> None:
     grid = await measured(tmp_path, problems=3)
     with pytest.raises(StoreError, match="3 problems"):
-        fit_results(grid, tmp_path, bins=4, tolerance=0.01)
+        fit_table(grid, tmp_path, bins=4, tolerance=0.01)
 
 
 @pytest.mark.parametrize("arm", ["beam", "beam:0", "beam:x", "auto:4", "majority:8", "greedy:1"])

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoner.benchmarks.analysis.calibration import BINS, binned, reliability
-from reasoner.benchmarks.analysis.step_metrics import Steps
+from reasoner.benchmarks.analysis.calibration import BINS, equal_mass_bins, reliability
+from reasoner.benchmarks.analysis.step_metrics import JudgedSteps
 
 groups = st.lists(
     st.tuples(st.integers(0, 6), st.integers(1, 6), st.integers(1, 5)), min_size=1, max_size=30
 )
 
 
-def table(scores: list[float], right: list[bool]) -> Steps:
+def table(scores: list[float], right: list[bool]) -> JudgedSteps:
     """Candidates of problems in turn."""
     places = np.arange(len(scores)) % 5
-    return Steps(5, places, np.ones_like(places), np.array(scores), np.array(right))
+    return JudgedSteps(5, places, np.ones_like(places), np.array(scores), np.array(right))
 
 
 @settings(deadline=None)
@@ -48,7 +48,7 @@ def test_bins_hold_everything_once_and_the_error_is_a_share(
     assert sum(b.size for b in diagram.bins) == len(found)
     rises = [b.score for b in diagram.bins]
     assert rises == sorted(rises) and len(rises) <= 1.5 * BINS
-    places = dict(zip(scores, binned(np.array(scores)), strict=True))
+    places = dict(zip(scores, equal_mass_bins(np.array(scores)), strict=True))
     again = reliability(table(scores[::-1], right[::-1]))
     assert again is not None and again.ece == pytest.approx(diagram.ece)
     assert len(set(places.values())) == len(diagram.bins)
@@ -56,11 +56,11 @@ def test_bins_hold_everything_once_and_the_error_is_a_share(
 
 def test_distinct_scores_fill_bins_of_one_size_and_equal_ones_share_a_bin() -> None:
     spread = np.linspace(0, 1, 150) ** 4
-    assert set(Counter(binned(spread).tolist()).values()) == {10}
+    assert set(Counter(equal_mass_bins(spread).tolist()).values()) == {10}
     clumped = np.array([0.1] * 70 + [0.4] * 5 + [0.66] * 60 + [0.7] * 15)
-    assert Counter(binned(clumped).tolist()) == {0: 70, 1: 5, 2: 60, 3: 15}
+    assert Counter(equal_mass_bins(clumped).tolist()) == {0: 70, 1: 5, 2: 60, 3: 15}
     few = np.array([0.1] * 70 + [0.4] * 4 + [0.66] * 76)
-    assert Counter(binned(few).tolist()) == {0: 74, 1: 76}
+    assert Counter(equal_mass_bins(few).tolist()) == {0: 74, 1: 76}
 
 
 def test_an_overconfident_verifier_is_measured() -> None:

@@ -12,8 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reasoner.benchmarks.analysis.step_metrics import (
-    Solution,
-    Steps,
+    JudgedSteps,
+    ScoredSolution,
     Windows,
     auc,
     auc_estimate,
@@ -23,12 +23,12 @@ from reasoner.benchmarks.analysis.step_metrics import (
 
 scores = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])
 judged = st.lists(st.tuples(scores, st.booleans()), min_size=1, max_size=12)
-Pools = list[list[Solution]]
+Pools = list[list[ScoredSolution]]
 free = settings(deadline=None)
 
 
 @st.composite
-def solutions(draw: st.DrawFn) -> Solution:
+def solutions(draw: st.DrawFn) -> ScoredSolution:
     """Scores of one to five prefixes, which are right up to a first error."""
     values = draw(st.lists(scores, min_size=1, max_size=5))
     right = draw(st.integers(0, len(values)))
@@ -96,7 +96,7 @@ def noisy(problems: int, seed: int, shared: float = 0.0) -> Pools:
     rng = np.random.default_rng(seed)
     found: Pools = []
     for _ in range(problems):
-        common, pool = rng.normal() * shared, list[Solution]()
+        common, pool = rng.normal() * shared, list[ScoredSolution]()
         for _ in range(8):
             right = int(rng.integers(0, 5))
             labels = [i < right for i in range(4)]
@@ -107,7 +107,7 @@ def noisy(problems: int, seed: int, shared: float = 0.0) -> Pools:
 
 
 def test_the_auc_of_a_known_verifier_is_found() -> None:
-    found = auc_estimate(Steps.of(noisy(400, 0)))
+    found = auc_estimate(JudgedSteps.of(noisy(400, 0)))
     truth = NormalDist().cdf(2**-0.5)
     assert found is not None and found.low < truth < found.high
     assert found.value == pytest.approx(truth, abs=0.01)
@@ -115,14 +115,14 @@ def test_the_auc_of_a_known_verifier_is_found() -> None:
 
 
 def test_steps_of_one_problem_are_not_independent() -> None:
-    alone, alike = (auc_estimate(Steps.of(noisy(60, 1, shared))) for shared in (0.0, 0.9))
+    alone, alike = (auc_estimate(JudgedSteps.of(noisy(60, 1, shared))) for shared in (0.0, 0.9))
     assert alone and alike
     assert alike.high - alike.low > 1.5 * (alone.high - alone.low)
 
 
 def test_depths_count_their_own_steps() -> None:
     pool = [([0.9, 0.2], [True, False]), ([0.4, 0.8], [False, False]), ([0.7], [True])]
-    one, two = depths(Steps.of([pool]))
+    one, two = depths(JudgedSteps.of([pool]))
     assert (one.depth, one.steps) == (1, 3) and one.right == pytest.approx(2 / 3)
     assert one.auc is not None and one.auc.value == 1
     assert (two.depth, two.steps, two.auc) == (2, 2, None)

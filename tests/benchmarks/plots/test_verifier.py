@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.benchmarks.analysis.calibration import Bin, Reliability
-from reasoner.benchmarks.analysis.selection import Size
+from reasoner.benchmarks.analysis.selection import Selection
 from reasoner.benchmarks.analysis.step_metrics import Depth
 from reasoner.benchmarks.analysis.verifier_quality import Quality, StepQuality
 from reasoner.benchmarks.plots import verifier as reliability
@@ -32,7 +32,7 @@ def quality(*, labelled: bool = True) -> Quality:
         steps=250, right=0.5, auc=about(0.9), by_depth=depths, first_error=None, reliability=diagram
     )
     sizes = tuple(
-        Size(
+        Selection(
             n=n, score=0.5 + n / 40, best_of_n=about(0.5 + n / 40), weighted=about(0.5 + n / 45),
             majority=about(0.5), coverage=about(0.6 + n / 45), gain=about(0.1), gap_closed=None,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from reasoner.benchmarks.analysis.selection import gap_closed
 from reasoner.benchmarks.stats import (
     best_of_at_ks,
     majority_at_ks,
@@ -18,7 +19,6 @@ from reasoner.benchmarks.stats.area import area
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.bootstrap import estimate
 from reasoner.benchmarks.stats.cost_curve import CostCurve
-from reasoner.benchmarks.stats.gap import gap_closed
 from reasoner.benchmarks.stats.multiplier import multiplier
 from reasoner.benchmarks.stats.paired import difference
 from reasoner.benchmarks.stats.power_law import power_law

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reasoner.benchmarks.analysis.selection import gap_closed
 from reasoner.benchmarks.stats.area import area
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.bootstrap import clustered, estimate, estimates, resampled
 from reasoner.benchmarks.stats.cost_curve import CostCurve
-from reasoner.benchmarks.stats.difficulty import binned, by_difficulty
-from reasoner.benchmarks.stats.distributions import student
-from reasoner.benchmarks.stats.gap import gap_closed
+from reasoner.benchmarks.stats.difficulty import by_difficulty, difficulty_bins
+from reasoner.benchmarks.stats.distributions import student_quantile
 from reasoner.benchmarks.stats.holm import holm
 from reasoner.benchmarks.stats.multiplier import multiplier
 from reasoner.benchmarks.stats.paired import detectable, difference, mcnemar, paired, planned
@@ -38,7 +38,7 @@ def rows(*values: float, problems: int = 3) -> Floats:
 
 @pytest.mark.parametrize("freedom", [4, 5, 9, 49, 999])
 def test_student_is_scipys(freedom: int) -> None:
-    assert student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-3)
+    assert student_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-7)
 
 
 @pytest.mark.parametrize(("right", "total"), [(0, 10), (3, 10), (10, 10), (450, 500)])
@@ -96,7 +96,7 @@ def test_shares_have_intervals_within_bounds(values: list[float]) -> None:
 
 
 def test_one_problem_says_nothing_of_others() -> None:
-    with pytest.raises(ConfigError, match="two or more"):
+    with pytest.raises(ConfigError, match="two problems or more"):
         estimate(np.array([1.0]))
 
 
@@ -226,7 +226,7 @@ def test_curves_must_compare() -> None:
     curve = CostCurve(np.array([1.0, 2]), rows(0, 1))
     with pytest.raises(ConfigError, match="same problems"):
         multiplier(curve, CostCurve(np.array([1.0, 2]), rows(0, 1, problems=4)))
-    with pytest.raises(ConfigError, match="costs rise"):
+    with pytest.raises(ConfigError, match="costs must rise"):
         CostCurve(np.array([2.0, 1]), rows(0, 1))
     with pytest.raises(ConfigError, match="two sizes"):
         area(CostCurve(np.array([1.0]), rows(0.5)))
@@ -269,13 +269,13 @@ def test_gap_closed() -> None:
 def test_difficulty() -> None:
     rates = np.array([0.0, 0.1, 0.2, 0.5, 1.0, 1.0])
     values = np.array([0, 1, 1, 0, 1, 1.0])[:, None]
-    assert binned(rates).tolist() == [0, 0, 1, 2, 4, 4]
+    assert difficulty_bins(rates).tolist() == [0, 0, 1, 2, 4, 4]
     bins = by_difficulty(rates, values)
     assert [b.problems for b in bins] == [2, 1, 1, 0, 2]
     assert [b.accuracies[0].value for b in bins if b.problems] == [0.5, 1, 0, 1]
     assert bins[3].accuracies == ()
     with pytest.raises(ConfigError, match="rise from 0 to 1"):
-        binned(rates, (0.0, 0.5))
+        difficulty_bins(rates, (0.0, 0.5))
 
 
 def test_power_law_of_itself() -> None:
@@ -284,7 +284,7 @@ def test_power_law_of_itself() -> None:
     assert found.ks == (1, 2, 4, 8)
     assert (found.a.value, found.b.value, found.r2) == pytest.approx((0.8, 0.3, 1))
     assert found.at(16) == pytest.approx(math.exp(-0.8 * 16**-0.3))
-    with pytest.raises(ConfigError, match="solved and as many not; of 3 problems, 0 k have"):
+    with pytest.raises(ConfigError, match="5 unsolved; on 3 problems 0 k qualify"):
         power_law(rows(0.2, 0.5, 0.9, 1), ks)
 
 

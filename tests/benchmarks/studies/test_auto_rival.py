@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from reasoner.benchmarks.analysis.allocation import Outcome
+from reasoner.benchmarks.analysis.allocation import Allocated
 from reasoner.benchmarks.studies import auto_rival
 from reasoner.benchmarks.studies.auto_rival import compared, together
 from reasoner.errors import StoreError
@@ -20,10 +20,10 @@ else:
     Bench = object
 
 
-def came(accuracy: float, cost: float) -> Outcome:
+def came(accuracy: float, cost: float) -> Allocated:
     """A strategy on a hundred problems."""
     right = (np.arange(100) < round(100 * accuracy)).astype(float)
-    return Outcome(right, np.full(100, cost), np.zeros(100, np.intp))
+    return Allocated(right, np.full(100, cost), np.zeros(100, np.intp))
 
 
 ONE = {"auto:64": came(0.97, 6.0), "adaptive:64": came(0.97, 9.0), "steps:64": came(0.97, 5.0)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reasoner.benchmarks.analysis import surface_rules as surface
-from reasoner.benchmarks.analysis.noisy_scores import Scored
+from reasoner.benchmarks.analysis.noisy_scores import ScoredPool
 from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.benchmarks.studies import verifier_noise
 from reasoner.errors import StoreError
@@ -40,7 +40,7 @@ def records(problems: int = 60, samples: int = 16) -> list[Record]:
 
 
 def test_noise_takes_the_auc_to_where_it_is_wanted() -> None:
-    scored = Scored.of(records())
+    scored = ScoredPool.of(records())
     assert scored.auc(scored.pool.scores) == 1
     for wanted in (0.95, 0.8):
         noise = scored.noise_for(wanted, seed=3)
@@ -48,7 +48,7 @@ def test_noise_takes_the_auc_to_where_it_is_wanted() -> None:
 
 
 def test_equal_solutions_get_equal_noise_and_scores_level_off() -> None:
-    scored = Scored.of(records())
+    scored = ScoredPool.of(records())
     noisy = scored.noisy(2.0, 0)
     assert np.array_equal(noisy[:, :8], noisy[:, 8:])
     assert len(np.unique(noisy[:, :8])) > 100
@@ -70,7 +70,7 @@ def test_a_last_line_states_what_a_right_one_would(
     task: str, question: str, text: str, score: float
 ) -> None:
     sample = Sample(answer=None, correct=False, score=None, tokens=5, text=text)
-    assert surface.rules(task)["last line"](question, sample) == score
+    assert surface.surface_rules(task)["last line"](question, sample) == score
 
 
 async def test_a_run_has_its_study(tmp_path: Path, bench_type: type[Bench]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reasoner.base import Example, Task
-from reasoner.benchmarks.tasks.grading.symbolic import shared, symbolic
+from reasoner.benchmarks.tasks.grading.symbolic import shared_pool, symbolic
 from reasoner.errors import ConfigError
 from reasoner.registry import tasks
 from reasoner.types import Problem
@@ -26,8 +26,8 @@ beside = pytest.mark.skipif(not DATA.is_dir(), reason=f"no data sets in {DATA}")
 def workers() -> Iterator[None]:
     """End the workers that graded."""
     yield
-    shared(symbolic.workers, symbolic.limit, symbolic.patience).close()
-    shared.cache_clear()
+    shared_pool(symbolic.workers, symbolic.limit, symbolic.patience).close()
+    shared_pool.cache_clear()
 
 
 def written(path: Path, *found: dict[str, Any]) -> str:
@@ -209,7 +209,7 @@ def test_settings_that_cannot_be(name: str, message: str) -> None:
 )
 def test_no_more_shots_than_there_are(name: str, shots: int, most: int) -> None:
     with pytest.raises(
-        ConfigError, match=f"'{name}' has no more than {most} shots, not shots={shots}"
+        ConfigError, match=f"'{name}' has at most {most} worked examples, not shots={shots}"
     ):
         tasks.make(name, shots=shots).prompt("?")
 

@@ -110,7 +110,7 @@ def test_a_puzzle_has_four_numbers(text: str) -> None:
 def test_there_are_four_worked_examples() -> None:
     prompt = Game24(shots=4).prompt("4 5 6 10")
     assert prompt.count("Input:") == 5 and prompt.endswith("Input: 4 5 6 10\nSteps:\n")
-    with pytest.raises(ConfigError, match="'game24' has no more than 4 shots, not shots=5"):
+    with pytest.raises(ConfigError, match="'game24' has at most 4 worked examples, not shots=5"):
         Game24(shots=5).prompt("4 5 6 10")
 
 

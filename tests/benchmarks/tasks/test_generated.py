@@ -65,7 +65,7 @@ def test_every_draw_belongs_to_its_split_and_comes_once(
     split: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splits, "PUBLISHED", 0)
-    drawn = list(splits.distinct(lambda rng: rng.randrange(9000), str, split, 100, "n", 0))
+    drawn = list(splits.distinct_problems(lambda rng: rng.randrange(9000), str, split, 100, "n", 0))
     assert len(set(drawn)) == 100
     assert {splits.split_of(str(n)) for n in drawn} == {split}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.base import Example
-from reasoner.benchmarks.tasks.humaneval import HumanEval, completed, shown
+from reasoner.benchmarks.tasks.humaneval import HumanEval, completed, docstring_tests
 from reasoner.errors import ConfigError
 from reasoner.types import Candidate, Completion, Finish, Problem
 from reasoner.verifiers.code import Code
@@ -62,13 +62,13 @@ def test_what_a_solver_sees(example: Example) -> None:
         problem.prompt
         == f"Complete this Python function. Answer with its code and nothing else.\n\n{PROMPT}"
     )
-    assert dict(problem.meta) == {"entry_point": "halves", "tests": shown(PROMPT)}
+    assert dict(problem.meta) == {"entry_point": "halves", "tests": docstring_tests(PROMPT)}
     assert "4.0" not in json.dumps(dict(problem.meta))
-    assert shown(PROMPT) == [
+    assert docstring_tests(PROMPT) == [
         "assert (halves([1.0, 3.0])) == ([0.5, 1.5])",
         "assert halves([]) == []",
     ]
-    assert shown("no Python") == []
+    assert docstring_tests("no Python") == []
 
 
 @bubblewrap

@@ -55,7 +55,7 @@ def test_worked_examples_of_your_own(tmp_path: Path) -> None:
         example.problem.prompt
         == "Question: train?\nAnswer: Two.\n#### 2\n\nQuestion: test?\nAnswer:"
     )
-    with pytest.raises(ConfigError, match="no more than 1 shots, not shots=2"):
+    with pytest.raises(ConfigError, match="at most 1 worked examples, not shots=2"):
         tasks.make("jsonl", data=str(tmp_path), shots=2).prompt("?")
     with pytest.raises(ConfigError, match="no split 'train'"):
         tasks.make("jsonl", data=str(tmp_path / "test.jsonl"), shots=1).prompt("?")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reasoner.benchmarks.tasks.loading import drawn, field, rows
+from reasoner.benchmarks.tasks.loading import field, rows, shuffled
 from reasoner.errors import ConfigError
 from reasoner.registry import tasks
 
@@ -104,10 +104,10 @@ def test_fields() -> None:
 
 def test_an_order_for_each_seed() -> None:
     items = list(range(50))
-    assert drawn(items, 3, 0) == [0, 1, 2]
-    assert drawn(items, 99, 0) == items
-    assert drawn(items, 3, 1) == drawn(items, 50, 1)[:3] != drawn(items, 3, 2)
-    assert sorted(drawn(items, 99, 1)) == items
+    assert shuffled(items, 3, 0) == [0, 1, 2]
+    assert shuffled(items, 99, 0) == items
+    assert shuffled(items, 3, 1) == shuffled(items, 50, 1)[:3] != shuffled(items, 3, 2)
+    assert sorted(shuffled(items, 99, 1)) == items
 
 
 # -- the hub --------------------------------------------------------------------------------------

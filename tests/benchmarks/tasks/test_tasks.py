@@ -94,9 +94,9 @@ def test_a_demonstrators_arithmetic_is_right() -> None:
     for _ in range(200):
         if shown := dagmath.demonstrate(rng):
             for line in shown.solution.splitlines():
-                left, right = dagmath.number(line[1:5]), dagmath.number(line[7:11])
+                left, right = dagmath.parse_digits(line[1:5]), dagmath.parse_digits(line[7:11])
                 d = dagmath.Definition(line[12], line[0], line[5], line[6])
-                assert dagmath.number(line[13:]) == d.apply(left, right)
+                assert dagmath.parse_digits(line[13:]) == d.apply(left, right)
 
 
 def test_dagmath_accepts_the_right_derivation_and_nothing_else() -> None:
@@ -205,7 +205,7 @@ def test_countdown_checks_the_answer_and_not_its_account() -> None:
     ],
 )
 def test_an_answer_comes_to_what_the_rules_allow(lines: str, worth: int | None) -> None:
-    term = countdown.derive(lines)
+    term = countdown.final_term(lines)
     assert term and term.value == worth
 
 

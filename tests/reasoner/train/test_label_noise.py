@@ -85,7 +85,7 @@ def demonstrator(prompt: Prompt, rng: Random) -> str:
     for line in prompt.text.splitlines():
         match = dagmath.LINE.fullmatch(line)
         assert match
-        values[match[6]] = dagmath.number(match[7])
+        values[match[6]] = dagmath.parse_digits(match[7])
         read.append(match[3])
     for meant in item.chain[len(read) :]:
         misread = rng.random() < (dagmath.HABIT if dagmath.tempts(read, meant) else dagmath.SLIP)

@@ -18,7 +18,7 @@ from reasoner.errors import StoreError
 from reasoner.train.gpt import loop
 from reasoner.train.gpt import verdict_layers as verdict
 from reasoner.train.gpt import vocabulary as v
-from reasoner.train.gpt.evaluation import Sample, summarise
+from reasoner.train.gpt.evaluation import JudgedSample, summarise
 from reasoner.train.gpt.model import export, imported
 from reasoner.train.gpt.muon import schedule
 from reasoner.train.gpt.pretraining import Recipe, train, trained
@@ -196,6 +196,19 @@ def test_the_policy_is_kept_whichever_of_a_pair_it_wants() -> None:
 
 
 def test_a_model_that_never_succeeds_has_a_report() -> None:
-    wrong = Sample("1", False, False, (0.4, 0.6), [False, False], 9)
+    wrong = JudgedSample("1", False, False, (0.4, 0.6), [False, False], 9)
     report = summarise("t", "dev", [[wrong, wrong]])
     assert (report.pass_at, report.gap_closed, report.step_auc) == ({1: 0, 2: 0}, None, None)
+
+
+def test_a_report_is_of_the_whole_pool() -> None:
+    good = JudgedSample("1", True, True, (0.9, 0.8), [True, True], 10)
+    lucky = JudgedSample("1", True, False, (0.2, 0.3), [True, False], 10)
+    bad = JudgedSample("2", False, False, (0.9, 0.1, 0.4), [True, False], 10)
+    report = summarise("t", "dev", [[bad, good, bad, bad], [bad, lucky, lucky, bad]])
+    assert report.pass_at == pytest.approx({1: 3 / 8, 2: (1 / 2 + 5 / 6) / 2, 4: 1})
+    assert report.exact_at[4] == 0.5
+    assert report.majority_at[4] == pytest.approx(1 / 4)
+    assert report.best_of_at[4] == 1
+    assert report.gap_closed == 1
+    assert report.steps == 16 and len(report.step_auc_by_depth) == 2

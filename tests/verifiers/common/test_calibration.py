@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import Scripted
+from reasoner.benchmarks.analysis.calibration import calibration_error
 from reasoner.errors import ConfigError
 from reasoner.registry import Registry
 from reasoner.search import BestOfN
@@ -22,14 +23,14 @@ from reasoner.verifiers.agreement import Agreement
 from reasoner.verifiers.calibrated import Calibrated
 from reasoner.verifiers.common.calibration import (
     CALIBRATION,
+    EDGE,
     Isotonic,
     Platt,
-    calibration_error,
     load,
-    log_odds,
     save,
-    targets,
+    smoothed_labels,
 )
+from reasoner.verifiers.common.probability import log_odds
 from reasoner.verifiers.confidence import Confidence
 from reasoner.verifiers.ensemble import Ensemble
 from reasoner.verifiers.verdict import Verdict
@@ -83,7 +84,7 @@ def test_isotonic_is_calibrated_on_what_it_was_fitted_to(labelled: Labelled) -> 
 @given(LABELLED)
 def test_platt_stays_in_range_and_fits_no_worse_than_no_curve(labelled: Labelled) -> None:
     scores, right = labelled
-    curve, wanted = Platt.fit(scores, right), targets(right)
+    curve, wanted = Platt.fit(scores, right), smoothed_labels(right)
     assert all(0 <= curve(s) <= 1 for s in GRID)
     before = cross_entropy([Platt(1, 0)(s) for s in scores], wanted)
     assert cross_entropy([curve(s) for s in scores], wanted) <= before + 1e-4
@@ -185,7 +186,7 @@ def test_a_file_that_holds_no_curve_is_refused(tmp_path: Path, text: str) -> Non
     with pytest.raises(ConfigError, match=r"cannot read .*fit one and save it"):
         load(path)
     path.write_text(text)
-    with pytest.raises(ConfigError, match="holds no calibration"):
+    with pytest.raises(ConfigError, match="contains no calibration"):
         load(path)
 
 
@@ -268,6 +269,8 @@ def test_the_example_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_log_odds_end() -> None:
-    assert log_odds(0.0) == pytest.approx(-log_odds(1.0)) == pytest.approx(-13.8, abs=0.1)
+    assert (
+        log_odds(0.0, EDGE) == pytest.approx(-log_odds(1.0, EDGE)) == pytest.approx(-13.8, abs=0.1)
+    )
     assert Platt(1e6, 0)(0.0) >= 0
     assert Platt(1, 0)(0.25) == pytest.approx(1 / (1 + exp(log(3))))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reasoner.errors import ConfigError
+from reasoner.verifiers.common.probability import sigmoid, softmax
 from reasoner.verifiers.reward.encoding import Encoded, cut, marked
-from reasoner.verifiers.reward.logits import sigmoid, softmax
 from reasoner.verifiers.reward.math_shepherd import MathShepherd
-from reasoner.verifiers.reward.reader import chosen
+from reasoner.verifiers.reward.reader import choose_engine
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_probabilities() -> None:
 
 def test_who_computes_what(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reasoner.verifiers.reward.reader.find_spec", lambda _: object())
-    assert chosen("auto", "Qwen2ForProcessRewardModel") == "vllm"
-    assert chosen("auto", "GPT2ForTokenClassification") == "transformers"
-    assert chosen("transformers", "Qwen2ForProcessRewardModel") == "transformers"
+    assert choose_engine("auto", "Qwen2ForProcessRewardModel") == "vllm"
+    assert choose_engine("auto", "GPT2ForTokenClassification") == "transformers"
+    assert choose_engine("transformers", "Qwen2ForProcessRewardModel") == "transformers"
     with pytest.raises(ConfigError, match="engine='transformers'"):
-        chosen("vllm", "GPT2ForTokenClassification")
+        choose_engine("vllm", "GPT2ForTokenClassification")
     monkeypatch.setattr("reasoner.verifiers.reward.reader.find_spec", lambda _: None)
-    assert chosen("auto", "Qwen2ForProcessRewardModel") == "transformers"
+    assert choose_engine("auto", "Qwen2ForProcessRewardModel") == "transformers"
 
 
 def test_settings_are_checked() -> None:
@@ -67,7 +67,7 @@ def test_a_tokenizer_without_places_is_refused() -> None:
     class Slow:
         is_fast = False
 
-    with pytest.raises(ConfigError, match=r"Slow does not tell .*tokenizer\.json"):
+    with pytest.raises(ConfigError, match=r"Slow has no offsets .*tokenizer\.json"):
         marked(Slow(), "text", [4])
 
 

@@ -16,7 +16,7 @@ from reasoner.types import Problem, Usage
 from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.prm import PRM
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
-from reasoner.verifiers.reward.vllm_reader import Served
+from reasoner.verifiers.reward.vllm_reader import VLLMReader
 from tests import engines
 from tests.verifiers.reward.test_reward_formats import (
     FORMATS,
@@ -140,7 +140,7 @@ async def test_what_is_cached_but_not_known_is_read_anew(running: Running) -> No
 async def test_cancelling_aborts_in_the_engine(running: Running) -> None:
     verifier = running.fresh()
     reader = verifier.reader
-    assert isinstance(reader, Served)
+    assert isinstance(reader, VLLMReader)
     engine = await reader.start()
     batch = [candidate(f"{i} " * 200) for i in range(16)]
     call = asyncio.create_task(verifier.score(Problem("p", PROBLEMS[0]), batch))
@@ -186,7 +186,7 @@ async def test_an_engine_that_dies_is_started_again(
     verifier = running.fresh()
     before = await judged(verifier, ["1. 2\n\n3."], "q")
     reader = verifier.reader
-    assert isinstance(reader, Served)
+    assert isinstance(reader, VLLMReader)
     engine = await reader.start()
     for process in engine.engine_core.resources.engine_manager.processes:
         process.kill()

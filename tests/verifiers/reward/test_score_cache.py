@@ -30,12 +30,12 @@ from reasoner.search.beam import Beam
 from reasoner.solving import solve
 from reasoner.testing import verifier_conformance
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling, Usage
+from reasoner.verifiers.common.probability import sigmoid
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.logits import sigmoid
 from reasoner.verifiers.reward.prm import PRM
-from reasoner.verifiers.reward.reader import shared
-from reasoner.verifiers.reward.score_cache import Bank
-from reasoner.verifiers.reward.vllm_reader import Served
+from reasoner.verifiers.reward.reader import shared_reader
+from reasoner.verifiers.reward.score_cache import ScoreCache
+from reasoner.verifiers.reward.vllm_reader import VLLMReader
 
 PROBLEM = Problem("p", "123456789+987654321+192837465+918273645+564738291")
 INFO = ModelInfo("toy", 2000, 1000, (Attention(1, 8),))
@@ -103,9 +103,9 @@ def pooling_params(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, died.__name__, died)
 
 
-def served(engine: StandIn) -> Served:
+def served(engine: StandIn) -> VLLMReader:
     files: Any = SimpleNamespace(architecture="Toy", info=INFO)
-    reader = Served(files, (), {})
+    reader = VLLMReader(files, (), {})
     reader._engine._running = engine
     return reader
 
@@ -122,7 +122,7 @@ class Toy(PRM):
         return SimpleNamespace(tokenizer=Letters(), info=INFO)
 
     @cached_property
-    def reader(self) -> Served:
+    def reader(self) -> VLLMReader:
         return served(StandIn())
 
     def tokens(self, tokenizer: Any, problem: str, steps: Sequence[str]) -> Encoded:
@@ -330,7 +330,7 @@ async def test_pieces_and_whole_solutions_have_the_same_steps() -> None:
 
 
 def test_a_score_is_that_of_its_own_tokens_only() -> None:
-    bank = Bank()
+    bank = ScoreCache()
     bank.learn(Encoded((1, 2, 3, 4), (1, 3)), [0.1, 0.2])
     assert bank.recall(Encoded((1, 2), (1,))) == (0.1,)
     assert bank.recall(Encoded((1, 2, 3, 4, 5), (3,))) == (0.2,)
@@ -340,6 +340,6 @@ def test_a_score_is_that_of_its_own_tokens_only() -> None:
 
 
 def test_equal_settings_share_a_model() -> None:
-    one = shared("a", lambda: served(StandIn()))
-    assert shared("a", lambda: served(StandIn())) is one
-    assert shared("b", lambda: served(StandIn())) is not one
+    one = shared_reader("a", lambda: served(StandIn()))
+    assert shared_reader("a", lambda: served(StandIn())) is one
+    assert shared_reader("b", lambda: served(StandIn())) is not one

@@ -27,8 +27,8 @@ from reasoner.benchmarks.tasks.grading import (
     numeric,
 )  # fmt: skip
 from reasoner.benchmarks.tasks.grading import worker_pool as running
-from reasoner.benchmarks.tasks.grading.symbolic import shared
-from reasoner.benchmarks.tasks.grading.worker_pool import Pool, Worker
+from reasoner.benchmarks.tasks.grading.symbolic import shared_pool
+from reasoner.benchmarks.tasks.grading.worker_pool import Worker, WorkerPool
 from reasoner.errors import ConfigError, ReasonerError
 
 HANGS = "9^{9^{9^9}}"
@@ -187,11 +187,11 @@ def rule() -> Iterator[Symbolic]:
     rule = Symbolic(limit=1.0, patience=PATIENCE, workers=2)
     yield rule
     pool(rule).close()
-    shared.cache_clear()
+    shared_pool.cache_clear()
 
 
-def pool(rule: Symbolic) -> Pool:
-    return shared(rule.workers, rule.limit, rule.patience)
+def pool(rule: Symbolic) -> WorkerPool:
+    return shared_pool(rule.workers, rule.limit, rule.patience)
 
 
 def items(variable: str, count: int = 64) -> tuple[list[str], list[str], list[Grade]]:
@@ -272,8 +272,8 @@ def test_limits_on_one_worker() -> None:
 
 PARENT = """
 import os, signal, time
-from reasoner.benchmarks.tasks.grading.worker_pool import Pool
-pool = Pool(workers=1, limit=1, patience=60)
+from reasoner.benchmarks.tasks.grading.worker_pool import WorkerPool
+pool = WorkerPool(workers=1, limit=1, patience=60)
 pool.submit("x+x", "2x").result()
 print(*pool.pids(), flush=True)
 """

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from reasoner.benchmarks.tasks.grading import Rule, Symbolic, extract, numeric
-from reasoner.benchmarks.tasks.grading.symbolic import shared
+from reasoner.benchmarks.tasks.grading import GradingRule, Symbolic, extract, numeric
+from reasoner.benchmarks.tasks.grading.symbolic import shared_pool
 from tests import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
@@ -48,11 +48,13 @@ def symbolic() -> Iterator[Symbolic]:
     pytest.importorskip("math_verify")
     rule = Symbolic(workers=2)
     yield rule
-    shared(rule.workers, rule.limit, rule.patience).close()
-    shared.cache_clear()
+    shared_pool(rule.workers, rule.limit, rule.patience).close()
+    shared_pool.cache_clear()
 
 
-def grade(rule: Rule, answers: Sequence[str | None], references: Sequence[str]) -> list[bool]:
+def grade(
+    rule: GradingRule, answers: Sequence[str | None], references: Sequence[str]
+) -> list[bool]:
     """The verdicts on all answers, asked for by 64 callers at once."""
     with ThreadPoolExecutor(64) as callers:
         return list(callers.map(rule, [answer or "" for answer in answers], references))
@@ -71,7 +73,7 @@ def test_numbers_as_expressions(symbolic: Symbolic, name: str, count: int) -> No
     check_numbers(symbolic, name, count)
 
 
-def check_numbers(rule: Rule, name: str, count: int) -> None:
+def check_numbers(rule: GradingRule, name: str, count: int) -> None:
     """Every gold solution is right, and right for every problem that has this number, no other."""
     solutions, references = gold(name)
     answers = [extract(solution) for solution in solutions]
@@ -132,7 +134,7 @@ def test_speed(symbolic: Symbolic) -> None:
 
     Run alone, it has workers that have just started, and is slower.
     """
-    pool = shared(symbolic.workers, symbolic.limit, symbolic.patience)
+    pool = shared_pool(symbolic.workers, symbolic.limit, symbolic.patience)
     grade(symbolic, [f"x+{i}" for i in range(32)], [f"{i}+x" for i in range(32)])
     recorded = [(extract(t) or "", row["answer"]) for row in rows(RECORDED) for t in row["code"]]
     references = gold("math500")[1]
