@@ -6,7 +6,8 @@ from math import isfinite
 from typing import Annotated, Any
 
 import regex
-from pydantic import BeforeValidator
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 _ACTING = regex.compile(
     r"[[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]--[\n\t]]",
@@ -52,7 +53,17 @@ def _stored(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_stored)]
+class _Storable:
+    """Makes a field's texts storable; those of JSON are already, since no parser lets a lone surrogate pass."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = handler(kind)
+        python = core_schema.no_info_before_validator_function(_stored, text)
+        return core_schema.json_or_python_schema(json_schema=text, python_schema=python)
+
+
+Text = Annotated[str, _Storable]
 """A text from outside, such as a model's reply; validation alone refuses lone surrogates."""
 
 

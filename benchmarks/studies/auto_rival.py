@@ -21,7 +21,7 @@ from reasoner.benchmarks.analysis.curves import outcomes
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.paired import difference
 from reasoner.benchmarks.store.environment import describe
-from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 from reasoner.files import save_json
 from reasoner.schema import Frozen
@@ -79,15 +79,14 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
     )
 
 
-def measured(run: Path) -> dict[str, Arms]:
-    """Return what a run's strategies came to, task by task."""
-    grid = Grid.load(run)
-    return {task: _arms(grid, task, run) for task in grid.tasks}
+def measured(run: RunFolder) -> dict[str, Arms]:
+    """Return the outcomes of a run's strategies, task by task."""
+    return {task: _arms(run, task) for task in run.grid.tasks}
 
 
-def _arms(grid: Grid, task: str, run: Path) -> Arms:
+def _arms(run: RunFolder, task: str) -> Arms:
     """Return the strategies that attempted most problems and read no reference."""
-    usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
+    usable = [o for o in outcomes(run, task) if not o.oracle and o.spec.budget is None]
     most = max((len(o.values) for o in usable), default=0)
     return {
         f"{o.spec.strategy}:{o.spec.n}": Outcome(
@@ -122,14 +121,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     args = parser.parse_args(given)
     about = describe(given, "python -m reasoner.benchmarks.studies.auto_rival")
-    tasks = {name: arms for run in args.runs for name, arms in measured(run).items()}
+    runs = [RunFolder(run) for run in args.runs]
+    tasks = {name: arms for run in runs for name, arms in measured(run).items()}
     parts = {"all": together([*tasks.values()]), **tasks} if len(tasks) > 1 else tasks
     comparisons = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
     document = {name: each.model_dump() for name, each in comparisons.items()}
     save_json(
         {
             **about,
-            "seed": Grid.load(args.runs[0]).seed,
+            "seed": runs[0].grid.seed,
             "n": args.n,
             "tolerance": args.tolerance,
             "comparisons": document,

@@ -29,7 +29,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from reasoner.api import EMBEDDED
-from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, save
+from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST

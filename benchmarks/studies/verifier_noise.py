@@ -24,9 +24,11 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
 from reasoner.benchmarks.analysis.noisy_scores import Line, Study, study
-from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, End, label, save
+from reasoner.benchmarks.plots.accuracy_vs_cost import End, label
+from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
 from reasoner.benchmarks.store.environment import describe
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
@@ -54,13 +56,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(given)
     if args.draws < 1 or not all(0.5 < value < 1 for value in args.auc):
         parser.error("--draws must be positive, and each --auc between 0.5 and 1")
-    grid = Grid.load(args.run)
+    run = RunFolder(args.run)
+    grid = run.grid
     about = {
         **describe(given, "python -m reasoner.benchmarks.studies.verifier_noise"),
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
     seeds = range(args.seed, args.seed + args.draws)
-    studies = [study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
+    studies = [study(run, task, args.auc, seeds) for task in grid.tasks]
     save_json(
         {**about, "tasks": [s.model_dump() for s in studies]}, args.out / "verifier-noise.json"
     )

@@ -119,6 +119,7 @@ def solve(args: argparse.Namespace) -> int:
 def bench(args: argparse.Namespace) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.reports.bench import report
+    from reasoner.benchmarks.store.run_folder import RunFolder
     from reasoner.cli.run_spec import asked
 
     spec = asked(args)
@@ -127,7 +128,7 @@ def bench(args: argparse.Namespace) -> int:
     spec.refuse_other(grid.weights)
     with stdout_for_json(args.json):
         interruptible(_bench(args, grid, spec.settled(grid)))
-        found = report(grid, args.out)
+        found = report(RunFolder(args.out, grid))
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
@@ -135,13 +136,13 @@ def bench(args: argparse.Namespace) -> int:
 def plot(args: argparse.Namespace) -> int:
     """Draw the curves of an earlier benchmark again."""
     from reasoner.benchmarks.analysis.cost_axes import Price
-    from reasoner.benchmarks.plots.accuracy_vs_cost import FORMATS
+    from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
-    from reasoner.benchmarks.store.grid import Grid
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
     price = Price(**args.price) if args.price else None
     drawing = Drawing(args.against or (), price, args.format or FORMATS)
-    found = report(Grid.load(args.dir), args.dir, drawing)
+    found = report(RunFolder(args.dir), drawing)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
@@ -149,8 +150,10 @@ def plot(args: argparse.Namespace) -> int:
 def compare(args: argparse.Namespace) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
     from reasoner.benchmarks.reports.compare import comparison
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
-    found = comparison(args.dir, args.out or args.dir[0], args.n or ())
+    runs = [RunFolder(path) for path in args.dir]
+    found = comparison(runs, args.out or args.dir[0], args.n or ())
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 

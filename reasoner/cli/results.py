@@ -1,4 +1,4 @@
-"""`import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`: what is stored, looked at anew."""
+"""The commands on stored results: `import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reasoner.terminal import echo
 
 PARTS = ("id", "question", "answer", "completions")
 Add = Callable[[str, Callable[[argparse.Namespace], int], str], Parser]
-"""Makes a command of its name, what runs it, and an example."""
+"""Adds a command from its name, the function that runs it, and an example."""
 
 
 def stored_commands(add: Add) -> None:
-    """The commands, each with what it takes."""
+    """Add the commands with their arguments."""
     pool = "reasoner import-pool solutions.jsonl --task gsm8k"
     _import_arguments(add("import-pool", import_pool, pool))
     pool = "reasoner export-pool runs/mine --task dagmath --out pool.jsonl"
@@ -32,7 +32,7 @@ def stored_commands(add: Add) -> None:
 
 
 def _import_arguments(parser: Parser) -> None:
-    """What `import-pool` takes."""
+    """Add the arguments of `import-pool`."""
     add = parser.add_argument
     add("file", type=document, metavar="FILE", help="JSON lines, one problem a line")
     add(
@@ -57,7 +57,7 @@ def _import_arguments(parser: Parser) -> None:
 
 
 def _export_arguments(parser: Parser) -> None:
-    """What `export-pool` takes."""
+    """Add the arguments of `export-pool`."""
     parser.add_argument("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     parser.add_argument("--task", type=text, help="whose pool, if the run has several tasks")
     parser.add_argument("--out", type=output, required=True, metavar="FILE.jsonl")
@@ -65,7 +65,7 @@ def _export_arguments(parser: Parser) -> None:
 
 
 def _rerank_arguments(parser: Parser) -> None:
-    """What `rerank` takes."""
+    """Add the arguments of `rerank`."""
     add = parser.add_argument
     add("dir", type=run, metavar="DIR", help="what `bench --out` or `import-pool` wrote")
     add("--verifier", type=text, required=True, help="`reasoner list verifiers` names them")
@@ -75,7 +75,7 @@ def _rerank_arguments(parser: Parser) -> None:
 
 
 def _inspect_arguments(parser: Parser) -> None:
-    """What `inspect` takes."""
+    """Add the arguments of `inspect`."""
     add = parser.add_argument
     add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     add("problem", metavar="PROBLEM", help="its id, or its number in the split, from 0")
@@ -86,7 +86,7 @@ def _inspect_arguments(parser: Parser) -> None:
 
 
 def _report_arguments(parser: Parser) -> None:
-    """What `report` takes."""
+    """Add the arguments of `report`."""
     add = parser.add_argument
     add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     add("--out", type=output, metavar="FILE.html", help="default: report.html in DIR")
@@ -98,7 +98,7 @@ def _report_arguments(parser: Parser) -> None:
 
 
 def _scaling_arguments(parser: Parser) -> None:
-    """What `scaling` takes."""
+    """Add the arguments of `scaling`."""
     add = parser.add_argument
     add("dir", type=run, metavar="DIR", help="what `bench --out` wrote")
     add("--n", type=sizes, action="extend", help="these sizes only (default: all)")
@@ -111,17 +111,18 @@ def _scaling_arguments(parser: Parser) -> None:
 
 
 def import_pool(args: argparse.Namespace) -> int:
-    """Grade recorded solutions, and tell what they say of every number of samples."""
+    """Grade recorded solutions and estimate the metrics at every number of samples."""
     from reasoner.benchmarks.reports.pool import every_k
     from reasoner.benchmarks.store import pools as recorded
     from reasoner.benchmarks.store.environment import describe
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
     fields = {p: name for p in PARTS if (name := getattr(args, f"{p}_field"))}
     importing = recorded.Importing(args.task, args.aggregate, fields)
     out = args.out or Path("runs") / args.file.stem
     with stdout_for_json(args.json):
         grid = recorded.import_pool(args.file, importing, out, describe(args.argv))
-        found = every_k(grid, out, args.task)
+        found = every_k(RunFolder(out, grid), args.task)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
@@ -130,13 +131,13 @@ def export_pool(args: argparse.Namespace) -> int:
     """Write a run's solutions as recorded ones."""
     from reasoner.benchmarks.store.pool_file import write_pool
     from reasoner.benchmarks.store.pools import export_pool
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
-    pool = list(export_pool(args.dir, args.task or ""))
+    pool = list(export_pool(RunFolder(args.dir), args.task or ""))
     write_pool(pool, args.out)
     samples = sum(len(problem.completions) for problem in pool)
-    told = {"problems": len(pool), "samples": samples, "file": str(args.out)}
     if args.json:
-        print_json(told)
+        print_json({"problems": len(pool), "samples": samples, "file": str(args.out)})
     else:
         echo(f"{len(pool)} problems, {samples} solutions written to {args.out}")
     return 0
@@ -145,29 +146,35 @@ def export_pool(args: argparse.Namespace) -> int:
 def rerank(args: argparse.Namespace) -> int:
     """Have another verifier choose among the solutions of a run; nothing is sampled."""
     from reasoner.api import Reasoner
-    from reasoner.benchmarks.reports.bench import report as drawn
+    from reasoner.benchmarks.reports.bench import report
     from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.benchmarks.store.environment import describe
+    from reasoner.benchmarks.store.run_folder import RunFolder
     from reasoner.naming import called
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{called(args.verifier)[0]}")
     backend = Reasoner(args.model, **engine(args)).backend
     with stdout_for_json(args.json):
         scoring = reranking.rerank(
-            args.dir, args.verifier, out, backend,
+            RunFolder(args.dir), args.verifier, out, backend,
             concurrency=args.concurrency, environment=describe(args.argv),
         )  # fmt: skip
-        found = drawn(interruptible(scoring), out)
+        found = report(RunFolder(out, interruptible(scoring)))
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
 
 
 def inspect(args: argparse.Namespace) -> int:
-    """Show what became of one problem: every attempt, or the tree of one."""
+    """Show one problem: every attempt, or the tree of one."""
     from reasoner.benchmarks.reports import inspection
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
     found = inspection.inspect(
-        args.dir, args.problem, task=args.task or "", strategy=args.strategy or "", n=args.n
+        RunFolder(args.dir),
+        args.problem,
+        task=args.task or "",
+        strategy=args.strategy or "",
+        n=args.n,
     )
     print_json(found.as_json()) if args.json else found.show(console())
     return 0
@@ -176,8 +183,9 @@ def inspect(args: argparse.Namespace) -> int:
 def report(args: argparse.Namespace) -> int:
     """Write one HTML file with curves, comparisons, problems and their trees."""
     from reasoner.benchmarks.reports import html_page as page
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
-    path = page.write(args.dir, args.out or args.dir / "report.html", args.problems)
+    path = page.write(RunFolder(args.dir), args.out or args.dir / "report.html", args.problems)
     print_json({"file": str(path)}) if args.json else echo(str(path))
     return 0
 
@@ -185,7 +193,8 @@ def report(args: argparse.Namespace) -> int:
 def scaling(args: argparse.Namespace) -> int:
     """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
     from reasoner.benchmarks.reports.scaling import scaling
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
-    found = scaling(args.dir, args.out or args.dir, args.n or (), args.accuracy)
+    found = scaling(RunFolder(args.dir), args.out or args.dir, args.n or (), args.accuracy)
     print_json(found.as_json()) if args.json else found.show(console())
     return 0

@@ -24,8 +24,8 @@ from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.pool_file import read_pool, write_pool
 from reasoner.benchmarks.store.records import Record, Sample, Spec
-from reasoner.benchmarks.store.results import Store, read
 from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
+from reasoner.benchmarks.store.store import Store, read
 from reasoner.benchmarks.tasks import loading as dataset
 from reasoner.cli.run_spec import asked
 from reasoner.documents import parse_json, read_yaml

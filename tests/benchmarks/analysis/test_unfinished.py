@@ -13,7 +13,7 @@ from reasoner.backends.scripted import END, Scripted, add_up
 from reasoner.benchmarks.analysis.curves import points, sample_pool
 from reasoner.benchmarks.store.pools import best_of
 from reasoner.benchmarks.store.records import Sample
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from reasoner.types import Prompt
 

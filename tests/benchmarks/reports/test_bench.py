@@ -16,7 +16,7 @@ from rich.console import Console
 
 from reasoner.benchmarks.analysis.cost_axes import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
-from reasoner.benchmarks.plots.accuracy_vs_cost import spread
+from reasoner.benchmarks.plots.style import spread
 from reasoner.benchmarks.reports.bench import Drawing, report
 from reasoner.benchmarks.reports.summary import falls, iso_accuracy
 from reasoner.benchmarks.store.records import Spec, Spend

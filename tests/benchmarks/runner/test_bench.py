@@ -13,7 +13,7 @@ from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks.analysis.curves import points
 from reasoner.benchmarks.runner import scheduler
 from reasoner.benchmarks.store.records import Record
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Generation, Prompt, Sampling, Usage
 

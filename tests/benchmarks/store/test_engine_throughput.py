@@ -18,7 +18,7 @@ from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.store.engine_throughput import WINDOW, EngineUse, busiest, throughput
 from reasoner.benchmarks.store.grid import Grid
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.budget import Entry
 from reasoner.cli import main
 from reasoner.errors import BackendError, StoreError
