@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import Annotated, Any
 
@@ -14,11 +15,15 @@ _ACTING = regex.compile(
     regex.V1,
 )
 """Characters that a terminal or a browser acts on, or that nobody sees; not the ends of lines and tabs."""
+_ASCII_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""The ASCII characters among these."""
 _LAYOUT = str.maketrans({"\n": r"\n", "\t": r"\t"})
 
 
 def printable(text: str) -> str:
     r"""Write every character of `text` that does something, or shows nothing, as an escape such as `\x1b`."""
+    if text.isascii() and not _ASCII_ACTING.search(text):  # Nearly all text, many times as fast.
+        return text
     return str(_ACTING.sub(lambda found: _escaped(found[0]), text))
 
 

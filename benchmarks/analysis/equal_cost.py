@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
 from math import log
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.curves import Outcome, outcomes, sample_pool
+from reasoner.benchmarks.analysis.curves import Outcome, outcomes, samples
 from reasoner.benchmarks.analysis.pool_costs import PoolCosts
 from reasoner.benchmarks.stats import Pool, best_of_at_ks
 from reasoner.benchmarks.stats.arrays import Floats
@@ -82,12 +82,8 @@ class Rival:
 class BestOfN:
     """Best-of-N in every size from one sample to all of a pool."""
 
+    pool: Pool
     records: Sequence[Record]
-
-    @cached_property
-    def pool(self) -> Pool:
-        """The samples as arrays."""
-        return sample_pool(self.records)
 
     @cached_property
     def sizes(self) -> range:
@@ -109,6 +105,7 @@ class BestOfN:
 
     @cached_property
     def _values(self) -> dict[int, Floats]:
+        """The values computed so far: many costs have the same neighbours."""
         return {}
 
     def at(self, kind: str, cost: float) -> Rival:
@@ -208,7 +205,7 @@ def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterato
         told = ", ".join(map(str, have))
         raise ConfigError(f"{task} was run in sizes {told}, none of those asked for; change --n")
     chosen = list(_chosen(plain, sizes))
-    best = BestOfN(_pool(task, runs, set(plain[0].places)))
+    best = _best_of_n(task, runs, set(plain[0].places))
     for cost in COSTS:
         for outcome in chosen:
             yield _row(outcome, cost, best)
@@ -222,10 +219,13 @@ def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]
             yield outcome
 
 
-def _pool(task: str, runs: Sequence[RunFolder], places: Set[int]) -> list[Record]:
-    """Return the samples that best-of-N chooses from, those of the first run that has the task."""
+def _best_of_n(task: str, runs: Sequence[RunFolder], places: Set[int]) -> BestOfN:
+    """Return best-of-N on the samples of the first run that has the task."""
     run = next(run for run in runs if task in run.grid.tasks)
-    return [record for record in run.pool(task) if record.index in places]
+    rows = [row for row, record in enumerate(run.pool(task)) if record.index in places]
+    pool = samples(run, task)
+    parts = {f.name: getattr(pool, f.name)[rows] for f in fields(pool)}
+    return BestOfN(Pool(**parts), [run.pool(task)[row] for row in rows])
 
 
 def _outcomes(task: str, run: RunFolder, named: bool) -> Iterator[Outcome]:
