@@ -60,9 +60,7 @@ def cpu_seconds(root: Path, command: str, folder: Path) -> float:
     program = [sys.executable, "-P", "-m", "reasoner", command, ".", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     before = getrusage(RUSAGE_CHILDREN)
-    code = subprocess.run(
-        program, cwd=folder, env=environment, stdout=subprocess.DEVNULL
-    ).returncode
+    code = subprocess.call(program, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     after = getrusage(RUSAGE_CHILDREN)
     if code:
         raise ConfigError(f"`reasoner {command}` of {root} fails on the run; see above")
