@@ -139,7 +139,7 @@ def compare(runs: Sequence[RunFolder], sizes: Sequence[int] = ()) -> list[Row]:
     tasks = dict.fromkeys(task for run in runs for task in run.grid.tasks)
     rows = [row for task in tasks for row in _task(task, runs, sizes)]
     if rows and not any(row.spent for row in rows):
-        raise ConfigError(f"{runs[0].path} tells neither tokens nor FLOPs: no costs can be equal")
+        raise ConfigError(f"{runs[0].path} has neither tokens nor FLOPs: no costs can be equal")
     tables = groupby((row for row in rows if row.spent), lambda row: (row.task, row.cost))
     return [row for _, table in tables for row in judged(table)]
 

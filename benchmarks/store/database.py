@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -94,7 +94,7 @@ class Database:
         with _explained(self.path):
             return self._connection.execute(statement, values).fetchall()
 
-    def stream(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
+    def stream(self, statement: str, *values: object) -> Generator[tuple[Any, ...]]:
         """Yield the rows of a statement one by one; all of them may not fit in memory."""
         with _explained(self.path):
             yield from self._connection.execute(statement, values)

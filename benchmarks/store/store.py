@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -122,8 +122,8 @@ def parsed(kind: type[M], database: Database, spec: Spec, problem: object, blob:
 def _rows(database: Database, spec: Spec, kind: type[R]) -> list[R]:
     """Return the rows by place; SQLite would copy every row to sort them."""
     _header(database, spec)
-    stored = database.stream("SELECT problem, record FROM records WHERE key = ?", spec.key)
-    with _no_collection():
+    query = "SELECT problem, record FROM records WHERE key = ?"
+    with closing(database.stream(query, spec.key)) as stored, _no_collection():
         rows = [parsed(kind, database, spec, problem, blob) for problem, blob in stored]
     return sorted(rows, key=lambda row: (row.index, row.problem))
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from reasoner.benchmarks.analysis.curves import points
+from reasoner.benchmarks.analysis.curves import points, sample_pool
 from reasoner.benchmarks.analysis.equal_cost import BestOfN, Row, compare, judged
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
@@ -37,22 +37,24 @@ def pool(*samples: tuple[float, bool], problems: int = 3) -> list[Record]:
 
 
 def best(*samples: tuple[float, bool]) -> BestOfN:
-    return BestOfN(pool(*samples), "generated_tokens")
+    records = pool(*samples)
+    return BestOfN(sample_pool(records), records)
 
 
+TOKENS = "generated_tokens"
 FOUR = ((0.4, True), (0.3, False), (0.2, False), (0.1, False))
 """The best of `k` of these is right in `k` of four choices."""
 
 
 def test_best_of_n_is_had_in_every_size_of_its_pool() -> None:
-    found = [best(*FOUR).at(10.0 * n) for n in (1, 2, 3, 4)]
+    found = [best(*FOUR).at(TOKENS, 10.0 * n) for n in (1, 2, 3, 4)]
     assert [rival.sizes for rival in found] == [(1,), (2,), (3,), (4,)]
     assert [rival.spent for rival in found] == [10, 20, 30, 40]
     assert [rival.values.tolist() for rival in found] == [[n / 4] * 3 for n in (1, 2, 3, 4)]
 
 
 def test_between_two_neighbouring_sizes_it_is_interpolated_in_log_cost() -> None:
-    rival = best(*FOUR).at(24)
+    rival = best(*FOUR).at(TOKENS, 24)
     assert (rival.sizes, rival.spent) == ((2, 3), 24)
     share = math.log(24 / 20) / math.log(30 / 20)
     assert rival.values.tolist() == pytest.approx([(2 + share) / 4] * 3)
@@ -60,13 +62,13 @@ def test_between_two_neighbouring_sizes_it_is_interpolated_in_log_cost() -> None
 
 @pytest.mark.parametrize(("cost", "size", "spent"), [(7, 1, 10), (400, 4, 40)])
 def test_beyond_its_pool_nothing_is_extrapolated(cost: float, size: int, spent: float) -> None:
-    rival = best(*FOUR).at(cost)
+    rival = best(*FOUR).at(TOKENS, cost)
     assert (rival.sizes, rival.spent) == ((size,), spent)
 
 
 def test_costs_of_one_size_are_that_size_whatever_rounding_does() -> None:
     for off in (-1e-12, 1e-12):
-        assert best(*FOUR).at(20 * (1 + off)).sizes == (2,)
+        assert best(*FOUR).at(TOKENS, 20 * (1 + off)).sizes == (2,)
 
 
 def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_truth() -> None:

@@ -107,7 +107,7 @@ async def test_results_that_tell_no_cost(run: Path, tmp_path: Path) -> None:
             assert {row.cost for row in scaling(RunFolder(run), tmp_path).rows} == {
                 "generated_tokens"
             }
-    with pytest.raises(StoreError, match="tells neither tokens nor FLOPs"):
+    with pytest.raises(StoreError, match="has neither tokens nor FLOPs"):
         scaling(RunFolder(run), tmp_path)
 
 
