@@ -23,7 +23,7 @@ from reasoner.errors import ConfigError
 from reasoner.schema import Frozen
 
 COMMANDS = ("plot", "report")
-HERE = Path(__file__).absolute().parents[2]
+HERE = Path(__file__).resolve().parents[2]
 THIS, OTHER = "this checkout", "the other"
 
 
@@ -89,9 +89,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the timing of each command, and the files that differ."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, metavar="RUN", help="what `bench --out` wrote")
-    parser.add_argument("--against", type=checkout, metavar="REF", help="another checkout")
+    parser.add_argument("--against", type=Path, metavar="REF", help="another checkout")
     args = parser.parse_args(argv)
-    roots = {THIS: HERE, **({OTHER: args.against} if args.against else {})}
+    roots = {THIS: HERE, **({OTHER: checkout(args.against)} if args.against else {})}
     with TemporaryDirectory() as scratch:
         folders = {name: Path(scratch, name) for name in roots}
         for folder in folders.values():
