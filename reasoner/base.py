@@ -266,8 +266,9 @@ def needs_model(verifier: Verifier) -> bool:
 
 def bind(verifier: Verifier, backend: Backend) -> Verifier:
     """Return `verifier`, asking `backend` if it still needs a model."""
-    lendable = isinstance(verifier, Generative) and needs_model(verifier)
-    return verifier.on(backend) if lendable else verifier
+    if isinstance(verifier, Generative) and needs_model(verifier):
+        return verifier.on(backend)
+    return verifier
 
 
 @runtime_checkable

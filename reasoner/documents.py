@@ -98,7 +98,7 @@ def _prepared(blob: bytes) -> bytes:
     """Return UTF-8 without byte-order mark and lone surrogates; refuse too many values."""
     if blob.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Malformed("it is UTF-16; save it as UTF-8")
-    if sum(map(blob.count, (b",", b"[", b"{"))) > VALUES:
+    if len(blob) > VALUES and sum(map(blob.count, (b",", b"[", b"{"))) > VALUES:
         raise Malformed(f"it has more than {VALUES:,} values; split it")
     text = blob.removeprefix(BOM)
     return ESCAPE.sub(_paired, text) if b"\\ud" in text or b"\\uD" in text else text

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
 from inspect import isclass, isroutine
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from reasoner.errors import ConfigError
 
@@ -135,15 +135,18 @@ def backend_traits(backend: object) -> BackendTraits:
     return _traits(backend, BackendTraits)
 
 
-@cache
-def check_traits(component: Any, kind: type[Traits]) -> None:
+def check_traits(component: object, kind: type[Traits]) -> None:
     """Refuse a class that declares a trait in another way than by `traits`.
 
     Raises:
         ConfigError: `traits` is of another type, or a plain attribute is named like a trait.
     """
-    if not isclass(component):
-        return
+    if isclass(component):
+        _check_class(cast(Any, component), cast(Any, kind))
+
+
+@cache
+def _check_class(component: Any, kind: Any) -> None:
     declared = _static(component, "traits")
     if declared is not None and not isinstance(declared, kind) and not hasattr(declared, "__get__"):
         raise ConfigError(

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from reasoner.benchmarks.store.grid import Grid
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from reasoner.printable import one_line, storable
 from tests.hostile import NAME, TEXTS, Repetition, acting, hostile_components, hostile_run

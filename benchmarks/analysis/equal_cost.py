@@ -1,25 +1,26 @@
-"""Strategies at equal cost, problem by problem: what each gains on best-of-N at what it spent."""
+"""Strategies against best-of-N at equal cost, paired problem by problem."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
 from math import log
-from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.curves import Outcome, outcomes, portion, records, sample_pool
+from reasoner.benchmarks.analysis.curves import Outcome, outcomes, samples
+from reasoner.benchmarks.analysis.pool_costs import PoolCosts
 from reasoner.benchmarks.stats import Pool, best_of_at_ks
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.holm import holm
 from reasoner.benchmarks.stats.paired import paired
 from reasoner.benchmarks.stats.proportion import share
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, Grid
+from reasoner.benchmarks.store.grid import BEST, COVERAGE
 from reasoner.benchmarks.store.records import Record
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError
 from reasoner.schema import Frozen
 
@@ -81,13 +82,8 @@ class Rival:
 class BestOfN:
     """Best-of-N in every size from one sample to all of a pool."""
 
+    pool: Pool
     records: Sequence[Record]
-    cost: str
-
-    @cached_property
-    def pool(self) -> Pool:
-        """The samples as arrays."""
-        return sample_pool(self.records)
 
     @cached_property
     def sizes(self) -> range:
@@ -95,39 +91,41 @@ class BestOfN:
         return range(1, max(1, int(self.pool.sizes.max(initial=0))) + 1)
 
     @cached_property
-    def costs(self) -> list[float]:
-        """The mean cost of a problem in each size."""
-        return [self._spent(n) for n in self.sizes]
+    def costs(self) -> dict[str, list[float]]:
+        """The mean cost of a problem in each size, for each kind of cost."""
+        costs = PoolCosts.of(self.records)
+        portions = [costs.portion(n, verified=True) for n in self.sizes]
+        return {kind: [float(np.mean(p[kind])) for p in portions] for kind in COSTS}
 
     def values(self, n: int) -> Floats:
-        """How often each problem is solved with `n` samples."""
-        return np.asarray(best_of_at_ks(self.pool, [n])[:, 0], float)
+        """Return the chance that `n` samples solve each problem."""
+        if n not in self._values:
+            self._values[n] = np.asarray(best_of_at_ks(self.pool, [n])[:, 0], float)
+        return self._values[n]
 
-    def at(self, cost: float) -> Rival:
-        """Best-of-N at a mean cost.
+    @cached_property
+    def _values(self) -> dict[int, Floats]:
+        """The values computed so far: many costs have the same neighbours."""
+        return {}
+
+    def at(self, kind: str, cost: float) -> Rival:
+        """Return best-of-N at a mean cost of a kind.
 
         Between the two neighbouring sizes, each problem's value is on the line over log cost. Beyond the
         smallest and the largest nothing is extrapolated.
         """
-        cheaper = bisect_right(self.costs, cost * (1 + ROUNDING))
+        costs = self.costs[kind]
+        cheaper = bisect_right(costs, cost * (1 + ROUNDING))
         low, high = max(1, cheaper), min(cheaper + 1, len(self.sizes))
-        least, most = self.costs[low - 1], self.costs[high - 1]
+        least, most = costs[low - 1], costs[high - 1]
         if not least * (1 + ROUNDING) < cost < most:
             return Rival((low,), least, self.values(low))
         weight = log(cost / least) / log(most / least)
         values = (1 - weight) * self.values(low) + weight * self.values(high)
         return Rival((low, high), cost, values)
 
-    def _spent(self, n: int) -> float:
-        parts = (portion(record, n, verified=True) for record in self.records)
-        return float(np.mean([getattr(part, self.cost) for part in parts]))
 
-
-Run = tuple[Grid, Path]
-"""What was asked, and the folder of what came of it."""
-
-
-def compare(runs: Sequence[Run], sizes: Sequence[int] = ()) -> list[Row]:
+def compare(runs: Sequence[RunFolder], sizes: Sequence[int] = ()) -> list[Row]:
     """Every strategy of `runs` in every size that it ran in, against best-of-N at what it spent.
 
     With `sizes`, in these only, and a strategy of a single size in that. Of a task that several runs
@@ -138,10 +136,10 @@ def compare(runs: Sequence[Run], sizes: Sequence[int] = ()) -> list[Row]:
         ConfigError: there is no best-of-N to compare with, no cost at all is told, none of `sizes` was
             run, or runs of one task are on different problems.
     """
-    tasks = dict.fromkeys(task for grid, _ in runs for task in grid.tasks)
+    tasks = dict.fromkeys(task for run in runs for task in run.grid.tasks)
     rows = [row for task in tasks for row in _task(task, runs, sizes)]
     if rows and not any(row.spent for row in rows):
-        raise ConfigError(f"{runs[0][1]} tells neither tokens nor FLOPs: no costs can be equal")
+        raise ConfigError(f"{runs[0].path} has neither tokens nor FLOPs: no costs can be equal")
     tables = groupby((row for row in rows if row.spent), lambda row: (row.task, row.cost))
     return [row for _, table in tables for row in judged(table)]
 
@@ -179,7 +177,7 @@ def _unequal(row: Row) -> str:
     return f", but best-of-{row.rivals[0]} spends {row.rival_spent / row.spent:.2g} times as much"
 
 
-def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
+def together(task: str, runs: Sequence[RunFolder]) -> list[Outcome]:
     """What `runs` have of a task on the problems that every strategy was to attempt and best-of-N has.
 
     A size that was stopped before it had all of these is left out.
@@ -187,28 +185,28 @@ def together(task: str, runs: Sequence[Run]) -> list[Outcome]:
     Raises:
         ConfigError: there is no best-of-N, or the runs are on different problems.
     """
-    having = [(grid, out) for grid, out in runs if task in grid.tasks]
-    if len({(grid.split, grid.problems) for grid, _ in having}) > 1:
+    having = [run for run in runs if task in run.grid.tasks]
+    if len({(run.grid.split, run.grid.problems) for run in having}) > 1:
         raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
     found = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
     if not (best_places := [o.places for o in found if o.spec.strategy == BEST]):
-        told = f"{having[0][1]} has no {BEST} on {task} to compare with"
-        raise ConfigError(f"{told}; add --strategy {BEST}")
-    least = min(grid.attempted(s) for grid, _ in having for s in grid.strategies)
+        missing = f"{having[0].path} has no {BEST} on {task} to compare with"
+        raise ConfigError(f"{missing}; add --strategy {BEST}")
+    least = min(run.grid.attempted(s) for run in having for s in run.grid.strategies)
     shared = {place for place in best_places[0] if place < least}
     return [o.on(shared) for o in found if shared <= set(o.places)]
 
 
-def _task(task: str, runs: Sequence[Run], sizes: Sequence[int]) -> Iterator[Row]:
+def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterator[Row]:
     every = [o for o in together(task, runs) if o.spec.budget is None]
     plain = [o for o in every if o.spec.strategy != COVERAGE]
     have = sorted({o.spec.n for o in plain})
     if sizes and not set(sizes) & set(have):
         told = ", ".join(map(str, have))
         raise ConfigError(f"{task} was run in sizes {told}, none of those asked for; change --n")
-    chosen, pool = list(_chosen(plain, sizes)), _pool(task, runs, set(plain[0].places))
+    chosen = list(_chosen(plain, sizes))
+    best = _best_of_n(task, runs, set(plain[0].places))
     for cost in COSTS:
-        best = BestOfN(pool, cost)
         for outcome in chosen:
             yield _row(outcome, cost, best)
 
@@ -221,29 +219,29 @@ def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]
             yield outcome
 
 
-def _pool(task: str, runs: Sequence[Run], places: Set[int]) -> list[Record]:
-    """The samples that best-of-N chooses from, those of the first run that has the task."""
-    grid, out = next((grid, out) for grid, out in runs if task in grid.tasks)
-    spec = grid.pool(task)
-    assert spec is not None, "best-of-N is among the run's strategies"
-    return [record for record in records(grid, spec, out) if record.index in places]
+def _best_of_n(task: str, runs: Sequence[RunFolder], places: Set[int]) -> BestOfN:
+    """Return best-of-N on the samples of the first run that has the task."""
+    run = next(run for run in runs if task in run.grid.tasks)
+    rows = [row for row, record in enumerate(run.pool(task)) if record.index in places]
+    pool = samples(run, task)
+    parts = {f.name: getattr(pool, f.name)[rows] for f in fields(pool)}
+    return BestOfN(Pool(**parts), [run.pool(task)[row] for row in rows])
 
 
-def _outcomes(task: str, run: Run, named: bool) -> Iterator[Outcome]:
-    """What a run has of a task; its strategies are called by its name too if they are to be."""
-    grid, out = run
-    for outcome in outcomes(grid, task, out):
+def _outcomes(task: str, run: RunFolder, named: bool) -> Iterator[Outcome]:
+    """Yield a run's outcomes on a task; if `named`, the run's name follows each strategy's."""
+    for outcome in outcomes(run, task):
         if not named:
             yield outcome
         elif outcome.spec.strategy != COVERAGE:
-            strategy = f"{outcome.spec.strategy} ({out.name})"
+            strategy = f"{outcome.spec.strategy} ({run.path.name})"
             spec = outcome.spec.model_copy(update={"strategy": strategy})
             yield replace(outcome, spec=spec)
 
 
 def _row(outcome: Outcome, cost: str, best: BestOfN) -> Row:
     spec, spent = outcome.spec, float(outcome.spent(cost).mean())
-    accuracy, rival = share(outcome.values), best.at(spent)
+    accuracy, rival = share(outcome.values), best.at(cost, spent)
     row = Row(
         task=spec.task,
         cost=cost,

@@ -16,14 +16,14 @@ from rich.table import Table as Rows
 
 from reasoner.benchmarks.analysis import allocation
 from reasoner.benchmarks.analysis.allocation import Allocated, Evidence, FixedArm
-from reasoner.benchmarks.analysis.curves import portion
+from reasoner.benchmarks.analysis.pool_costs import portion
 from reasoner.benchmarks.stats.arrays import Bools
 from reasoner.benchmarks.stats.paired import difference
 from reasoner.benchmarks.stats.proportion import share
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import FIT
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_json
 from reasoner.options import MOST
@@ -271,8 +271,12 @@ def _problems(grid: ArmGrid, out: Path) -> tuple[list[MeasuredProblem], int]:
 
 
 def _records(grid: ArmGrid, spec: Spec, out: Path) -> dict[int, Record]:
-    rows = sorted(read(out, spec), key=lambda r: r.index)
-    return {r.index: r for r in rows if r.error is None and r.index < grid.problems}
+    rows = RunFolder(out, grid).stored(spec)
+    return {
+        r.index: r
+        for r in sorted(rows, key=lambda r: r.index)
+        if r.error is None and r.index < grid.problems
+    }
 
 
 def _evidence(grid: ArmGrid, problems: Sequence[MeasuredProblem]) -> tuple[str, Evidence]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.curves import records, sample_pool
+from reasoner.benchmarks.analysis.curves import sample_pool
 from reasoner.benchmarks.analysis.step_metrics import auc
 from reasoner.benchmarks.analysis.surface_rules import surface_rules
 from reasoner.benchmarks.stats import (
@@ -21,8 +20,9 @@ from reasoner.benchmarks.stats import (
 from reasoner.benchmarks.stats.arrays import Bools, Floats, Indices
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.proportion import shares
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
 from reasoner.benchmarks.store.records import Record
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
 from reasoner.schema import Frozen
 
@@ -104,18 +104,17 @@ class ScoredPool:
 
 
 def noise_study(
-    grid: Grid, task: str, run: Path, aucs: Sequence[float], seeds: Sequence[int]
+    run: RunFolder, task: str, aucs: Sequence[float], seeds: Sequence[int]
 ) -> NoiseStudy:
     """Return every curve of one task.
 
     Raises:
         StoreError: the run has no pool of the task.
     """
-    spec = grid.pool(task)
-    pool = [r for r in records(grid, spec, run) if r.error is None] if spec else []
+    grid, pool = run.grid, [r for r in run.pool(task) if r.error is None]
     if not pool:
         raise StoreError(
-            f"{run} holds no pool of {task}; run `reasoner bench --strategy best-of-n` first"
+            f"{run.path} holds no pool of {task}; run `reasoner bench --strategy best-of-n` first"
         )
     scored = ScoredPool.of(pool)
     scores, right = scored.pool.scores, scored.pool.correct

@@ -1,12 +1,10 @@
-"""The picture: accuracy against what it cost, a row for each task and a column for each cost."""
+"""The figure of accuracy against cost: a row for each task, a column for each cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import matplotlib
 
@@ -14,45 +12,27 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
 
 from reasoner.benchmarks.analysis.cost_axes import Axis, chosen
 from reasoner.benchmarks.analysis.curves import Point, attempted
+from reasoner.benchmarks.plots.style import (
+    COLOURS,
+    FORMATS,
+    GAP,
+    NAME,
+    SPARE,
+    STYLE,
+    TITLE,
+    save,
+    shortened,
+    spread,
+)
 from reasoner.benchmarks.store.grid import COVERAGE
-from reasoner.files import replacing
 from reasoner.printable import one_line
 
-# Okabe and Ito's palette: told apart by all common kinds of colour vision.
-COLOURS = {
-    "greedy": "#000000",
-    "majority": "#E69F00",
-    "best-of-n": "#0072B2",
-    "weighted": "#56B4E9",
-    "beam": "#D55E00",
-    "mcts": "#009E73",
-    "particle": "#CC79A7",
-    COVERAGE: "#8A8A8A",
-}
-SPARE = ("#A6761D", "#F0E442")
-FORMATS = ("png", "svg")
 LETTERS = 96
-"""Of the small print, that fit under a column."""
-NAME, TITLE = 40, 60
-"""Letters of a name beside a line and of a title; longer ones leave no room for the panels."""
-GAP = 0.058
-STYLE: dict[Any, Any] = {
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.7,
-    "svg.hashsalt": "reasoner",
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # A `$` in a name is no formula.
-}
+"""Characters of the caption that fit under a column."""
 
 
 def draw(
@@ -85,34 +65,6 @@ def draw(
         save(figure, paths)
         plt.close(figure)
     return paths
-
-
-def spread(positions: Sequence[float], gap: float, high: float) -> list[float]:
-    """Move positions apart until neighbours are `gap` from each other and none is above `high`."""
-    order = sorted(range(len(positions)), key=lambda i: positions[i])
-    moved = list(positions)
-    for below, i in pairwise(order):
-        moved[i] = max(moved[i], moved[below] + gap)
-    ceiling = high
-    for i in reversed(order):
-        moved[i] = min(moved[i], ceiling)
-        ceiling = moved[i] - gap
-    return moved
-
-
-def shortened(text: str, limit: int) -> str:
-    """Return `text` in one line, its middle left out where it is longer than `limit`."""
-    line = one_line(text)
-    half = limit // 2
-    return line if len(line) <= limit else f"{line[: limit - half - 1]}…{line[-half:]}"
-
-
-def save(figure: Figure, paths: Iterable[Path]) -> None:
-    """Write a figure to every path; the same figure is the same file."""
-    for path in paths:
-        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        with replacing(path) as part:
-            figure.savefig(part, dpi=160, metadata=metadata)
 
 
 def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from reasoner.benchmarks.analysis.equal_cost import Row
-from reasoner.benchmarks.plots.accuracy_vs_cost import NAME, STYLE, TITLE, save, shortened
+from reasoner.benchmarks.plots.style import NAME, STYLE, TITLE, save, shortened
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.printable import one_line
 

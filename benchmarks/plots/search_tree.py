@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from reasoner.benchmarks.plots.accuracy_vs_cost import STYLE, save
+from reasoner.benchmarks.plots.style import STYLE, save
 from reasoner.events import Result
 from reasoner.printable import one_line, printable
 from reasoner.trace import ROOT, Node, Trace

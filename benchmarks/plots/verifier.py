@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from reasoner.benchmarks.analysis.calibration import Reliability
 from reasoner.benchmarks.analysis.verifier_quality import Quality
-from reasoner.benchmarks.plots.accuracy_vs_cost import (
+from reasoner.benchmarks.plots.style import (
     COLOURS,
     GAP,
     STYLE,

@@ -1,4 +1,4 @@
-"""Everything a benchmark shows, from its stored results alone."""
+"""The report of a benchmark: table, curves and files, from its stored results alone."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from rich.console import Console
 
 from reasoner.benchmarks.analysis.cost_axes import Price, chosen
-from reasoner.benchmarks.analysis.curves import Point, points, records
+from reasoner.benchmarks.analysis.curves import Point, points
 from reasoner.benchmarks.analysis.overoptimisation import over_optimisation
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
+from reasoner.benchmarks.plots.style import FORMATS
 from reasoner.benchmarks.reports import summary, table
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.engine_throughput import Throughput, throughput
-from reasoner.benchmarks.store.grid import BEST, Grid
-from reasoner.benchmarks.store.records import Record
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.grid import BEST
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The points, where their files are, which problems failed, where the verifier misleads, how fast it went."""
+    """The points, their files, the failed problems, warnings of over-optimisation, and the throughput."""
 
     points: list[Point]
     files: list[Path]
@@ -33,7 +33,7 @@ class Report:
     throughput: Throughput | None
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs."""
+        """Return the report as plain JSON values."""
         return {
             "summary": summary.as_json(self.points),
             "iso_accuracy": summary.headline(self.points),
@@ -44,7 +44,7 @@ class Report:
         }
 
     def show(self, console: Console) -> None:
-        """The table, the headline and the files, for people."""
+        """Print the table, the headline and the files."""
         table.show(self.points, console)
         for warning in self.warnings:
             console.print(warning, markup=False, highlight=False, soft_wrap=True)
@@ -63,38 +63,43 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How curves are drawn: against which costs, at what price of a million tokens, to which files."""
+    """Options of the curves: costs to draw against, price of a million tokens, file formats."""
 
     against: Sequence[str] = ()
     price: Price | None = None
-    formats: Sequence[str] = plot.FORMATS
+    formats: Sequence[str] = FORMATS
 
 
-def report(grid: Grid, out: Path, drawing: Drawing = Drawing()) -> Report:
-    """Write summary.json, environment.json and the curves from the results in `out`."""
-    found = points(grid, out)
+def report(run: RunFolder, drawing: Drawing = Drawing()) -> Report:
+    """Write summary.json, environment.json and the curves of a run to its folder.
+
+    Raises:
+        ConfigError: there is no such cost to draw against.
+        StoreError: the run has no results, or a file cannot be written.
+    """
+    found, out, runs = points(run), run.path, [run]
     if not found:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    costs, runs = chosen(drawing.against, drawing.price, found), [(grid, out)]
+    costs = chosen(drawing.against, drawing.price, found)
     files = [
         summary.save(found, out),
         provenance.save(runs, out),
         *plot.draw(found, out, provenance.caption(runs), costs, drawing.formats),
     ]
-    failures, warnings = list(_failures(grid, out)), list(_warnings(grid, out))
+    failures, warnings = list(_failures(run)), list(_warnings(run))
     return Report(found, files, failures, warnings, throughput(out))
 
 
-def _failures(grid: Grid, out: Path) -> Iterator[str]:
-    for spec in grid.specs():
-        failed: list[Record] = [r for r in read(out, spec) if r.error]
+def _failures(run: RunFolder) -> Iterator[str]:
+    for spec in run.grid.specs():
+        failed = [r for r in run.stored(spec) if r.error]
         yield from (f"{spec.label}, problem {r.problem}: {r.error}" for r in failed)
 
 
-def _warnings(grid: Grid, out: Path) -> Iterator[str]:
-    """A line for every task on which best-of-N's verifier is over-optimised."""
+def _warnings(run: RunFolder) -> Iterator[str]:
+    """Yield a line for every task on which best-of-N over-optimises its verifier."""
+    grid = run.grid
     for task in grid.tasks if BEST in grid.strategies else ():
-        pool = grid.pool(task)
-        found = over_optimisation(records(grid, pool, out), grid.ns) if pool else None
+        found = over_optimisation(run.pool(task), grid.ns)
         if found and found.shows:
             yield f"{task}: {grid.verifier!r} is over-optimised: {found}"

@@ -14,27 +14,28 @@ from rich.table import Table
 from reasoner.benchmarks.analysis.equal_cost import Row, compare, decided
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
 from reasoner.benchmarks.store import provenance
-from reasoner.benchmarks.store.grid import BEST, Grid
+from reasoner.benchmarks.store.grid import BEST
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 from reasoner.files import save_json
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One row per task, kind of cost, strategy and size, and where the files are."""
+    """One row per task, kind of cost, strategy and size, and the files."""
 
     rows: list[Row]
     files: list[Path]
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs."""
+        """Return the comparison as plain JSON values."""
         return {
             "rows": [r.model_dump() for r in self.rows],
             "files": [str(f) for f in self.files],
         }
 
     def show(self, console: Console) -> None:
-        """A table for each task, and what it says in words."""
+        """Print a table for each task, and its conclusions in words."""
         for task in dict.fromkeys(r.task for r in self.rows):
             rows = [r for r in self.rows if r.task == task]
             console.print(_table(rows))
@@ -46,23 +47,22 @@ class Comparison:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
 
-def comparison(runs: Sequence[Path], out: Path, sizes: Sequence[int] = ()) -> Comparison:
-    """Write comparison.json, comparison.png and comparison.svg of the results in `runs` to `out`.
+def comparison(runs: Sequence[RunFolder], out: Path, sizes: Sequence[int] = ()) -> Comparison:
+    """Write comparison.json, comparison.png and comparison.svg of the results of `runs` to `out`.
 
-    A folder that is none of the runs gets an environment.json of all of them, too.
+    A folder that is none of the runs also gets an environment.json of all of them.
 
     Raises:
         ConfigError: there is no best-of-N to compare with, or none of `sizes` was run.
         StoreError: there are no results.
     """
-    asked = [(Grid.load(run), run) for run in runs]
-    rows = compare(asked, sizes)
+    rows = compare(runs, sizes)
     if not rows:
-        raise StoreError(f"{runs[0]} holds no results to compare; run `reasoner bench` first")
+        raise StoreError(f"{runs[0].path} holds no results to compare; run `reasoner bench` first")
     files = [
         save_json([r.model_dump() for r in rows], out / "comparison.json"),
-        *([] if out in runs else [provenance.save(asked, out)]),
-        *forest.draw(rows, out, provenance.caption(asked)),
+        *([] if out in [run.path for run in runs] else [provenance.save(runs, out)]),
+        *forest.draw(rows, out, provenance.caption(runs)),
     ]
     return Comparison(rows, files)
 
@@ -75,7 +75,7 @@ NOTE = (
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    """The strategies of one task, at equal cost of every kind side by side."""
+    """Return the table of one task: strategies at equal cost of every kind, side by side."""
     costs, count = dict.fromkeys(r.cost for r in rows), max(r.comparisons for r in rows)
     table = Table(
         title=f"{rows[0].task}: against {BEST} at equal cost, {count} comparisons",
@@ -103,13 +103,13 @@ COLUMNS = {
 
 
 def _by_size(rows: Sequence[Row]) -> dict[tuple[str, int], dict[str, Row]]:
-    """The rows of each strategy in each size, by their kind of cost."""
+    """Return the rows of each strategy in each size, by their kind of cost."""
     sizes = dict.fromkeys((r.strategy, r.n) for r in rows)
     return {s: {r.cost: r for r in rows if (r.strategy, r.n) == s} for s in sizes}
 
 
 def _cells(row: Row | None) -> tuple[str, str, str, str]:
-    """What was spent, best-of-N's size at that, the gain and its chance."""
+    """Return the cost, best-of-N's size at that cost, the gain and its p-value."""
     if row is None:
         return "", "", "", ""
     spent = f"{row.spent / 1e9:.3g}" if row.cost == "flops" else f"{row.spent:,.0f}"
@@ -120,12 +120,12 @@ def _cells(row: Row | None) -> tuple[str, str, str, str]:
 
 
 def gain(row: Row) -> str:
-    """Points with half of the interval."""
+    """Return the gain in points, with half of its interval."""
     return f"{100 * row.gain:+.1f} ±{50 * (row.gain_high - row.gain_low):.1f}"
 
 
 def words(rows: Iterable[Row]) -> Iterator[str]:
-    """For each kind of cost, who is ahead of best-of-N and who behind."""
+    """Yield, for each kind of cost, the strategies ahead of best-of-N and those behind."""
     compared = [r for r in rows if r.p is not None]
     for cost in dict.fromkeys(r.cost for r in compared):
         sides = dict[str, dict[str, list[str]]]()
@@ -140,7 +140,7 @@ def _listed(sizes: Mapping[str, Sequence[str]]) -> str:
 
 
 def side(row: Row) -> str:
-    """Where a strategy stands beside best-of-N at the same cost."""
+    """Return whether a strategy is ahead of best-of-N at the same cost, behind, or neither."""
     if row.gain_low <= 0 <= row.gain_high:
         return "within noise"
     where = "ahead" if row.gain > 0 else "behind"
@@ -148,5 +148,5 @@ def side(row: Row) -> str:
 
 
 def chance(p: float) -> str:
-    """A p-value to three places."""
+    """Return a p-value to three places."""
     return "<.001" if p < 0.0005 else "1" if p > 0.9995 else f"{p:.3f}".lstrip("0")

@@ -17,30 +17,30 @@ from reasoner.benchmarks.plots.verifier import draw
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.judgements import Plan
 from reasoner.benchmarks.store.provenance import small_print
-from reasoner.benchmarks.store.store import read_header
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 from reasoner.files import save_json
 
 Line = tuple[str, str, str, str]
-"""What was measured, its value, its interval, and what it rests on."""
+"""A measure, its value, its interval, and its sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the verifier is worth on each task, and where the files are."""
+    """The quality of the verifier on each task, and the files."""
 
     found: list[Quality]
     files: list[Path]
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs."""
+        """Return the diagnosis as plain JSON values."""
         return {
             "tasks": [q.model_dump() for q in self.found],
             "files": [str(f) for f in self.files],
         }
 
     def show(self, console: Console) -> None:
-        """A table per task, a warning where the verifier is over-optimised, and the files."""
+        """Print a table per task, a warning where the verifier is over-optimised, and the files."""
         for each in self.found:
             console.print(_table(each))
             if each.over_optimisation and each.over_optimisation.shows:
@@ -64,7 +64,7 @@ def diagnose(plan: Plan, out: Path) -> Diagnosis:
             f"{out} holds no judgements by {plan.grid.verifier!r};"
             f" run `reasoner eval-verifier --out {out}` first"
         )
-    header = read_header(out, plan.judged(found[0].task))
+    header = RunFolder(out, plan.grid).header(plan.judged(found[0].task))
     about = header.environment if header else {}
     document = {**about, "plan": plan.model_dump(mode="json")}
     document["tasks"] = [q.model_dump() for q in found]

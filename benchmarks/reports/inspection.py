@@ -1,10 +1,9 @@
-"""One problem of a run: who solved it at what cost, and the tree of a search that tried."""
+"""One problem of a run: all attempts with their costs, and the tree of one search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -15,32 +14,32 @@ from rich.tree import Tree as Branches
 
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Record, Sample, Spec
-from reasoner.benchmarks.store.results import read
-from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.search_trees import Piece, Tree
 from reasoner.errors import ConfigError
 from reasoner.naming import parse_spec
 from reasoner.printable import one_line, printable
 
 SHORT = 72
-"""Characters of a step that fit on a line."""
+"""The most characters of a step on a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one experiment made of the problem."""
+    """The attempt of one experiment at the problem."""
 
     spec: Spec
     record: Record
 
     @property
     def size(self) -> str:
-        """As a person calls it."""
+        """The size or budget as a label shows it."""
         return self.spec.label.removeprefix(f"{self.spec.task} {self.spec.strategy} ")
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The attempts at a problem, and of one that was asked for its tree, or its samples."""
+    """The attempts at a problem; a single one comes with its tree or its samples."""
 
     task: str
     problem: str
@@ -49,24 +48,24 @@ class Inspection:
     samples: Sequence[Sample] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs."""
-        told = [
+        """Return the inspection as plain JSON values."""
+        attempts = [
             {
                 **a.spec.model_dump(include={"strategy", "n", "budget", "verifier"}),
-                **_told(a.record),
+                **_outcome(a.record),
             }
             for a in self.attempts
         ]
         return {
             "task": self.task,
             "problem": self.problem,
-            "attempts": told,
+            "attempts": attempts,
             "tree": self.tree and self.tree.model_dump(),
             "samples": [s.model_dump() for s in self.samples],
         }
 
     def show(self, console: Console) -> None:
-        """Tables, and the tree with its answer in bold."""
+        """Print the attempts, and the tree with its answer in bold, or the samples."""
         console.print(self._table())
         if self.tree:
             console.print(branches(self.tree))
@@ -85,23 +84,21 @@ class Inspection:
 
 
 def inspect(
-    out: Path, problem: str, *, task: str = "", strategy: str = "", n: int | None = None
+    run: RunFolder, problem: str, *, task: str = "", strategy: str = "", n: int | None = None
 ) -> Inspection:
-    """What the run in `out` has of a problem, which is told by its id or its number.
+    """Return a run's attempts at a problem, which is named by its id or its number.
 
-    With a `strategy`, its tree comes too, or its samples if a pool decided it; `n` is by default the
-    largest it was run in.
+    With a `strategy`, its tree is included, or its samples if a pool decided it; `n` is by default its
+    largest size.
 
     Raises:
         ConfigError: there is no such problem, or no such attempt at it.
         StoreError: there is no run, or it is corrupt.
     """
-    grid = Grid.load(out)
-    found = [
-        a for spec in grid.specs() for a in _attempts(out, spec, problem) if task in ("", spec.task)
-    ]
+    specs = [spec for spec in run.grid.specs() if task in ("", spec.task)]
+    found = [a for spec in specs for a in _attempts(run, spec, problem)]
     if not found:
-        raise ConfigError(f"{out} has no problem {problem!r}; problems are told by id or number")
+        raise ConfigError(f"{run.path} has no problem {problem!r}; name a problem by id or number")
     tasks = list(dict.fromkeys(a.spec.task for a in found))
     if len(tasks) > 1:
         raise ConfigError(
@@ -110,13 +107,13 @@ def inspect(
     name = found[0].record.problem
     if not strategy:
         return Inspection(tasks[0], name, found)
-    chosen = _chosen(found, grid, strategy, n)
-    tree = read_tree(out, chosen.spec, name)
+    chosen = _chosen(found, run.grid, strategy, n)
+    tree = run.trees(chosen.spec, {name}).get(name)
     return Inspection(tasks[0], name, [chosen], tree, chosen.record.samples)
 
 
 def branches(tree: Tree) -> Branches:
-    """The tree for a terminal: the score, the step and its tokens, the answer's path in bold."""
+    """Return the tree for a terminal: score, step and tokens of each piece, the answer's path in bold."""
     root, *pieces = tree.pieces
     grown = [Branches(Text(printable(root.text.strip())))]
     for piece in pieces:
@@ -124,14 +121,14 @@ def branches(tree: Tree) -> Branches:
     return grown[0]
 
 
-def _attempts(out: Path, spec: Spec, problem: str) -> Iterator[Attempt]:
-    for record in read(out, spec):
+def _attempts(run: RunFolder, spec: Spec, problem: str) -> Iterator[Attempt]:
+    for record in run.stored(spec):
         if problem in (record.problem, str(record.index)):
             yield Attempt(spec, record)
 
 
 def _chosen(found: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) -> Attempt:
-    """The attempt of a strategy; a strategy that the pool decides has the pool's."""
+    """Return the attempt of a strategy; a strategy that the pool decides has the pool's."""
     sought = {strategy}
     if strategy in grid.pooled:
         sought |= {pool.strategy for t in grid.tasks if (pool := grid.pool(t))}
@@ -147,7 +144,7 @@ def _chosen(found: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) 
     return max(sized, key=lambda a: a.spec.n)
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _outcome(record: Record) -> dict[str, Any]:
     fields = {"correct", "answer", "score", "stopped", "error", "spend"}
     return record.model_dump(include=fields)
 

@@ -1,4 +1,4 @@
-"""What a pool says of every number of samples, with intervals."""
+"""The metrics of a pool at every number of samples, with intervals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from reasoner.benchmarks.stats.proportion import shares
 from reasoner.benchmarks.store.grid import COVERAGE, Grid
 from reasoner.benchmarks.store.pools import pool_of
 from reasoner.benchmarks.store.records import Record
+from reasoner.benchmarks.store.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,12 @@ class EveryK:
 
     @property
     def accuracy(self) -> float:
-        """The share of right solutions, problems weighing alike."""
+        """The share of right solutions, all problems weighing the same."""
         return self.metrics[COVERAGE][1].value
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs; an estimate is [value, low, high]."""
-        told = {
+        """Return the metrics as plain JSON values; an estimate is [value, low, high]."""
+        metrics = {
             metric: {str(k): [e.value, e.low, e.high] for k, e in line.items()}
             for metric, line in self.metrics.items()
         }
@@ -45,12 +46,12 @@ class EveryK:
             "problems": self.problems,
             "samples": self.samples,
             "accuracy": self.accuracy,
-            "metrics": told,
+            "metrics": metrics,
             "run": str(self.out),
         }
 
     def show(self, console: Console) -> None:
-        """A row for each k, and where the run is."""
+        """Print a row for each k, and the run's folder."""
         title = f"{self.task}: {self.problems} problems, {self.samples} samples; 95 % intervals"
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
         table.add_column("k", justify="right")
@@ -63,15 +64,15 @@ class EveryK:
         console.print(str(self.out), markup=False, highlight=False, soft_wrap=True)
 
 
-def every_k(grid: Grid, out: Path, task: str) -> EveryK:
-    """Coverage, votes and best-of-N of a run's pool at all of the grid's sizes.
+def every_k(run: RunFolder, task: str) -> EveryK:
+    """Estimate coverage, votes and best-of-N of a run's pool at all of the grid's sizes.
 
     Raises:
         StoreError: the run has no pool of `task`.
     """
-    pool = pool_of(grid, out, task)
-    metrics = dict(_metrics(pool, grid))
-    return EveryK(task, len(pool), sum(len(r.samples) for r in pool), metrics, out)
+    pool = pool_of(run, task)
+    metrics = dict(_metrics(pool, run.grid))
+    return EveryK(task, len(pool), sum(len(r.samples) for r in pool), metrics, run.path)
 
 
 def _metrics(pool: Sequence[Record], grid: Grid) -> Iterator[tuple[str, dict[int, Estimate]]]:

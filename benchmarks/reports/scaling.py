@@ -1,4 +1,4 @@
-"""How accuracy grows with compute: what a doubling buys, what an accuracy costs, who leads."""
+"""Accuracy against compute: the gain of a doubling, the cost of an accuracy, the Pareto front."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.analysis.curves import Outcome, decided, records, rising
+from reasoner.benchmarks.analysis.curves import Outcome, chosen_right, rising, samples
 from reasoner.benchmarks.analysis.equal_cost import COSTS, together
 from reasoner.benchmarks.plots.gain_at_equal_cost import NAMES
 from reasoner.benchmarks.stats.area import area
@@ -23,21 +23,22 @@ from reasoner.benchmarks.stats.log_linear import LogLinear, log_linear
 from reasoner.benchmarks.stats.multiplier import Multiplier, multiplier
 from reasoner.benchmarks.stats.pareto import front_shares
 from reasoner.benchmarks.stats.power_law import PowerLaw, power_law
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, Grid
+from reasoner.benchmarks.store.grid import BEST, COVERAGE
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_json
 from reasoner.schema import Frozen
 
 USUAL = 0.5
-"""The share of resamples in which a size that is said to be on the front is there."""
+"""The least share of resamples in which a size must be on the front to be shown there."""
 
 
 class Row(Frozen):
     """One strategy on one task against compute of one kind, over all `sizes` that cost more and more.
 
     `line` and `area` need two sizes. `multiplier` is best-of-N's compute over the strategy's where both
-    reach the same accuracy. `front` tells of each size in how many resamples of problems no size of any
-    strategy was better and as cheap.
+    reach the same accuracy. `front` is, for each size, the share of resamples of problems in which no size
+    of any strategy is better and as cheap.
     """
 
     task: str
@@ -53,7 +54,7 @@ class Row(Frozen):
 
 
 class Law(Frozen):
-    """How coverage grows with samples on one task; None where too few problems tell."""
+    """The law of coverage in samples on one task; `law` is None where too few problems determine it."""
 
     task: str
     problems: int
@@ -63,18 +64,18 @@ class Law(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Rows for every task, cost and strategy, the law of coverage of every task, and where they are kept."""
+    """Rows for every task, cost and strategy, the law of coverage of every task, and their file."""
 
     rows: list[Row]
     laws: list[Law]
     file: Path
 
     def as_json(self) -> dict[str, Any]:
-        """One document for programs."""
-        return {**told(self.rows, self.laws), "files": [str(self.file)]}
+        """Return the rows and laws as plain JSON values."""
+        return {**document(self.rows, self.laws), "files": [str(self.file)]}
 
     def show(self, console: Console) -> None:
-        """A table for each task and cost, then the laws."""
+        """Print a table for each task and cost, then the laws."""
         for task, cost in dict.fromkeys((row.task, row.cost) for row in self.rows):
             console.print(_table([r for r in self.rows if (r.task, r.cost) == (task, cost)]))
         for law in self.laws:
@@ -83,35 +84,36 @@ class Scaling:
 
 
 def scaling(
-    out: Path, kept: Path, sizes: Sequence[int] = (), accuracy: float | None = None
+    run: RunFolder, out: Path, sizes: Sequence[int] = (), accuracy: float | None = None
 ) -> Scaling:
-    """How the strategies of the run in `out` scale; scaling.json goes to `kept`.
+    """Estimate how the strategies of a run scale, and write scaling.json to `out`.
 
-    On `sizes` only, if there are any. Multipliers are at `accuracy`, or at best-of-N's in its largest
+    With `sizes`, only these count. Multipliers are at `accuracy`, by default best-of-N's in its largest
     size.
 
     Raises:
         ConfigError: there is no best-of-N to compare with, or none of `sizes` was run.
         StoreError: there are no results.
     """
-    grid = Grid.load(out)
     rows, laws = list[Row](), list[Law]()
-    for task in grid.tasks:
-        found = [o for o in together(task, [(grid, out)]) if o.spec.budget is None]
+    for task in run.grid.tasks:
+        found = [o for o in together(task, [run]) if o.spec.budget is None]
         chosen = [o for o in found if not sizes or o.spec.n in sizes]
         if not any(o.spec.strategy == BEST for o in chosen):
             have = ", ".join(str(o.spec.n) for o in found if o.spec.strategy == BEST)
-            raise ConfigError(f"{out} has {BEST} on {task} at sizes {have}; name two of them (--n)")
+            raise ConfigError(
+                f"{run.path} has {BEST} on {task} at sizes {have}; name two of them (--n)"
+            )
         for cost in COSTS:
             rows += _rows([o for o in chosen if o.spec.strategy != COVERAGE], cost, accuracy)
-        laws.append(_law(grid, task, out))
+        laws.append(_law(run, task))
     if not rows:
-        raise StoreError(f"{out} tells neither tokens nor FLOPs: there is nothing to scale with")
-    return Scaling(rows, laws, save_json(told(rows, laws), kept / "scaling.json"))
+        raise StoreError(f"{run.path} has neither tokens nor FLOPs: there is nothing to scale with")
+    return Scaling(rows, laws, save_json(document(rows, laws), out / "scaling.json"))
 
 
-def told(rows: Sequence[Row], laws: Sequence[Law]) -> dict[str, Any]:
-    """Plain JSON values; what is infinite is null."""
+def document(rows: Sequence[Row], laws: Sequence[Law]) -> dict[str, Any]:
+    """Return plain JSON values; infinite numbers are null."""
     found = {"strategies": rows, "coverage": laws}
     return {
         name: [json.loads(each.model_dump_json()) for each in some] for name, some in found.items()
@@ -145,7 +147,7 @@ def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterat
 
 
 def _saving(name: str, curves: dict[str, CostCurve], accuracy: float | None) -> Multiplier | None:
-    """Against best-of-N; both need two sizes, between which there are others."""
+    """Return the multiplier against best-of-N; both need two sizes to interpolate between."""
     ours, best = curves[name], curves[BEST]
     if name == BEST or min(ours.values.shape[1], best.values.shape[1]) < 2:
         return None
@@ -153,24 +155,23 @@ def _saving(name: str, curves: dict[str, CostCurve], accuracy: float | None) -> 
 
 
 def curve(line: Sequence[Outcome], cost: str) -> CostCurve:
-    """One strategy at rising sizes."""
+    """Return one strategy's costs and values at rising sizes."""
     return CostCurve(
         costs=np.array([o.spent(cost) for o in line]).T,
         values=np.array([o.values for o in line], float).T,
     )
 
 
-def _law(grid: Grid, task: str, out: Path) -> Law:
-    """Of all problems that the pool has, at numbers of samples that double."""
-    pool = grid.pool(task)
-    found = records(grid, pool, out) if pool else []
-    samples = max((len(r.samples) for r in found), default=0)
-    ks = [2**i for i in range(samples.bit_length())]
+def _law(run: RunFolder, task: str) -> Law:
+    """Fit the law to all problems of the pool, at numbers of samples that double."""
+    pool = samples(run, task)
+    most = int(pool.sizes.max(initial=0))
+    ks = [2**i for i in range(most.bit_length())]
     try:
-        law = power_law(decided(found, COVERAGE, ks), ks)
+        law = power_law(chosen_right(pool, COVERAGE, ks), ks)
     except ConfigError:
         law = None
-    return Law(task=task, problems=len(found), samples=samples, law=law)
+    return Law(task=task, problems=pool.problems, samples=most, law=law)
 
 
 def _table(rows: Sequence[Row]) -> Table:
@@ -207,7 +208,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def saving(found: Multiplier | None) -> str:
-    """How many times less compute, with what is known of it."""
+    """Return how many times less compute is enough, with the known ends of the interval."""
     if found is None:
         return ""
     middle = "" if found.value is None else f"{found.value:.2g}x "
@@ -221,7 +222,7 @@ def saving(found: Multiplier | None) -> str:
 def _sentence(law: Law) -> str:
     start = f"{law.task}: coverage of {law.problems} problems"
     if law.law is None:
-        return f"{start} follows no law that can be told: too few are solved, or left"
+        return f"{start} determines no law: too few are solved, or left"
     fit = law.law
     return (
         f"{start} is exp(-{fit.a.value:.2f} k^-{fit.b.value:.2f}), k from {fit.ks[0]} to {fit.ks[-1]}:"

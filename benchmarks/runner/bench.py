@@ -1,8 +1,8 @@
-"""Run what a grid still lacks: every problem in flight at once, under a governor."""
+"""Run the experiments of a grid that are not stored yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,15 +10,16 @@ from typing import Any
 
 from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
+from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
-from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
+from reasoner.benchmarks.runner.scheduler import Outcome, Tally
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.owner import refuse_others
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
-from reasoner.benchmarks.store.results import Store
 from reasoner.benchmarks.store.search_trees import Tree, tree_of
+from reasoner.benchmarks.store.store import Store
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
 from reasoner.types import Candidate, Prompt
@@ -44,7 +45,7 @@ async def run(
     environment: Mapping[str, Any] = {},
     meter: Meter | None = None,
 ) -> Tally:
-    """Attempt every problem that `out` has no record of, and keep its record there.
+    """Attempt every problem that `out` has no record of, and store its record there.
 
     Raises:
         ConfigError: components do not suit one another.
@@ -55,7 +56,7 @@ async def run(
     solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())
-    with Database(out) as database, meter or Meter() as shown:
+    with Database(out) as database:
         with database.transaction():
             stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
@@ -63,24 +64,19 @@ async def run(
         jobs = [job for s in specs for job in _missing(grid, s, solvers, stores[s.key])]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
-        shown.start(len(jobs), sum(j.spec.n for j in jobs))
-        scheduler = Scheduler(backend, concurrency, shown.tell)
-
-        async def one(job: Job) -> str | None:
-            store, pooled = stores[job.spec.key], job.spec.key in pools
-            record, _ = await scheduler.persist(
-                partial(_attempt, job, solvers, scheduler.engine, store, pooled),
-                partial(_failed, job),
-                lambda found: store.append(*found),
-            )
-            shown.advance(job.spec, record)
-            return record.error
-
-        return await scheduler.run(jobs, one)
+        return await run_jobs(
+            jobs,
+            backend,
+            attempt=partial(_attempt, solvers, database, pools),
+            failed=_failed,
+            store=partial(_store, stores),
+            concurrency=concurrency,
+            meter=meter,
+        )
 
 
 def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
-    """Grade a result: the only place where an answer meets its reference."""
+    """Grade a result. Only here is an answer compared with its reference."""
     task, example = job.task, job.example
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
@@ -108,12 +104,12 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
 
 
 async def _attempt(
-    job: Job, solvers: Solvers, engine: Backend, store: Store, pooled: bool
+    solvers: Solvers, database: Database, pools: Set[str], job: Job, engine: Backend
 ) -> Outcome[tuple[Record, Tree | None]]:
-    """Try once, going on from what earlier tries were answered."""
-    example = job.example
+    """Try once, resuming from the finished calls of earlier tries."""
+    example, pooled = job.example, job.spec.key in pools
     await start(engine)  # Starting it takes none of the problem's time.
-    calls = Calls(store.database, job.spec, example.problem.id)
+    calls = Calls(database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
     tree = None if pooled else tree_of(result, job.task, example)
     return Outcome((record_of(job, result, pooled, engine), tree), result.error)
@@ -126,6 +122,12 @@ def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:
     ), None
 
 
+def _store(stores: Mapping[str, Store], job: Job, result: tuple[Record, Tree | None]) -> Record:
+    record, tree = result
+    stores[job.spec.key].append(record, tree)
+    return record
+
+
 def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:
     done = store.done()
     examples = solvers.examples[spec.task][: grid.attempted(spec.strategy)]
@@ -135,7 +137,7 @@ def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator
 
 
 def _tails_flops(model: ModelInfo, prompt: int, spend: Spend, samples: int) -> float:
-    """FLOPs of the prompt tokens that the samples after the first computed again, each as many."""
+    """Return the FLOPs of the prompt tokens that each sample after the first computes again."""
     again = max(1, samples - 1)
     tail = min(prompt, max(0, round((spend.prompt_tokens_fresh - prompt) / again)))
     return again * model.flops(prompt - tail, prompt)
@@ -155,7 +157,7 @@ def _spend(result: Result) -> Spend:
 
 
 def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
-    """A solution as a sample of a pool."""
+    """Return a solution as a sample of a pool."""
     done, task = candidate.complete, job.task
     return Sample(
         answer=task.answer(candidate.text) if done else None,

@@ -1,12 +1,12 @@
-"""Draw solutions, ask a verifier about every prefix of them, and keep both.
+"""Sample solutions, ask a verifier about every prefix of them, and store both.
 
-What is drawn is kept apart from what is judged: another verifier judges the same solutions, and not
-a token is generated.
+Solutions are stored apart from judgements: another verifier judges the same solutions, and no token is
+generated again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +15,10 @@ from typing import Any
 
 from reasoner.base import Backend, Task, Verifier, bind, release, required_sampling
 from reasoner.benchmarks.runner.bench import Job, graded, record_of
+from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
-from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
+from reasoner.benchmarks.runner.scheduler import Outcome, Tally
 from reasoner.benchmarks.runner.step_sampling import (
     Stepwise,
     drawn,
@@ -30,7 +31,7 @@ from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.judgements import TUNING, Drawn, Judged, Labelled, Plan
 from reasoner.benchmarks.store.owner import EVAL, refuse_others
 from reasoner.benchmarks.store.records import Header, Record, Spec
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.benchmarks.store.store import Kept
 from reasoner.errors import BackendError, ConfigError
 from reasoner.options import CONCURRENCY
@@ -51,11 +52,11 @@ async def run(
     environment: Mapping[str, Any] = {},
     meter: Meter | None = None,
 ) -> Tally:
-    """Draw and judge whatever `out` does not hold yet.
+    """Sample and judge the solutions that `out` does not hold yet.
 
-    The verifier and the tasks are made from their names unless given; a verifier that was made is
-    released in the end. Where a task labels no steps, the pool of an earlier `reasoner bench` in
-    `out` is taken as it is.
+    The verifier and the tasks are created from their names unless given; a created verifier is released
+    in the end. Where a task labels no steps, the pool of an earlier `reasoner bench` in `out` is used as
+    it is.
 
     Raises:
         ConfigError: the verifier reads the reference.
@@ -75,29 +76,23 @@ async def run(
         ]
         for pool in opened:
             if not isinstance(pool.task, Labelled) and (earlier := plan.grid.pool(pool.spec.task)):
-                pool.adopt(read(out, earlier))
+                pool.adopt(RunFolder(out, plan.grid).stored(earlier))
         pools = {pool.spec.key: pool for pool in opened}
         jobs = [job for pool in opened for job in pool.missing()]
-        meter = stack.enter_context(meter or Meter())
-        meter.start(len(jobs), sum(job.spec.n for job in jobs))
-        scheduler = Scheduler(backend, concurrency, meter.tell)
-
-        async def one(job: Job) -> str | None:
-            pool = pools[job.spec.key]
-            row = await scheduler.persist(
-                partial(pool.attempt, job, scheduler.engine),
-                partial(_failed, job),
-                pool.judged.append,
-            )
-            meter.advance(job.spec, row.record)
-            return row.error
-
-        return await scheduler.run(jobs, one)
+        return await run_jobs(
+            jobs,
+            backend,
+            attempt=partial(_attempt, pools),
+            failed=_failed,
+            store=partial(_store, pools),
+            concurrency=concurrency,
+            meter=meter,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The solutions of one task's problems, and a verifier's judgements of them, open for more."""
+    """The solutions of one task's problems and a verifier's judgements of them, open for writing."""
 
     spec: Spec
     task: Task
@@ -109,19 +104,19 @@ class Pool:
     judged: Kept[Judged]
 
     def missing(self) -> Iterator[Job]:
-        """The problems that are not judged yet."""
+        """Yield the problems that are not judged yet."""
         for index, example in enumerate(self.task.examples(self.spec.split, self.problems)):
             if self.judged.get(example.problem.id) is None:
                 yield Job(self.spec, self.task, index, example)
 
     def adopt(self, records: Sequence[Record]) -> None:
-        """Take what `reasoner bench` drew and scored as judged."""
+        """Store the samples and scores of `reasoner bench` as judgements."""
         for record in records:
             if record.samples and self.judged.get(record.problem) is None:
                 self.judged.append(judged(record))
 
     async def attempt(self, job: Job, backend: Backend) -> Outcome[Judged]:
-        """Draw what is not drawn yet, and judge it; going on from what earlier tries were answered."""
+        """Sample the missing solutions and judge them, resuming from the finished calls of earlier tries."""
         found = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
         return Outcome(await self._judge(job, found, backend))
 
@@ -162,7 +157,7 @@ class Pool:
         solutions: Sequence[Candidate],
         scores: Sequence[Score],
     ) -> tuple[list[list[float]], list[list[bool]]]:
-        """Step scores and labels of each solution; `scores` are those of the finished ones."""
+        """Return step scores and labels of each solution; `scores` are those of the finished ones."""
         if not isinstance(self.task, Labelled):
             return [], []
         if self.whole:
@@ -177,13 +172,22 @@ class Pool:
         return steps, labels
 
 
+def _attempt(pools: Mapping[str, Pool], job: Job, engine: Backend) -> Awaitable[Outcome[Judged]]:
+    return pools[job.spec.key].attempt(job, engine)
+
+
+def _store(pools: Mapping[str, Pool], job: Job, row: Judged) -> Record:
+    pools[job.spec.key].judged.append(row)
+    return row.record
+
+
 def _failed(job: Job, error: str) -> Judged:
     problem = job.example.problem.id
     return judged(Record(problem=problem, index=job.index, correct=False, error=error))
 
 
 def judged(record: Record, **found: Any) -> Judged:
-    """The judgements of the samples in `record`."""
+    """Return the judgements of the samples in `record`."""
     row = {"problem": record.problem, "index": record.index, "error": record.error}
     return Judged.model_validate({**row, "record": record, **found})
 
@@ -228,7 +232,7 @@ def _made(plan: Plan) -> Verifier:
 
 
 def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
-    """The record of a best-of-N pool: every solution graded, the finished ones with their scores."""
+    """Return the record of a best-of-N pool: every solution graded, the finished ones with their scores."""
     given, used = iter(judgement.scores), judgement.usage
     samples = tuple(
         graded(job, c, next(given).value if c.complete else None) for c in found.solutions

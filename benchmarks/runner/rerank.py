@@ -1,24 +1,26 @@
-"""Another verifier's choice among solutions that there are: not a token of them is sampled again."""
+"""Rerank stored solutions by another verifier; no token is sampled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
-from reasoner.benchmarks.runner.progress_bar import Meter
+from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
-from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler
+from reasoner.benchmarks.runner.scheduler import Outcome
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import GRID, RERANK, refuse_others
 from reasoner.benchmarks.store.pools import best_of, pool_of
 from reasoner.benchmarks.store.records import Record, Sample, Spec
-from reasoner.benchmarks.store.results import Store
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.store import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
 from reasoner.options import CONCURRENCY
@@ -26,12 +28,22 @@ from reasoner.registry import verifiers
 from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
 
-Job = tuple[Store, Record]
-"""A problem whose solutions are to be scored, and where the record goes."""
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A problem whose solutions are to be scored, and the store of the new record."""
+
+    store: Store
+    record: Record
+
+    @property
+    def spec(self) -> Spec:
+        """The experiment that the new record belongs to."""
+        return self.store.spec
 
 
 async def rerank(
-    source: Path,
+    source: RunFolder,
     verifier: str,
     out: Path,
     backend: Backend,
@@ -41,46 +53,42 @@ async def rerank(
 ) -> Grid:
     """Score the pools of the run `source` with `verifier` into the run `out`; return its grid.
 
-    The verifier sees the text of the solutions and nothing else. They cost what they did, and scoring
-    them what the verifier says. `backend` is lent to a verifier that asks a model and has none.
+    The verifier sees only the text of the solutions. Their cost is that of sampling them, plus what the
+    verifier reports for scoring. `backend` serves a verifier that needs a model and has none.
 
     Raises:
         ConfigError: the verifier reads the reference, or more than text.
         StoreError: there is no pool, or `out` cannot be written or is in use.
         BackendError: every problem fails.
     """
-    had = Grid.load(source)
     changed = {"strategies": (MAJORITY, BEST, WEIGHTED), "verifier": verifier, "budgets": ()}
-    grid = had.model_copy(update={**changed, "command": RERANK})
+    grid = source.grid.model_copy(update={**changed, "command": RERANK})
     refuse_others(out, RERANK)
     _refuse_another(grid, out)
-    pools = {task: pool_of(had, source, task) for task in grid.tasks}
+    pools = {task: pool_of(source, task) for task in grid.tasks}
     made = _made(verifier)
     for record in (record for pool in pools.values() for record in pool):
         check_problem(made, Problem(record.problem, record.question))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, made)
         database = stack.enter_context(Database(out))
-        scheduler, jobs = Scheduler(backend, concurrency, Meter().tell), list[Job]()
+        jobs = list[Job]()
         for task, pool in pools.items():
             jobs += _missing(Store(database, _spec(grid, task), environment), pool)
         grid.save(out)
-
-        async def one(job: Job) -> str | None:
-            store, record = job
-            row = await scheduler.persist(
-                partial(_attempt, made, scheduler.engine, store, record),
-                partial(_failed, record),
-                store.append,
-            )
-            return row.error
-
-        await scheduler.run(jobs, one)
+        await run_jobs(
+            jobs,
+            backend,
+            attempt=partial(_attempt, made),
+            failed=_failed,
+            store=_store,
+            concurrency=concurrency,
+        )
     return grid
 
 
 def _refuse_another(grid: Grid, out: Path) -> None:
-    """Raise where `out` holds what another verifier chose, or of other solutions."""
+    """Raise if `out` holds the choice of another verifier, or among other solutions."""
     if (out / GRID).exists():
         had = Grid.load(out)
         for name in ("verifier", "tasks", "split", "model", "weights", "backend", "seed"):
@@ -111,28 +119,32 @@ def _spec(grid: Grid, task: str) -> Spec:
 
 
 def _missing(store: Store, pool: Sequence[Record]) -> Iterator[Job]:
-    """What is not scored yet; problems that failed have nothing to score, and stay failed."""
+    """Yield the problems not scored yet; failed ones have nothing to score, and stay failed."""
     done, seen = store.done(), {record.problem for record in store}
     for record in pool:
         if record.samples and record.problem not in done:
-            yield store, record
+            yield Job(store, record)
         elif record.problem not in seen:
             store.append(record)
 
 
-async def _attempt(
-    verifier: Verifier, engine: Backend, store: Store, record: Record
-) -> Outcome[Record]:
-    """Try once, going on from what earlier tries were answered."""
-    calls = Calls(store.database, store.spec, record.problem)
+async def _attempt(verifier: Verifier, job: Job, engine: Backend) -> Outcome[Record]:
+    """Try once, resuming from the finished calls of earlier tries."""
+    record = job.record
+    calls = Calls(job.store.database, job.spec, record.problem)
     judge = bind(journalled(verifier, calls), JournalledModel(engine, calls))
     candidates = [_candidate(sample) for sample in record.samples if sample.complete]
     judgement = await judge.score(Problem(record.problem, record.question), candidates)
     return Outcome(_scored(record, judgement))
 
 
-def _failed(record: Record, error: str) -> Record:
-    return record.model_copy(update={"error": error, "samples": (), "correct": False})
+def _failed(job: Job, error: str) -> Record:
+    return job.record.model_copy(update={"error": error, "samples": (), "correct": False})
+
+
+def _store(job: Job, record: Record) -> Record:
+    job.store.append(record)
+    return record
 
 
 def _scored(record: Record, judgement: Judgement) -> Record:

@@ -1,4 +1,4 @@
-"""Many problems at once under a governor, each tried again where the model fails."""
+"""Concurrent jobs on one engine, each tried again where the model fails."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreErro
 
 J = TypeVar("J")
 T = TypeVar("T")
+R = TypeVar("R")
 
 TRIES = 3
 PAUSE = 0.5
 """Seconds before the second try; twice as long before the third."""
 HOPELESS = 8
 LONGEST = 2000
-"""Characters of an error's message that a record keeps."""
+"""The most characters of an error's message in a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What a try came to, and why the model failed if it did, so that another may help."""
+    """The result of a try, and why the model failed if it did, so that another try may help."""
 
     value: T
     trouble: str | None = None
@@ -34,17 +35,17 @@ class Outcome(Generic[T]):
 
 @dataclass(slots=True)
 class Tally:
-    """How the jobs of this session went."""
+    """The counts of finished and failed jobs of a session."""
 
     finished: int = 0
     failed: int = 0
     troubles: int = 0
-    """Tries that failed."""
+    """Failed tries."""
     last: str = ""
-    """Why the latest of them did."""
+    """The error of the latest of them."""
 
     def count(self, error: str | None) -> None:
-        """Enter one job's end; give up when nothing has ever worked.
+        """Count one finished job; give up when nothing has ever worked.
 
         Raises:
             BackendError: so many tries failed and none succeeded that the rest is hopeless.
@@ -56,7 +57,7 @@ class Tally:
         self.trouble(error)
 
     def trouble(self, error: str) -> None:
-        """Enter one try that failed; raises what `count` does."""
+        """Count one failed try; raises as `count`."""
         self.troubles, self.last = self.troubles + 1, error
         if not self.finished and self.troubles >= HOPELESS:
             raise BackendError(error)
@@ -106,27 +107,26 @@ class Scheduler:
         self,
         attempt: Callable[[], Awaitable[Outcome[T]]],
         failed: Callable[[str], T],
-        keep: Callable[[T], None],
-    ) -> T:
-        """Keep what `attempt` comes to in up to `TRIES` tries; those that the engine died in do not count.
+        store: Callable[[T], R],
+    ) -> R:
+        """Store the result of `attempt`, and return what `store` does.
 
-        Whatever goes wrong is this job's affair: what `failed` makes of the reason is kept. A model that
-        could not answer is asked again.
+        There are up to `TRIES` tries; those in which the engine died do not count. An error concerns this
+        job alone: the result that `failed` makes of it is stored. A model that could not answer is asked
+        again.
 
         Raises:
             AccessDenied: the server refuses every job.
-            StoreError: nothing can be kept.
+            StoreError: nothing can be stored.
             BackendError: the engine is lost, or nothing has ever worked.
         """
         value = await self._persist(attempt, failed)
         try:
-            keep(value)
+            return store(value)
         except ReasonerError:
             raise
-        except Exception as e:  # It holds what no table can.
-            value = failed(reason(e))
-            keep(value)
-        return value
+        except Exception as e:  # It holds a value that no table can.
+            return store(failed(reason(e)))
 
     async def _persist(
         self, attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
@@ -152,7 +152,7 @@ class Scheduler:
 async def _once(
     attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
 ) -> Outcome[T]:
-    """One try; only a model that could not answer is worth another."""
+    """Try once; only a model that could not answer is worth another try."""
     try:
         return await attempt()
     except (AccessDenied, StoreError):
@@ -164,7 +164,7 @@ async def _once(
 
 
 def reason(error: Exception) -> str:
-    """An error's message as a record can hold it; of one that nobody foresaw, also where it came from."""
+    """Return an error's message for a record; an unforeseen one with its file and line."""
     text = str(error)
     if not isinstance(error, ReasonerError):
         place = traceback.extract_tb(error.__traceback__)[-1:]
@@ -174,7 +174,7 @@ def reason(error: Exception) -> str:
 
 
 def first(error: BaseException) -> BaseException:
-    """The first plain exception of a group."""
+    """Return the first plain exception of a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from reasoner.benchmarks.store import legacy_jsonl as former
 from reasoner.benchmarks.store.records import Header
 from reasoner.errors import StoreError
 from reasoner.files import clipped, locked, require_regular, shown
 
 NAME, LOCK = "run.db", "run.lock"
 LAYOUT = 1
-"""The version of the tables; that of what is in their JSON is `spec.SCHEMA`."""
+"""The version of the tables; `records.SCHEMA` is that of the JSON in them."""
 
 TABLES = """
 CREATE TABLE specs (
@@ -34,16 +33,16 @@ CREATE TABLE calls (
     seconds REAL, answer TEXT, UNIQUE (key, problem, call)
 );
 """
-"""What a run keeps: its experiments, what became of each problem, the trees that searches grew, and the
-finished model calls of the problems under way. docs/runs.md tells more."""
+"""The tables of a run: its experiments, the record of each problem, the search trees, and the finished model
+calls of the problems under way. See docs/runs.md."""
 
 COLUMNS = {
     statement.split()[2]: " ".join(statement.rstrip(";\n").split())
     for statement in TABLES.strip().split(";\n")
 }
-"""The statement of each table, as the database has it."""
+"""The statement that creates each table, as SQLite stores it."""
 LARGEST = 64 * 2**20
-"""The most bytes of a value: what is larger is not read."""
+"""The most bytes of a value; a larger one is not read."""
 
 NEXT = {
     sqlite3.SQLITE_FULL: "cannot write {path}: the disk is full; free some space and run the same"
@@ -58,11 +57,11 @@ OTHER = "cannot use {path}: {error}; check its folder, or choose another --out"
 
 
 class Database:
-    """The results in a folder, opened for writing; those of an older version are taken in.
+    """The results in a folder, opened for writing.
 
-    A change is there for good when it returns, whatever becomes of the process: the write-ahead log is
-    the operating system's by then. It is not flushed to the disk each time, so that a power cut may
-    take the last changes back, each as a whole.
+    A change survives the process as soon as the call returns: the write-ahead log is the operating
+    system's by then. The log is not flushed to the disk each time, so a power cut may undo the last
+    changes, each as a whole.
 
     Raises:
         StoreError: the folder cannot be written, is in use by another process, or is corrupt.
@@ -74,7 +73,7 @@ class Database:
         self._lock: FileIO | None = locked(root / LOCK, root)
         try:
             self._connection = _connected(self.path, "mode=rwc")
-            self._begin(root)
+            self._begin()
         except BaseException:
             self.close()
             raise
@@ -82,30 +81,27 @@ class Database:
     @classmethod
     @contextmanager
     def reading(cls, root: Path) -> Generator[Self | None]:
-        """The results in a folder, for reading beside whoever writes them; None where there are none."""
-        found = cls._found(root)
-        if found is None and former.there(root):
-            cls(root).close()
-            found = cls._found(root)
+        """Open the results in a folder for reading, beside a writer; None where there are none."""
+        database = cls._existing(root)
         try:
-            yield found
+            yield database
         finally:
-            if found:
-                found.close()
+            if database:
+                database.close()
 
     def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run one statement; a change is kept at once, unless it is part of a transaction."""
-        with _told(self.path):
+        """Run one statement and return its rows; outside a transaction, a change is committed at once."""
+        with _explained(self.path):
             return self._connection.execute(statement, values).fetchall()
 
-    def stream(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a statement, one by one: together they may be more than the memory holds."""
-        with _told(self.path):
+    def stream(self, statement: str, *values: object) -> Generator[tuple[Any, ...]]:
+        """Yield the rows of a statement one by one; all of them may not fit in memory."""
+        with _explained(self.path):
             yield from self._connection.execute(statement, values)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
-        """All changes made within are kept together, or none."""
+        """Commit all changes made within together, or none."""
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -116,7 +112,7 @@ class Database:
             raise
 
     def enter(self, header: Header) -> None:
-        """Enter an experiment; one that is there keeps what was told of it first."""
+        """Enter an experiment; an existing one keeps its first entry."""
         spec = header.spec
         self.execute(
             "INSERT OR IGNORE INTO specs VALUES (?, ?, ?, ?, ?)",
@@ -138,25 +134,25 @@ class Database:
             self._lock.close()
 
     @classmethod
-    def _found(cls, root: Path) -> Self | None:
-        """What is there for reading; tables that are not finished are not there."""
+    def _existing(cls, root: Path) -> Self | None:
+        """Return the database for reading; None where its tables are not complete yet."""
         _refuse_foreign(root / NAME, writing=False)
         if not (root / NAME).exists():
             return None
-        found = cls.__new__(cls)
-        found.path, found._lock = root / NAME, None
-        found._connection = _connected(found.path, _read_only(root))
+        database = cls.__new__(cls)
+        database.path, database._lock = root / NAME, None
+        database._connection = _connected(database.path, _read_only(root))
         try:
-            if found._layout():
-                _check_tables(found.path, found._connection, writing=False)
-                return found
+            if database._layout():
+                _check_tables(database.path, database._connection, writing=False)
+                return database
         except BaseException:
-            found.close()
+            database.close()
             raise
-        found.close()
+        database.close()
         return None
 
-    def _begin(self, root: Path) -> None:
+    def _begin(self) -> None:
         self.execute("PRAGMA synchronous = NORMAL")
         if self._layout():
             _check_tables(self.path, self._connection, writing=True)
@@ -164,33 +160,23 @@ class Database:
             return
         self.execute("PRAGMA journal_mode = WAL")
         with self.transaction():
-            self._make(former.results(root))
-
-    def _make(self, had: Iterable[former.Result]) -> None:
-        for statement in TABLES.split(";\n"):
-            self.execute(statement)
-        for result in had:
-            self.enter(result.header)
-            key = result.header.spec.key
-            for row in result.rows:
-                self.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", key, *row)
-            for tree in result.trees:
-                self.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", key, *tree)
-        self.execute(f"PRAGMA user_version = {LAYOUT}")
+            for statement in TABLES.split(";\n"):
+                self.execute(statement)
+            self.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _layout(self) -> int:
         [[layout]] = self.execute("PRAGMA user_version")
         return int(layout)
 
     def _check_pages(self) -> None:
-        """Find damage now rather than after hours."""
-        [[found]] = self.execute("PRAGMA quick_check(1)")
-        if found != "ok":
-            raise StoreError(_worded(NEXT[sqlite3.SQLITE_CORRUPT], self.path, found))
+        """Raise now, rather than after hours, if the file is damaged."""
+        [[verdict]] = self.execute("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise StoreError(_worded(NEXT[sqlite3.SQLITE_CORRUPT], self.path, verdict))
 
 
 def _connected(path: Path, how: str) -> sqlite3.Connection:
-    with _told(path):
+    with _explained(path):
         name = f"file:{quote(str(path.absolute()))}?{how}"
         connection = sqlite3.connect(name, uri=True, isolation_level=None)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
@@ -199,9 +185,9 @@ def _connected(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _refuse_foreign(path: Path, *, writing: bool) -> None:
-    """Raise where something else lies in the place of the database.
+    """Raise if another kind of file has the database's name.
 
-    It is looked at as it is on the disk, so that no file beside it is made or changed.
+    The check opens it as immutable, so that SQLite creates or changes no file beside it.
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
         require_regular(path.with_name(path.name + suffix), "write" if writing else "read")
@@ -211,8 +197,8 @@ def _refuse_foreign(path: Path, *, writing: bool) -> None:
 
 
 def _check_tables(path: Path, connection: sqlite3.Connection, *, writing: bool) -> None:
-    """Raise unless the tables are those of this version, or not there yet."""
-    with _told(path):
+    """Raise unless the tables are those of this version, or do not exist yet."""
+    with _explained(path):
         [[layout]] = connection.execute("PRAGMA user_version")
         schema = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     if not layout and not schema:
@@ -234,15 +220,15 @@ def _worded(message: str, path: Path, error: object) -> str:
 
 
 def _read_only(root: Path) -> str:
-    """Beside a writer its log is read, too; where nobody can write there is none."""
+    """Return the mode to read in: with the writer's log, unless nobody can write there."""
     if os.access(root, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return "mode=rw"
     return "mode=ro" if (root / f"{NAME}-wal").exists() else "mode=ro&immutable=1"
 
 
 @contextmanager
-def _told(path: Path) -> Generator[None]:
-    """SQLite's errors as ours, with the next step."""
+def _explained(path: Path) -> Generator[None]:
+    """Raise SQLite's errors as `StoreError`, with the next step."""
     try:
         yield
     except sqlite3.Error as e:

@@ -1,6 +1,6 @@
-"""Pools of solutions that were made elsewhere, and runs as such pools.
+"""Import of solution pools generated elsewhere, and export of a run's pool.
 
-An imported pool is a run like any other: everything that needs no generation works on it.
+An imported pool is a run like any other: everything that generates nothing works on it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import IMPORT, refuse_others
 from reasoner.benchmarks.store.pool_file import Recorded, Written, read_pool
 from reasoner.benchmarks.store.records import Record, Sample, Spend
-from reasoner.benchmarks.store.results import Store, read
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.store import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
 from reasoner.registry import tasks
@@ -25,12 +26,12 @@ from reasoner.types import Finish, Problem
 from reasoner.verifiers.common.aggregation import AGGREGATES
 
 RECORDED = "recorded"
-"""Model, backend and verifier of solutions that were made elsewhere."""
+"""The model, backend and verifier of solutions generated elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Importing:
-    """How a pool is read: the task that grades, what scores of steps come to, names of fields."""
+    """How to import a pool: the task that grades it, the aggregate of step scores, and field names."""
 
     task: str
     aggregate: str = "last"
@@ -40,7 +41,7 @@ class Importing:
 def import_pool(
     path: Path, importing: Importing, out: Path, environment: Mapping[str, Any] = {}
 ) -> Grid:
-    """Grade the pool in `path` into the run `out`, and return what can be asked of it.
+    """Grade the pool in `path` into the run `out`, and return the run's grid.
 
     Raises:
         ConfigError: a line is no problem, or two are the same.
@@ -63,39 +64,40 @@ def import_pool(
     return grid
 
 
-def export_pool(out: Path, task: str = "") -> Iterator[Recorded]:
-    """The pool of a run's task, as recorded.
+def export_pool(run: RunFolder, task: str = "") -> Iterator[Recorded]:
+    """Return the pool of a run's task, problem by problem.
 
     Raises:
         ConfigError: the run has several tasks and none is named, or no such one.
         StoreError: the run has no solutions.
     """
-    grid = Grid.load(out)
-    pool = pool_of(grid, out, _chosen(grid, task))
+    pool = pool_of(run, _chosen(run.grid, task))
     return (recorded(record) for record in pool if record.question)
 
 
-def pool_of(grid: Grid, out: Path, task: str) -> list[Record]:
-    """The records of a run's pool, with the text of every solution; failed ones have none.
+def pool_of(run: RunFolder, task: str) -> list[Record]:
+    """Return the records of a run's pool, with the text of every solution; failed ones have no samples.
 
     Raises:
         StoreError: the run has no pool, or it has no texts.
     """
-    spec = grid.pool(task)
-    records = read(out, spec) if spec else []
+    spec = run.grid.pool(task)
+    records = run.stored(spec) if spec else []
     samples = [sample for record in records for sample in record.samples]
     if not samples:
-        raise StoreError(f"{out} has no pool of {task}; run best-of-n, majority or weighted there")
+        raise StoreError(
+            f"{run.path} has no pool of {task}; run best-of-n, majority or weighted there"
+        )
     if not any(sample.text for sample in samples):
         raise StoreError(
-            f"{out} tells no solutions of {task}, only answers: it is of an older version;"
+            f"{run.path} has no solutions of {task}, only answers: an older version wrote it;"
             " run it again"
         )
     return records
 
 
 def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
-    """What a pool can answer: sizes up to what every problem has that has any."""
+    """Return the grid that a pool answers: sizes up to the fewest samples of a problem with any."""
     scores = [score(c, importing.aggregate) for problem in pool for c in problem.completions]
     known = [s for s in scores if s is not None]
     votes = (WEIGHTED,) if min(known, default=0) >= 0 else ()  # A vote has no negative weight.
@@ -115,13 +117,13 @@ def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
 
 
 def sizes(most: int) -> list[int]:
-    """Every size up to eight, then powers of two, and `most`."""
+    """Return every size up to eight, then powers of two, and `most`."""
     powers = [2**i for i in range(4, most.bit_length())]
     return sorted({*range(1, min(most, 8) + 1), *powers, most})
 
 
 def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
-    """The record of a problem's pool.
+    """Return the record of a problem's pool.
 
     Raises:
         ConfigError: it is no problem of the task.
@@ -149,7 +151,7 @@ def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
 
 
 def recorded(record: Record) -> Recorded:
-    """A record's pool as it is exported."""
+    """Return a record's pool in the export format."""
     return Recorded(
         id=record.problem,
         question=record.question,
@@ -181,14 +183,14 @@ def _sample(task: Task, example: Example, written: Written, aggregate: str) -> S
 
 
 def score(written: Written, aggregate: str) -> float | None:
-    """A solution's own score, or else what those of its steps come to."""
+    """Return a solution's own score, or else the aggregate of its step scores."""
     if written.score is None and written.step_scores:
         return AGGREGATES[aggregate](written.step_scores)
     return written.score
 
 
 def best_of(samples: Sequence[Sample]) -> Sample | None:
-    """The best-scored of `samples`, the first of equals; what was not scored comes last."""
+    """Return the best-scored of `samples`, the first of equals; unscored ones come last."""
     return max(samples, key=lambda s: -inf if s.score is None else s.score, default=None)
 
 
@@ -202,7 +204,7 @@ def _chosen(grid: Grid, task: str) -> str:
 
 
 def _same(store: Store, pool: Sequence[Recorded], out: Path) -> None:
-    """Refuse another pool in the place of one: what was graded is not graded again."""
+    """Raise if `out` holds another pool: graded problems are not graded again."""
     texts = {problem.id: [c.text for c in problem.completions] for problem in pool}
     for record in store:
         if texts.get(record.problem) != [sample.text for sample in record.samples]:

@@ -1,4 +1,4 @@
-"""Where results come from: every session of every experiment, for environment.json and small print."""
+"""The provenance of results: every session of every experiment, for environment.json and captions."""
 
 from __future__ import annotations
 
@@ -9,41 +9,39 @@ from typing import Any
 from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Spec
-from reasoner.benchmarks.store.store import read_header
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
 
-Run = tuple[Grid, Path]
-"""What was asked, and the folder of what came of it."""
 Json = dict[str, Any]
 
 
-def environment(runs: Sequence[Run]) -> Json:
-    """Where and with what the results of `runs` were made.
+def environment(runs: Sequence[RunFolder]) -> Json:
+    """Return the software, hardware and command behind the results of `runs`.
 
-    At the top is the session that began most of the experiments. `sessions` has all of them from the
-    first to the last, each with the experiments that it began; `engine` has what each run tells of the
-    time that sampling took. A session that only added problems to an experiment is not told.
+    At the top is the session that began most of the experiments. `sessions` lists all sessions from the
+    first to the last, each with the experiments that it began; `engine` lists the throughput of each run.
+    A session that only added problems to an experiment is left out.
     """
     every = sorted(_sessions(runs), key=lambda session: str(session.get("date", "")))
     most = max(every, key=lambda session: len(session["experiments"]), default={})
-    used = [told.model_dump() for _, out in runs if (told := throughput(out))]
+    used = [rate.model_dump() for run in runs if (rate := throughput(run.path))]
     top = {part: value for part, value in most.items() if part != "experiments"}
-    grid = runs[0][0]
+    grid = runs[0].grid
     return {"seed": grid.seed, "split": grid.split, **top, "engine": used, "sessions": every}
 
 
-def save(runs: Sequence[Run], out: Path) -> Path:
+def save(runs: Sequence[RunFolder], out: Path) -> Path:
     """Write environment.json."""
     return save_json(environment(runs), out / "environment.json")
 
 
-def caption(runs: Sequence[Run]) -> str:
-    """The small print of a picture: how the results of `runs` were made."""
-    return small_print(runs[0][0], environment(runs))
+def caption(runs: Sequence[RunFolder]) -> str:
+    """Return the caption of a figure: how the results of `runs` were made."""
+    return small_print(runs[0].grid, environment(runs))
 
 
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
-    """Split, model, verifier, machine, commits and dates."""
+    """Return split, model, verifier, machine, commits and dates as one line."""
     machine, every = about.get("hardware", {}), about.get("sessions") or [about]
     commits = list(dict.fromkeys(str(session.get("commit")) for session in every))
     dates = list(dict.fromkeys(str(session.get("date", ""))[:10] for session in every))
@@ -57,17 +55,17 @@ def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
     return "  ·  ".join(parts)
 
 
-def _sessions(runs: Sequence[Run]) -> list[Json]:
+def _sessions(runs: Sequence[RunFolder]) -> list[Json]:
     sessions = dict[str, Json]()
-    for spec, told in _headers(runs):
-        key = str((told.get("date"), told.get("command")))
-        session = sessions.setdefault(key, {**told, "experiments": list[str]()})
+    for spec, about in _environments(runs):
+        key = str((about.get("date"), about.get("command")))
+        session = sessions.setdefault(key, {**about, "experiments": list[str]()})
         session["experiments"].append(spec.label)
     return list(sessions.values())
 
 
-def _headers(runs: Sequence[Run]) -> Iterator[tuple[Spec, Json]]:
-    for grid, out in runs:
-        for spec in grid.specs():
-            if header := read_header(out, spec):
+def _environments(runs: Sequence[RunFolder]) -> Iterator[tuple[Spec, Json]]:
+    for run in runs:
+        for spec in run.grid.specs():
+            if header := run.header(spec):
                 yield spec, header.environment

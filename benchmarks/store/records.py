@@ -1,4 +1,4 @@
-"""What an experiment is, and what it records of every problem."""
+"""The spec of an experiment, and its record of every problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     FiniteFloat,
-    model_validator,
 )
 
 from reasoner.printable import Text
@@ -21,28 +20,21 @@ from reasoner.types import Sampling
 
 SCHEMA = 1
 MOST = 2**53
-"""The largest number of anything: beyond it a float does not count."""
+"""The largest count: beyond it a float skips whole numbers."""
 
 
 def _finite(number: object) -> object:
     return None if isinstance(number, float) and not isfinite(number) else number
 
 
-def _all_finite(numbers: object) -> object:
-    listed = numbers if isinstance(numbers, list | tuple) else [numbers]
-    return () if any(_finite(number) is None for number in listed) else numbers
-
-
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Size = Annotated[int, Field(ge=1, le=MOST)]
 Rating = Annotated[float | None, BeforeValidator(_finite)]
-"""A score; none where it is not a finite number."""
-Ratings = Annotated[tuple[float, ...], BeforeValidator(_all_finite)]
-"""Scores of steps; none where one of them is not a finite number."""
+"""A score; None where it is not a finite number."""
 
 
 class Spec(Frozen):
-    """Everything that decides a result: two equal specs are the same experiment.
+    """Everything that determines a result: two equal specs are the same experiment.
 
     The number of problems is absent on purpose: a longer run extends a shorter one.
     """
@@ -52,9 +44,9 @@ class Spec(Frozen):
     task_seed: int = 0
     model: str = "embedded"
     weights: str = ""
-    """What tells the model's weights apart from others of its name, where that can be told."""
+    """The identity of the weights, which tells models of one name apart; empty where it is unknown."""
     sampling: Sampling | None = None
-    """How the task has solutions drawn."""
+    """The sampling parameters of the task."""
     backend: str
     strategy: str
     n: Size
@@ -65,26 +57,26 @@ class Spec(Frozen):
     @property
     def key(self) -> str:
         """A short name that equal specs share."""
-        told = self.model_dump()
+        fields = self.model_dump()
         if self.sampling:
-            told["sampling"] = recorded(self.sampling)
-        blob = json.dumps(told, sort_keys=True).encode()
+            fields["sampling"] = recorded(self.sampling)
+        blob = json.dumps(fields, sort_keys=True).encode()
         return hashlib.sha256(blob).hexdigest()[:12]
 
     @property
     def label(self) -> str:
-        """What a person calls this experiment."""
+        """A readable name: task, strategy and size or budget."""
         size = " ".join(f"{k}={v:g}" for k, v in (self.budget or {}).items()) or f"n={self.n}"
         return f"{self.task} {self.strategy} {size}"
 
 
 def recorded(sampling: Sampling) -> dict[str, Any]:
-    """`sampling` as records have it: there are some from before labels and ends could be asked for."""
+    """Return `sampling` as records hold it: in old ones labels and ends did not exist."""
     return {k: v for k, v in asdict(sampling).items() if v or k not in ("labels", "end")}
 
 
 class Spend(Frozen):
-    """What one problem cost, by role."""
+    """The cost of one problem, by role."""
 
     generated_tokens: FiniteFloat = 0
     prompt_tokens_fresh: FiniteFloat = 0
@@ -101,30 +93,37 @@ class Spend(Frozen):
 
 
 class Sample(Frozen):
-    """One solution of a pool; `steps` are scores of its steps, where they came with it.
+    """One solution of a pool; `steps` are the scores of its steps, where the pool has them.
 
     A solution that was cut off is not `complete`: it has no answer and no score, and is wrong, whatever its
-    text says. Records from before the text was kept have none.
+    text says. A score that is not finite is None, and step scores are left out if one of them is not finite.
+    Old records have no text.
     """
 
     answer: Text | None
     correct: bool
-    score: Rating
+    score: float | None
     tokens: Count
     text: Text = ""
-    steps: Ratings = ()
+    steps: tuple[float, ...] = ()
     complete: bool = True
 
-    @model_validator(mode="before")
-    @classmethod
-    def _cut_off(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and not fields.get("complete", True):
-            return {**fields, "answer": None, "score": None, "correct": False}
-        return fields
+    def model_post_init(self, _: Any) -> None:
+        """Correct the fields here: a validator a field would double the time of reading a pool."""
+        if not self.complete:
+            self._correct(answer=None, score=None, correct=False)
+        if self.score is not None and not isfinite(self.score):
+            self._correct(score=None)
+        if self.steps and not all(map(isfinite, self.steps)):
+            self._correct(steps=())
+
+    def _correct(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
 
 
 class Row(Frozen):
-    """What is kept of one problem; `index` is its place in the split."""
+    """The stored result of one problem; `index` is its place in the split."""
 
     problem: Text
     index: Count
@@ -134,10 +133,9 @@ class Row(Frozen):
 class Record(Row):
     """One problem, attempted once.
 
-    `prompt_tokens` and `prompt_flops` are what the bare problem costs where nothing is cached, and
-    `tails_flops` what all samples after the first spent on the part of it that the cache did not hold;
-    records from before that was kept have none. Where there are `samples`, `question` and `reference` are
-    what they are graded against.
+    `prompt_tokens` and `prompt_flops` are the cost of the bare problem without a cache, and `tails_flops`
+    the cost, over all samples after the first, of the part of it that the cache did not hold; old records
+    have none. `samples` are graded against `question` and `reference`.
     """
 
     correct: bool
@@ -155,7 +153,7 @@ class Record(Row):
 
 
 class Header(Frozen):
-    """The first line of a results file."""
+    """The spec of an experiment, its schema, and the environment it ran in."""
 
     schema_version: int = SCHEMA
     spec: Spec

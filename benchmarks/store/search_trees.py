@@ -1,4 +1,4 @@
-"""What every search grew, kept beside its records."""
+"""Search trees, stored beside the records of the searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reasoner.trace import Node
 class Piece(Frozen):
     """A sampled piece of a solution; the root, which has no parent, is the problem.
 
-    `right` is known where the model `ended` a solution; `chosen` pieces are those of the answer.
+    `right` is the grade of a solution that the model `ended`; `chosen` pieces lead to the answer.
     """
 
     parent: Count | None
@@ -49,17 +49,8 @@ class Tree(Frozen):
         return self
 
 
-def read_tree(root: Path, spec: Spec, problem: str) -> Tree | None:
-    """The tree of a problem; None where none was kept.
-
-    Raises:
-        StoreError: the database cannot be read, or is corrupt.
-    """
-    return read_trees(root, spec, {problem}).get(problem)
-
-
 def read_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, Tree]:
-    """The tree of each of `problems` that there is one of.
+    """Read the tree of each of `problems` that has one.
 
     Raises:
         StoreError: the database cannot be read, or is corrupt.
@@ -67,18 +58,18 @@ def read_trees(root: Path, spec: Spec, problems: Collection[str]) -> dict[str, T
     with Database.reading(root) as database:
         if database is None:
             return {}
-        ask = "SELECT tree FROM trees WHERE key = ? AND problem = ?"
-        found = {p: database.execute(ask, spec.key, p) for p in problems}
-        return {p: parsed(Tree, database, spec, p, row[0][0]) for p, row in found.items() if row}
+        query = "SELECT tree FROM trees WHERE key = ? AND problem = ?"
+        rows = {p: database.execute(query, spec.key, p) for p in problems}
+        return {p: parsed(Tree, database, spec, p, row[0][0]) for p, row in rows.items() if row}
 
 
 def tree_of(result: Result, task: Task, example: Example) -> Tree:
-    """The tree of a finished search, its solutions graded."""
+    """Return the tree of a finished search, its solutions graded."""
     trace = result.trace
     chosen = next((s for s in trace.finished if _is_answer(result, s)), None)
     path = {node.id for node in trace.path(chosen)} if chosen else set[int]()
 
-    @cache  # Copies of a step end alike, and a grading may take algebra.
+    @cache  # Copies of a step have equal solutions, and grading may need computer algebra.
     def right(solution: str) -> bool:
         return task.check(example, solution)
 

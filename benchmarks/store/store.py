@@ -1,15 +1,17 @@
-"""Rows of any kind, one a problem, as the database of a run keeps them."""
+"""Rows in the database of a run, one a problem; records are those of a benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, RootModel
 
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.records import SCHEMA, Header, Row, Spec
+from reasoner.benchmarks.store.records import SCHEMA, Header, Record, Row, Spec
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import clipped, shown
@@ -19,14 +21,14 @@ R = TypeVar("R", bound=Row)
 
 
 class Environment(RootModel[dict[str, Any]]):
-    """Where and with what an experiment was made."""
+    """The software and hardware of an experiment."""
 
 
 class Kept(Generic[R]):
-    """The rows of one experiment, opened by the process that writes them.
+    """The rows of one experiment, open for writing.
 
     Raises:
-        StoreError: they cannot be written, or are corrupt.
+        StoreError: the rows cannot be written, or are corrupt.
     """
 
     def __init__(self, database: Database, kind: type[R], header: Header) -> None:
@@ -35,19 +37,19 @@ class Kept(Generic[R]):
         self._rows = {row.problem: row for row in _rows(database, header.spec, kind)}
 
     def get(self, problem: str) -> R | None:
-        """The row of a problem; None if there is none, or its attempt failed."""
+        """Return the row of a problem; None if it has none, or its attempt failed."""
         row = self._rows.get(problem)
         return row if row and row.error is None else None
 
     def append(self, row: R, tree: BaseModel | None = None) -> None:
-        """Keep a row and its tree in the place of earlier ones, and forget the calls that led there.
+        """Write a row and its tree in place of earlier ones, and delete the problem's logged calls.
 
-        The calls of an attempt that failed are kept: the next one goes on from them.
+        The calls of a failed attempt stay: the next attempt resumes from them.
         """
         key, execute = self.spec.key, self.database.execute
         with self.database.transaction():
-            told = (row.problem, row.index, row.error, row.model_dump_json())
-            execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", key, *told)
+            values = (row.problem, row.index, row.error, row.model_dump_json())
+            execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", key, *values)
             if tree:
                 blob = tree.model_dump_json(exclude_defaults=True)
                 execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", key, row.problem, blob)
@@ -62,27 +64,47 @@ class Kept(Generic[R]):
         return len(self._rows)
 
 
+class Store(Kept[Record]):
+    """The records of one experiment, open for writing."""
+
+    def __init__(self, database: Database, spec: Spec, environment: Mapping[str, Any] = {}) -> None:
+        super().__init__(database, Record, Header(spec=spec, environment=dict(environment)))
+
+    def done(self) -> set[str]:
+        """Return the problems that need no further attempt; a failed one gets another."""
+        return {row.problem for row in self if row.error is None}
+
+
 def kept(root: Path, spec: Spec, kind: type[R]) -> list[R]:
-    """The row of every problem, in the order of the problems; none where there is no such experiment.
+    """Read the row of every problem, in their order; an unknown experiment has none.
 
     Raises:
         StoreError: the database cannot be read, or is corrupt.
     """
     with Database.reading(root) as database:
-        return list(_rows(database, spec, kind)) if database else []
+        return _rows(database, spec, kind) if database else []
+
+
+def read(root: Path, spec: Spec) -> list[Record]:
+    """Read the record of every problem of `spec`, in their order; none if it was never run.
+
+    Raises:
+        StoreError: the database cannot be read, or is corrupt.
+    """
+    return kept(root, spec, Record)
 
 
 def read_header(root: Path, spec: Spec) -> Header | None:
-    """What is told of an experiment; None where there is no such one."""
+    """Read the schema and the environment of an experiment; None where it was never run."""
     with Database.reading(root) as database:
         return _header(database, spec) if database else None
 
 
 def parsed(kind: type[M], database: Database, spec: Spec, problem: object, blob: object) -> M:
-    """The JSON of one problem in the tables.
+    """Parse the JSON of one problem in the tables.
 
     Raises:
-        StoreError: it is not what it should be.
+        StoreError: it is no `kind`.
     """
     name = kind.__name__.lower()
     try:
@@ -97,24 +119,36 @@ def parsed(kind: type[M], database: Database, spec: Spec, problem: object, blob:
         ) from e
 
 
-def _rows(database: Database, spec: Spec, kind: type[R]) -> Iterator[R]:
+def _rows(database: Database, spec: Spec, kind: type[R]) -> list[R]:
+    """Return the rows by place; SQLite would copy every row to sort them."""
     _header(database, spec)
-    ask = "SELECT problem, record FROM records WHERE key = ? ORDER BY place, problem"
-    for problem, blob in database.stream(ask, spec.key):
-        yield parsed(kind, database, spec, problem, blob)
+    query = "SELECT problem, record FROM records WHERE key = ?"
+    with closing(database.stream(query, spec.key)) as stored, _no_collection():
+        rows = [parsed(kind, database, spec, problem, blob) for problem, blob in stored]
+    return sorted(rows, key=lambda row: (row.index, row.problem))
+
+
+@contextmanager
+def _no_collection() -> Generator[None]:
+    """Pause garbage collection: visiting the rows so far again and again takes half of the time to parse them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _header(database: Database, spec: Spec) -> Header | None:
-    found = database.execute(
-        "SELECT schema_version, environment FROM specs WHERE key = ?", spec.key
-    )
-    if not found:
+    rows = database.execute("SELECT schema_version, environment FROM specs WHERE key = ?", spec.key)
+    if not rows:
         return None
-    [(version, environment)] = found
+    [(version, environment)] = rows
     if version != SCHEMA:
         raise StoreError(
             f"{shown(database.path)} has records of schema {clipped(version, 20)}, this version writes {SCHEMA};"
             " choose another --out"
         )
-    told = parsed(Environment, database, spec, "(all)", environment)
-    return Header(schema_version=version, spec=spec, environment=told.root)
+    about = parsed(Environment, database, spec, "(all)", environment)
+    return Header(schema_version=version, spec=spec, environment=about.root)

@@ -20,7 +20,7 @@ from reasoner.benchmarks.analysis.curves import outcomes
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.stats.paired import difference
 from reasoner.benchmarks.store.environment import describe
-from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 from reasoner.files import save_json
 from reasoner.schema import Frozen
@@ -78,15 +78,14 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
     )
 
 
-def load_arms(run: Path) -> dict[str, Arms]:
+def load_arms(run: RunFolder) -> dict[str, Arms]:
     """Return the outcomes of a run's strategies, by task."""
-    grid = Grid.load(run)
-    return {task: _arms(grid, task, run) for task in grid.tasks}
+    return {task: _arms(run, task) for task in run.grid.tasks}
 
 
-def _arms(grid: Grid, task: str, run: Path) -> Arms:
+def _arms(run: RunFolder, task: str) -> Arms:
     """Return the strategies that attempted most problems and see no reference answer."""
-    usable = [o for o in outcomes(grid, task, run) if not o.oracle and o.spec.budget is None]
+    usable = [o for o in outcomes(run, task) if not o.oracle and o.spec.budget is None]
     most = max((len(o.values) for o in usable), default=0)
     return {
         f"{o.spec.strategy}:{o.spec.n}": Allocated(
@@ -121,14 +120,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     args = parser.parse_args(arguments)
     about = describe(arguments, "python -m reasoner.benchmarks.studies.auto_rival")
-    tasks = {name: arms for run in args.runs for name, arms in load_arms(run).items()}
+    runs = [RunFolder(run) for run in args.runs]
+    tasks = {name: arms for run in runs for name, arms in load_arms(run).items()}
     parts = {"all": together([*tasks.values()]), **tasks} if len(tasks) > 1 else tasks
     comparisons = {name: compared(arms, args.n, args.tolerance) for name, arms in parts.items()}
     document = {name: each.model_dump() for name, each in comparisons.items()}
     save_json(
         {
             **about,
-            "seed": Grid.load(args.runs[0]).seed,
+            "seed": runs[0].grid.seed,
             "n": args.n,
             "tolerance": args.tolerance,
             "comparisons": document,

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reasoner.base import Example, Task
-from reasoner.benchmarks.analysis.curves import records
-from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Record
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 from reasoner.registry import tasks
 from reasoner.schema import Frozen
@@ -81,13 +80,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print a line for every task of a run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, metavar="DIR", help="folder of a `bench` run")
-    run = parser.parse_args(argv).run
-    grid = Grid.load(run)
-    for name in grid.tasks:
-        task, spec = tasks.make(name), grid.pool(name)
-        pool = records(grid, spec, run) if spec else []
+    run = RunFolder(parser.parse_args(argv).run)
+    for name in run.grid.tasks:
+        task, pool = tasks.make(name), run.pool(name)
         if not pool or not isinstance(task, Checked):
-            raise StoreError(f"{run} holds no pool of {name} whose lines can be checked")
+            raise StoreError(f"{run.path} holds no pool of {name} whose lines can be checked")
         print(count(task, pool))
 
 

@@ -30,7 +30,7 @@ from matplotlib.axes import Axes
 from pydantic import ValidationError
 
 from reasoner.api import EMBEDDED
-from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, save
+from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST

@@ -23,9 +23,11 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import PercentFormatter
 
 from reasoner.benchmarks.analysis.noisy_scores import NoiseStudy, SelectionCurve, noise_study
-from reasoner.benchmarks.plots.accuracy_vs_cost import COLOURS, STYLE, End, label, save
+from reasoner.benchmarks.plots.accuracy_vs_cost import End, label
+from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
 from reasoner.benchmarks.store.environment import describe
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
@@ -53,13 +55,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.draws < 1 or not all(0.5 < value < 1 for value in args.auc):
         parser.error("--draws must be positive, and each --auc between 0.5 and 1")
-    grid = Grid.load(args.run)
+    run = RunFolder(args.run)
+    grid = run.grid
     about = {
         **describe(arguments, "python -m reasoner.benchmarks.studies.verifier_noise"),
         "seed": args.seed, "draws": args.draws, "model": grid.model, "weights": grid.weights,
     }  # fmt: skip
     seeds = range(args.seed, args.seed + args.draws)
-    studies = [noise_study(grid, task, args.run, args.auc, seeds) for task in grid.tasks]
+    studies = [noise_study(run, task, args.auc, seeds) for task in grid.tasks]
     save_json(
         {**about, "tasks": [s.model_dump() for s in studies]}, args.out / "verifier-noise.json"
     )

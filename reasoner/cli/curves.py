@@ -63,18 +63,19 @@ class CompareOptions(Options):
 def plot(options: PlotOptions, call: Call) -> int:
     """Draw the curves of an earlier benchmark again."""
     from reasoner.benchmarks.analysis.cost_axes import Price
-    from reasoner.benchmarks.plots.accuracy_vs_cost import FORMATS
+    from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
-    from reasoner.benchmarks.store.grid import Grid
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
     cost = Price(**options.price) if options.price else None
     drawing = Drawing(options.against, cost, options.format or FORMATS)
-    return show(report(Grid.load(options.dir), options.dir, drawing), call)
+    return show(report(RunFolder(options.dir), drawing), call)
 
 
 def compare(options: CompareOptions, call: Call) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
     from reasoner.benchmarks.reports.compare import comparison
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
-    out = options.out or options.dir[0]
-    return show(comparison(options.dir, out, options.n), call)
+    runs = [RunFolder(path) for path in options.dir]
+    return show(comparison(runs, options.out or options.dir[0], options.n), call)

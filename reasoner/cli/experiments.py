@@ -100,18 +100,19 @@ class RunOptions(o.ModelOptions, Protocol):
 def bench(options: BenchOptions, call: Call) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.reports.bench import report
+    from reasoner.benchmarks.store.run_folder import RunFolder
 
     grid = with_default_verifier(options.grid(), options)
     options.require_weights(grid.weights)
     with stdout_for_json(call.json):
         interruptible(_run_grid(options, grid, call, options.resolved(grid)))
-        result = report(grid, options.out)
+        result = report(RunFolder(options.out, grid))
     return show(result, call)
 
 
 def fit_auto(options: FitOptions, call: Call) -> int:
     """Learn which search each difficulty gets, for strategy `auto`."""
-    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit
+    from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit_table
 
     if str(options.out).endswith(".json"):
         raise ConfigError(
@@ -120,7 +121,7 @@ def fit_auto(options: FitOptions, call: Call) -> int:
     grid = arm_grid(options.arms, options.probe, **setting(options))
     with stdout_for_json(call.json):
         interruptible(_run_grid(options, grid, call))
-        result = fit(grid, options.out, bins=options.bins, tolerance=options.tolerance)
+        result = fit_table(grid, options.out, bins=options.bins, tolerance=options.tolerance)
     return show(result, call)
 
 

@@ -69,7 +69,7 @@ class RerankOptions(Options):
     positional = ("dir",)
 
     dir: Annotated[o.Run, Field(description="a folder that `bench --out` or `import-pool` wrote")]
-    verifier: o.Verifier
+    verifier: Annotated[str, Field(description="chooses; `reasoner list verifiers` names them")]
     out: Annotated[
         OutputFolder | None, Field(description="default: DIR and the name of the verifier")
     ] = None

@@ -23,8 +23,9 @@ from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.pool_file import read_pool, write_pool
 from reasoner.benchmarks.store.records import Record, Sample, Spec
-from reasoner.benchmarks.store.results import Store, read
-from reasoner.benchmarks.store.search_trees import Piece, Tree, read_tree
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.search_trees import Piece, Tree
+from reasoner.benchmarks.store.store import Store, read
 from reasoner.benchmarks.tasks import loading as dataset
 from reasoner.cli.bench_options import BenchOptions
 from reasoner.cli.spec_file import bench_options
@@ -87,7 +88,7 @@ def _brackets(blob: bytes) -> None:
 def _run(path: Path) -> None:
     """Read a database, then write to it."""
     read(path.parent, SPEC)
-    read_tree(path.parent, SPEC, "p")
+    RunFolder(path.parent).trees(SPEC, {"p"})
     with Database(path.parent) as database:
         Store(database, SPEC).append(Record(problem="q", index=1, correct=True))
     read(path.parent, SPEC)
@@ -214,12 +215,12 @@ TARGETS = {
     ),
     "tree": Target(
         _TREE.model_dump_json().encode(),
-        _stored("UPDATE trees SET tree = ?", lambda folder: read_tree(folder, SPEC, "p")),
+        _stored("UPDATE trees SET tree = ?", lambda folder: RunFolder(folder).trees(SPEC, {"p"})),
     ),
     "database": Target(_database(), _file("run.db", _run)),
     "grid": Target(Grid().model_dump_json().encode(), _file("grid.json", lambda p: list(Grid.load(p.parent).specs()))),
-    "jsonl": Target(_lines(*_POOL), _file("d.jsonl", dataset.read)),
-    "csv": Target(b'id,question\n1,"a\nb"\n2,c\n', _file("d.csv", dataset.read)),
+    "jsonl": Target(_lines(*_POOL), _file("d.jsonl", dataset.read_rows)),
+    "csv": Target(b'id,question\n1,"a\nb"\n2,c\n', _file("d.csv", dataset.read_rows)),
     "labels": Target(_lines(_LABELLED), _file("labels.jsonl", read_labels)),
     "engine": Target(_lines(_USES), _file("throughput.json", lambda p: throughput(p.parent))),
     "table": Target(_lines(_TABLE), _file("auto.json", lambda p: load(str(p)))),

@@ -27,7 +27,7 @@ from reasoner.benchmarks.runner import bench as experiment
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.stats import Floats
 from reasoner.benchmarks.store.grid import Grid
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.errors import ConfigError, StoreError
 from reasoner.search.auto import FEATURES, Arm, Auto, Table
 from reasoner.solving import solve

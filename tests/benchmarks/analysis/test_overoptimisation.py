@@ -18,6 +18,7 @@ from reasoner.backends.scripted import Scripted, doubt
 from reasoner.benchmarks.analysis.overoptimisation import over_optimisation
 from reasoner.benchmarks.reports.bench import report
 from reasoner.benchmarks.stats import best_score_at_k
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.types import Prompt
 from tests.benchmarks.synthetic import Rule, blind, exploited, knows, pool, ranked, saturating
 
@@ -79,7 +80,7 @@ async def test_a_benchmark_warns_of_it(
         strategies=["majority", "best-of-n"], verifier="verdict(aggregate='last')",
     )  # fmt: skip
     await bench.run()
-    found, screen = report(bench.grid, tmp_path), io.StringIO()
+    found, screen = report(RunFolder(tmp_path, bench.grid)), io.StringIO()
     found.show(Console(file=screen, width=200))
     told = re.findall(r"^sums: .* is over-optimised: .*", screen.getvalue(), re.MULTILINE)
     assert len(told) == len(found.warnings) == found.as_json()["warnings"].__len__() == warned
@@ -91,4 +92,4 @@ async def test_without_best_of_n_there_is_nothing_to_warn_of(
 ) -> None:
     bench = bench_type(tmp_path, strategies=["majority", "greedy"])
     await bench.run()
-    assert report(bench.grid, tmp_path).warnings == []
+    assert report(RunFolder(tmp_path, bench.grid)).warnings == []

@@ -13,7 +13,8 @@ from reasoner.backends.scripted import END, Scripted, add_up
 from reasoner.benchmarks.analysis.curves import points, sample_pool
 from reasoner.benchmarks.store.pools import best_of
 from reasoner.benchmarks.store.records import Sample
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from reasoner.types import Prompt
 
@@ -37,7 +38,7 @@ async def test_a_right_answer_in_what_was_cut_off_is_wrong(
 ) -> None:
     bench = bench_type(tmp_path, Scripted(reply=rambling), strategies=[strategy], search_ns=[4])
     await bench.run()
-    found = points(bench.grid, tmp_path)
+    found = points(RunFolder(tmp_path, bench.grid))
     assert found and all(p.accuracy == 0 for p in found)
     records = [r for spec in bench.grid.specs() for r in read(tmp_path, spec)]
     assert not any(r.correct for r in records)

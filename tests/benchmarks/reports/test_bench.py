@@ -16,10 +16,12 @@ from rich.console import Console
 
 from reasoner.benchmarks.analysis.cost_axes import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
-from reasoner.benchmarks.plots.accuracy_vs_cost import spread
+from reasoner.benchmarks.analysis.pool_costs import costs_of
+from reasoner.benchmarks.plots.style import spread
 from reasoner.benchmarks.reports.bench import Drawing, report
 from reasoner.benchmarks.reports.summary import falls, iso_accuracy
 from reasoner.benchmarks.store.records import Spec, Spend
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
 from tests.benchmarks.tables import sql
 
@@ -56,7 +58,7 @@ async def test_a_report_has_summary_pictures_and_table(
 ) -> None:
     bench = bench_type(tmp_path, problems=8, budgets=[{"tokens": 90}])
     await bench.run()
-    found = report(bench.grid, tmp_path)
+    found = report(RunFolder(tmp_path, bench.grid))
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert isinstance(summary, list) and all(set(p) == KEYS for p in summary)
     names = {"greedy", "majority", "best-of-n", "weighted", "beam", "particle", "mcts", "pass@k"}
@@ -78,7 +80,7 @@ async def test_the_verifier_helps_and_all_curves_start_together(
 ) -> None:
     bench = bench_type(tmp_path, strategies=["majority", "best-of-n", "weighted"])
     await bench.run()
-    found = {(p.strategy, p.n): p.accuracy for p in report(bench.grid, tmp_path).points}
+    found = {(p.strategy, p.n): p.accuracy for p in report(RunFolder(tmp_path, bench.grid)).points}
     assert (
         len({round(found[s, 1], 9) for s in ("majority", "best-of-n", "weighted", "pass@k")}) == 1
     )
@@ -91,14 +93,14 @@ async def test_curves_against_anything_they_cost(tmp_path: Path, bench_type: typ
     await bench.run()
     price = Price(prompt=1, generated=4)
     against = ("price", "seconds", "samples")
-    found = report(bench.grid, tmp_path, Drawing(against, price, ("svg", "pdf")))
+    found = report(RunFolder(tmp_path, bench.grid), Drawing(against, price, ("svg", "pdf")))
     svg, pdf = (tmp_path / f"curve.{ending}" for ending in ("svg", "pdf"))
     assert {svg, pdf} < set(found.files) and pdf.read_bytes().startswith(b"%PDF")
     drawn = svg.read_text()
     labels = ("price per problem", "seconds per problem", "samples per problem")
     assert all(label in drawn for label in labels) and "FLOPs" not in drawn
     with pytest.raises(ConfigError, match="give it with --price"):
-        report(bench.grid, tmp_path, Drawing(("price",)))
+        report(RunFolder(tmp_path, bench.grid), Drawing(("price",)))
 
 
 def test_a_price_counts_every_kind_of_token() -> None:
@@ -110,7 +112,7 @@ def test_a_price_counts_every_kind_of_token() -> None:
 
 def test_nothing_to_plot_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:
     with pytest.raises(StoreError, match="no results to plot"):
-        report(bench_type(tmp_path).grid, tmp_path)
+        report(RunFolder(tmp_path, bench_type(tmp_path).grid))
 
 
 async def test_a_corrupt_file_is_a_clear_error(tmp_path: Path, bench_type: type[Bench]) -> None:
@@ -120,7 +122,7 @@ async def test_a_corrupt_file_is_a_clear_error(tmp_path: Path, bench_type: type[
     with pytest.raises(
         StoreError, match=r"is corrupt: the record of sums greedy n=1, problem test-0"
     ):
-        report(bench.grid, tmp_path)
+        report(RunFolder(tmp_path, bench.grid))
 
 
 def test_iso_accuracy_takes_the_cheapest_point_that_is_as_good() -> None:
@@ -150,7 +152,7 @@ def test_the_interval_of_a_point_is_wilsons() -> None:
         Spec(task="t", backend="b", strategy="beam", n=1),
         range(100),
         np.array([1.0] * 30 + [0.0] * 70),
-        [Spend()],
+        costs_of([Spend()]),
     )
     found = made.point()
     assert found.accuracy == pytest.approx(0.3)

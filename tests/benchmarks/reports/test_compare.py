@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from reasoner.benchmarks.analysis.curves import points
+from reasoner.benchmarks.analysis.curves import points, sample_pool
 from reasoner.benchmarks.analysis.equal_cost import BestOfN, Row, compare, judged
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
@@ -20,8 +20,8 @@ from reasoner.benchmarks.reports.bench import report
 from reasoner.benchmarks.reports.compare import chance, comparison, gain, side, words
 from reasoner.benchmarks.stats.holm import holm
 from reasoner.benchmarks.stats.paired import difference
-from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Record, Spend
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError
 from tests.benchmarks.tables import sql
 
@@ -37,22 +37,24 @@ def pool(*samples: tuple[float, bool], problems: int = 3) -> list[Record]:
 
 
 def best(*samples: tuple[float, bool]) -> BestOfN:
-    return BestOfN(pool(*samples), "generated_tokens")
+    records = pool(*samples)
+    return BestOfN(sample_pool(records), records)
 
 
+TOKENS = "generated_tokens"
 FOUR = ((0.4, True), (0.3, False), (0.2, False), (0.1, False))
 """The best of `k` of these is right in `k` of four choices."""
 
 
 def test_best_of_n_is_had_in_every_size_of_its_pool() -> None:
-    found = [best(*FOUR).at(10.0 * n) for n in (1, 2, 3, 4)]
+    found = [best(*FOUR).at(TOKENS, 10.0 * n) for n in (1, 2, 3, 4)]
     assert [rival.sizes for rival in found] == [(1,), (2,), (3,), (4,)]
     assert [rival.spent for rival in found] == [10, 20, 30, 40]
     assert [rival.values.tolist() for rival in found] == [[n / 4] * 3 for n in (1, 2, 3, 4)]
 
 
 def test_between_two_neighbouring_sizes_it_is_interpolated_in_log_cost() -> None:
-    rival = best(*FOUR).at(24)
+    rival = best(*FOUR).at(TOKENS, 24)
     assert (rival.sizes, rival.spent) == ((2, 3), 24)
     share = math.log(24 / 20) / math.log(30 / 20)
     assert rival.values.tolist() == pytest.approx([(2 + share) / 4] * 3)
@@ -60,13 +62,13 @@ def test_between_two_neighbouring_sizes_it_is_interpolated_in_log_cost() -> None
 
 @pytest.mark.parametrize(("cost", "size", "spent"), [(7, 1, 10), (400, 4, 40)])
 def test_beyond_its_pool_nothing_is_extrapolated(cost: float, size: int, spent: float) -> None:
-    rival = best(*FOUR).at(cost)
+    rival = best(*FOUR).at(TOKENS, cost)
     assert (rival.sizes, rival.spent) == ((size,), spent)
 
 
 def test_costs_of_one_size_are_that_size_whatever_rounding_does() -> None:
     for off in (-1e-12, 1e-12):
-        assert best(*FOUR).at(20 * (1 + off)).sizes == (2,)
+        assert best(*FOUR).at(TOKENS, 20 * (1 + off)).sizes == (2,)
 
 
 def test_the_paired_interval_is_narrower_than_an_unpaired_one_and_covers_the_truth() -> None:
@@ -85,7 +87,7 @@ async def test_a_comparison_is_drawn_from_the_results_alone(
     asked: dict[str, Any] = {"strategies": ["best-of-n", "majority", "beam"], "search_ns": [2, 4]}
     bench = bench_type(tmp_path, **asked)
     await bench.run()
-    rows = compare([(bench.grid, tmp_path)])
+    rows = compare([RunFolder(tmp_path, bench.grid)])
     for cost in ("generated_tokens", "flops"):
         sizes = [(r.strategy, r.n) for r in rows if r.cost == cost]
         assert sizes == [
@@ -102,7 +104,7 @@ async def test_a_comparison_is_drawn_from_the_results_alone(
     plot.draw(
         [
             p.model_copy(update={"task": task, "strategy": name})
-            for p in points(bench.grid, tmp_path)
+            for p in points(RunFolder(tmp_path, bench.grid))
         ],
         tmp_path,
     )
@@ -114,8 +116,8 @@ async def test_best_of_n_is_compared_at_what_a_strategy_spent(
     asked: dict[str, Any] = {"strategies": ["best-of-n", "majority", "beam"], "search_ns": [2, 4]}
     bench = bench_type(tmp_path, **asked)
     await bench.run()
-    costs = {(p.strategy, p.n): p for p in points(bench.grid, tmp_path)}
-    for row in compare([(bench.grid, tmp_path)]):
+    costs = {(p.strategy, p.n): p for p in points(RunFolder(tmp_path, bench.grid))}
+    for row in compare([RunFolder(tmp_path, bench.grid)]):
         assert row.spent == pytest.approx(getattr(costs[row.strategy, row.n], row.cost))
         assert row.accuracy == pytest.approx(costs[row.strategy, row.n].accuracy)
         assert row.gain == pytest.approx(
@@ -127,7 +129,7 @@ async def test_best_of_n_is_compared_at_what_a_strategy_spent(
         elif row.interpolated:
             low, high = row.rivals
             assert high == low + 1 and row.equal and row.rival_spent == row.spent
-    beams = [r for r in compare([(bench.grid, tmp_path)]) if r.strategy == "beam"]
+    beams = [r for r in compare([RunFolder(tmp_path, bench.grid)]) if r.strategy == "beam"]
     assert any(r.interpolated for r in beams)
 
 
@@ -137,12 +139,12 @@ async def test_a_strategy_that_outspends_the_pool_is_marked(
     asked: dict[str, Any] = {"strategies": ["best-of-n", "beam"], "ns": [1, 2], "search_ns": [8]}
     bench = bench_type(tmp_path, **asked)
     await bench.run()
-    [row] = [r for r in compare([(bench.grid, tmp_path)]) if r.strategy == "beam"][:1]
+    [row] = [r for r in compare([RunFolder(tmp_path, bench.grid)]) if r.strategy == "beam"][:1]
     assert (row.rivals, row.equal, row.interpolated) == ((2,), False, False)
     assert row.rival_spent < row.spent / 2
     assert "but best-of-2 spends 0." in row.verdict
     shown = Console(width=120, record=True, file=StringIO())
-    comparison([tmp_path], tmp_path).show(shown)
+    comparison([RunFolder(tmp_path)], tmp_path).show(shown)
     assert " 2! " in shown.export_text()
 
 
@@ -150,11 +152,11 @@ async def test_only_the_sizes_asked_for_are_compared(bench_type: type, tmp_path:
     asked: dict[str, Any] = {"strategies": ["greedy", "best-of-n", "beam"], "search_ns": [2, 4]}
     bench = bench_type(tmp_path, **asked)
     await bench.run()
-    rows = compare([(bench.grid, tmp_path)], sizes=(4,))
+    rows = compare([RunFolder(tmp_path, bench.grid)], sizes=(4,))
     assert {(r.strategy, r.n) for r in rows} == {("greedy", 1), ("best-of-n", 4), ("beam", 4)}
     one = bench_type(tmp_path, strategies=["best-of-n", "beam"], search_ns=[2, 4])
     with pytest.raises(ConfigError, match=r"sums was run in sizes 1, 2, 4, 8, none of those"):
-        compare([(one.grid, tmp_path)], sizes=(3,))
+        compare([RunFolder(tmp_path, one.grid)], sizes=(3,))
 
 
 async def test_without_best_of_n_there_is_nothing_to_compare_with(
@@ -163,7 +165,7 @@ async def test_without_best_of_n_there_is_nothing_to_compare_with(
     bench = bench_type(tmp_path, strategies=["beam"])
     await bench.run()
     with pytest.raises(ConfigError, match="no best-of-n"):
-        compare([(bench.grid, tmp_path)])
+        compare([RunFolder(tmp_path, bench.grid)])
 
 
 async def test_a_size_that_was_stopped_half_way_is_left_out(
@@ -173,7 +175,7 @@ async def test_a_size_that_was_stopped_half_way_is_left_out(
     await bench.run()
     beam = bench.grid.spec("sums", "beam", 8)
     sql(tmp_path, "DELETE FROM records WHERE key = ? AND place >= 9", beam.key)
-    rows = compare([(bench.grid, tmp_path)], sizes=(8,))
+    rows = compare([RunFolder(tmp_path, bench.grid)], sizes=(8,))
     assert all(r.n != 8 for r in rows if r.strategy == "beam")
 
 
@@ -185,36 +187,36 @@ async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
     await few.run()
     many = bench_type(tmp_path / "many", problems=30, search_problems=9, **asked)
     assert (await many.run()).finished == 2 * 30 + 9 * len(many.grid.search_ns)
-    assert {(p.strategy, p.problems) for p in points(many.grid, many.out)} == {
+    assert {(p.strategy, p.problems) for p in points(RunFolder(many.out, many.grid))} == {
         ("greedy", 30),
         ("best-of-n", 30),
         ("pass@k", 30),
         ("beam", 9),
     }
     shown = StringIO()
-    report(many.grid, many.out).show(Console(file=shown, width=110))
+    report(RunFolder(many.out, many.grid)).show(Console(file=shown, width=110))
     assert (
         "sums: 9 to 30 test problems" in shown.getvalue()
         and "problems  accuracy" in shown.getvalue()
     )
-    rows = compare([(many.grid, many.out)], sizes=(4, 8))
-    assert rows and rows == compare([(few.grid, few.out)], sizes=(4, 8))
+    rows = compare([RunFolder(many.out, many.grid)], sizes=(4, 8))
+    assert rows and rows == compare([RunFolder(few.out, few.grid)], sizes=(4, 8))
     # A pool that is under way is compared on the problems that it has.
     pool = many.grid.pool("sums")
     sql(many.out, "DELETE FROM records WHERE key = ? AND place IN (2, 20)", pool.key)
-    found = compare([(many.grid, many.out)], sizes=(4, 8))
+    found = compare([RunFolder(many.out, many.grid)], sizes=(4, 8))
     assert {r.problems for r in found} == {8}
 
 
 async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Path) -> None:
-    runs = list[tuple[Grid, Path]]()
+    runs = list[RunFolder]()
     for name, strategies in (
         ("old", ["best-of-n", "beam"]),
         ("new", ["best-of-n", "beam(branch=4)"]),
     ):
         bench = bench_type(tmp_path / name, strategies=strategies, problems=20)
         await bench.run()
-        runs.append((bench.grid, tmp_path / name))
+        runs.append(RunFolder(tmp_path / name, bench.grid))
     rows = compare(runs, sizes=(8,))
     assert {r.strategy for r in rows} == {
         "best-of-n",
@@ -233,7 +235,7 @@ async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Pa
     shorter = bench_type(tmp_path / "short", strategies=["beam"], problems=5)
     await shorter.run()
     with pytest.raises(ConfigError, match="different problems of sums"):
-        compare([runs[0], (shorter.grid, shorter.out)], sizes=(8,))
+        compare([runs[0], RunFolder(shorter.out, shorter.grid)], sizes=(8,))
 
 
 def told(**more: Any) -> Row:
@@ -288,7 +290,11 @@ async def test_rows_tell_what_their_problems_could_have_shown(
 ) -> None:
     bench = bench_type(tmp_path, strategies=["best-of-n", "beam", "greedy"], problems=20)
     await bench.run()
-    rows = [r for r in compare([(bench.grid, tmp_path)], sizes=(4, 8)) if r.strategy != "best-of-n"]
+    rows = [
+        r
+        for r in compare([RunFolder(tmp_path, bench.grid)], sizes=(4, 8))
+        if r.strategy != "best-of-n"
+    ]
     tokens = [r for r in rows if r.cost == "generated_tokens"]
     assert {r.comparisons for r in tokens} == {len(tokens)}
     assert [r.p_holm for r in tokens] == holm([r.p for r in tokens if r.p is not None])
@@ -301,7 +307,7 @@ async def test_the_table_says_how_many_comparisons_it_holds(
     bench = bench_type(tmp_path, strategies=["best-of-n", "beam"], problems=20)
     await bench.run()
     shown = Console(width=120, record=True, file=StringIO())
-    found = comparison([tmp_path], tmp_path, sizes=(4, 8))
+    found = comparison([RunFolder(tmp_path)], tmp_path, sizes=(4, 8))
     found.show(shown)
     text = shown.export_text()
     assert "sums: against best-of-n at equal cost, 2 comparisons" in text

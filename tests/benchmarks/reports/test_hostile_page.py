@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reasoner.benchmarks.reports import html_page as page
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.printable import printable, storable
 from tests.browser import COMPLAINTS, Page, browser
 from tests.hostile import TEXTS, Repetition, hostile_components, hostile_run
@@ -79,7 +80,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, server: tuple[str, list[str
     out = tmp_path_factory.mktemp("run")
     with hostile_components():
         asyncio.run(hostile_run(out, Repetition(server[0])))
-        return page.write(out, out / "report.html", kept=len(TEXTS))
+        return page.write(RunFolder(out), out / "report.html", kept=len(TEXTS))
 
 
 @pytest.mark.timeout(400)

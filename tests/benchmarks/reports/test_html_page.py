@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reasoner.benchmarks.reports import html_page as page
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.cli import main
 from reasoner.errors import StoreError
 from tests.benchmarks.tables import sql
@@ -31,7 +32,7 @@ async def report(tmp_path: Path, bench_type: type[Bench]) -> Path:
         search_ns=[4],
     )  # fmt: skip
     await bench.run()
-    return page.write(tmp_path, tmp_path / "report.html", kept=3)
+    return page.write(RunFolder(tmp_path), tmp_path / "report.html", kept=3)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_nothing_stored_can_end_the_data(report: Path, tmp_path: Path) -> None:
         """UPDATE specs SET environment = replace(environment, 'reasoner bench', '</script><b>')"""
     )
     sql(tmp_path, hostile)
-    again = page.write(tmp_path, report)
+    again = page.write(RunFolder(tmp_path), report)
     assert told(again)["environment"]["command"] == "</script><b>"
     assert again.read_text().count("</script>") == 2
     assert again.read_text().partition('id="data"')[2].partition("</script>")[0].count("<") == 0
@@ -148,4 +149,4 @@ def test_commands_and_errors(
     assert main(["report", str(tmp_path / "no")]) == 2
     assert "cannot read" in capsys.readouterr().err
     with pytest.raises(StoreError, match="cannot write"):
-        page.write(tmp_path, tmp_path / "r.html" / "r.html")
+        page.write(RunFolder(tmp_path), tmp_path / "r.html" / "r.html")

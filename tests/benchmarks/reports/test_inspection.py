@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reasoner.benchmarks.reports.inspection import inspect
-from reasoner.benchmarks.store.search_trees import Tree, read_tree
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.search_trees import Tree
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
 from tests.benchmarks.tables import sql
@@ -35,14 +36,14 @@ async def run(tmp_path: Path, bench_type: type[Bench]) -> Bench:
 async def test_every_search_leaves_its_tree(run: Bench) -> None:
     [small, large, _] = [s for s in run.grid.specs() if s.strategy == "beam"]
     for spec in (small, large):
-        tree = read_tree(run.out, spec, "test-2")
+        tree = RunFolder(run.out).trees(spec, {"test-2"}).get("test-2")
         assert tree is not None
         root, *pieces = tree.pieces
         assert root.parent is None and root.text.count("+") == 5
         assert all(
             piece.parent is not None and piece.parent < i for i, piece in enumerate(pieces, 1)
         )
-        told = inspect(run.out, "test-2", strategy="beam", n=spec.n)
+        told = inspect(RunFolder(run.out), "test-2", strategy="beam", n=spec.n)
         [attempt] = told.attempts
         assert told.tree == tree
         assert sum(p.tokens for p in pieces) == attempt.record.spend.generated_tokens
@@ -57,14 +58,14 @@ async def test_every_search_leaves_its_tree(run: Bench) -> None:
 
 
 async def test_attempts_are_listed_by_id_and_by_number(run: Bench) -> None:
-    found = inspect(run.out, "2")
-    assert found.problem == "test-2" and found == inspect(run.out, "test-2")
+    found = inspect(RunFolder(run.out), "2")
+    assert found.problem == "test-2" and found == inspect(RunFolder(run.out), "test-2")
     names = [(a.spec.strategy, a.size) for a in found.attempts]
     assert names == [
         ("greedy", "n=1"), ("best-of-n", "n=8"), ("beam", "n=4"), ("beam", "n=8"),
         ("best-of-n", "tokens=90"), ("beam", "tokens=90"),
     ]  # fmt: skip
-    samples = inspect(run.out, "2", strategy="best-of-n", n=8).samples
+    samples = inspect(RunFolder(run.out), "2", strategy="best-of-n", n=8).samples
     assert len(samples) == 8 and all(s.text and s.tokens for s in samples)
 
 
@@ -75,7 +76,10 @@ async def test_it_is_shown_and_told(run: Bench, capsys: Captured) -> None:
     assert "sums, problem test-0" in shown and "├── 0." in shown and ("✓" in shown or "✗" in shown)
     assert main([*command, "--json"]) == 0
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert Tree.model_validate(told["tree"]) == inspect(run.out, "0", strategy="beam", n=4).tree
+    assert (
+        Tree.model_validate(told["tree"])
+        == inspect(RunFolder(run.out), "0", strategy="beam", n=4).tree
+    )
     assert [a["strategy"] for a in told["attempts"]] == ["beam"]
 
 
@@ -89,12 +93,12 @@ async def test_it_is_shown_and_told(run: Bench, capsys: Captured) -> None:
 )
 async def test_what_is_not_there_is_told(run: Bench, asked: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        inspect(run.out, **asked)
+        inspect(RunFolder(run.out), **asked)
 
 
 def test_a_corrupt_tree_is_told(run: Bench) -> None:
     spec = next(s for s in run.grid.specs() if s.strategy == "beam")
     sql(run.out, "UPDATE trees SET tree = '{\"problem\":' WHERE problem = 'test-0'")
     with pytest.raises(StoreError, match=r"is corrupt: the tree of sums beam n=\d, problem test-0"):
-        read_tree(run.out, spec, "test-0")
-    assert read_tree(run.out, spec, "test-9") is None
+        RunFolder(run.out).trees(spec, {"test-0"}).get("test-0")
+    assert RunFolder(run.out).trees(spec, {"test-9"}).get("test-9") is None

@@ -18,7 +18,7 @@ from reasoner.benchmarks.reports.scaling import Scaling, curve, saving, scaling
 from reasoner.benchmarks.stats.cost_curve import CostCurve
 from reasoner.benchmarks.stats.log_linear import log_linear
 from reasoner.benchmarks.stats.multiplier import Multiplier, multiplier
-from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
 from tests.benchmarks.conftest import Bench
@@ -65,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path: Path) -> None:
-    found = scaling(run, tmp_path, accuracy=0.5)
+    found = scaling(RunFolder(run), tmp_path, accuracy=0.5)
     rows = {row.strategy: row for row in found.rows if row.cost == "flops"}
     assert {name: row.sizes for name, row in rows.items()} == {
         "greedy": (1,), "majority": (1, 4, 16), "best-of-n": (1, 4, 16), "beam": (4, 8),
@@ -77,7 +77,7 @@ async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path
     assert sum(share == 1 for row in rows.values() for share in row.front.values()) >= 1
 
     # What a row says is what the estimators say of the curves.
-    every = list(outcomes(Grid.load(run), "sums", run))
+    every = list(outcomes(RunFolder(run), "sums"))
     curves = {
         name: curve(rising([o for o in every if o.spec.strategy == name], "flops"), "flops")
         for name in ("beam", "best-of-n")
@@ -89,7 +89,7 @@ async def test_every_strategy_has_its_line_and_what_it_saves(run: Path, tmp_path
 
 
 async def test_the_file_and_the_tables(run: Path, tmp_path: Path) -> None:
-    found = scaling(run, tmp_path)
+    found = scaling(RunFolder(run), tmp_path)
     text = (tmp_path / "scaling.json").read_text()
     assert json.loads(text) == {k: v for k, v in found.as_json().items() if k != "files"}
     assert "Infinity" not in text and "NaN" not in text
@@ -99,10 +99,10 @@ async def test_the_file_and_the_tables(run: Path, tmp_path: Path) -> None:
 
 
 async def test_some_sizes_only(run: Path, tmp_path: Path) -> None:
-    found = scaling(run, tmp_path, [4, 16])
+    found = scaling(RunFolder(run), tmp_path, [4, 16])
     assert {r.sizes for r in found.rows if r.strategy == "majority"} == {(4, 16)}
     with pytest.raises(ConfigError, match=r"best-of-n on sums at sizes 1, 4, 16; name two of them"):
-        scaling(run, tmp_path, [5])
+        scaling(RunFolder(run), tmp_path, [5])
 
 
 async def test_results_that_tell_no_cost(run: Path, tmp_path: Path) -> None:
@@ -110,9 +110,11 @@ async def test_results_that_tell_no_cost(run: Path, tmp_path: Path) -> None:
     for spent in ("generator_flops", "generated_tokens"):
         sql(run, f"UPDATE records SET record = json_set(record, '$.spend.{spent}', 0)")
         if spent == "generator_flops":
-            assert {row.cost for row in scaling(run, tmp_path).rows} == {"generated_tokens"}
-    with pytest.raises(StoreError, match="tells neither tokens nor FLOPs"):
-        scaling(run, tmp_path)
+            assert {row.cost for row in scaling(RunFolder(run), tmp_path).rows} == {
+                "generated_tokens"
+            }
+    with pytest.raises(StoreError, match="has neither tokens nor FLOPs"):
+        scaling(RunFolder(run), tmp_path)
 
 
 def test_what_is_known_of_a_saving() -> None:

@@ -13,7 +13,8 @@ from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks.analysis.curves import points
 from reasoner.benchmarks.runner import scheduler
 from reasoner.benchmarks.store.records import Record
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.store import read
 from reasoner.errors import BackendError, ConfigError
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
@@ -90,9 +91,9 @@ async def test_more_problems_extend_what_is_there(tmp_path: Path, bench_type: ty
     longer = bench_type(tmp_path, **{**SMALL, "problems": 15})
     tally = await longer.run()
     assert tally.finished == 3 * len(list(longer.grid.specs()))
-    assert {p.problems for p in points(longer.grid, tmp_path)} == {15}
+    assert {p.problems for p in points(RunFolder(tmp_path, longer.grid))} == {15}
     shorter = bench_type(tmp_path, **SMALL).grid
-    assert {p.problems for p in points(shorter, tmp_path)} == {12}
+    assert {p.problems for p in points(RunFolder(tmp_path, shorter))} == {12}
 
 
 async def test_an_interrupted_run_resumes_to_the_same_points(
@@ -123,8 +124,8 @@ async def test_an_interrupted_run_resumes_to_the_same_points(
     tally = await resumed.run()
     assert tally.finished == 12 * len(list(slow.grid.specs())) - kept
     free = {"seconds": 0.0, "seconds_median": 0.0, "seconds_p95": 0.0}
-    assert [p.model_copy(update=free) for p in points(whole.grid, whole.out)] == [
-        p.model_copy(update=free) for p in points(resumed.grid, resumed.out)
+    assert [p.model_copy(update=free) for p in points(RunFolder(whole.out, whole.grid))] == [
+        p.model_copy(update=free) for p in points(RunFolder(resumed.out, resumed.grid))
     ]
 
 
@@ -138,7 +139,7 @@ async def test_failures_are_records_and_count_as_wrong(
     spec = next(bench.grid.specs())
     failed = [r for r in read(tmp_path, spec) if r.error]
     assert len(failed) == 3 and not any(r.correct for r in failed)
-    assert {p.problems for p in points(bench.grid, tmp_path)} == {12}
+    assert {p.problems for p in points(RunFolder(tmp_path, bench.grid))} == {12}
     again = await bench_type(tmp_path, **asked).run()
     assert (again.finished, again.failed) == (3, 0)
     assert not any(r.error for r in read(tmp_path, spec))
@@ -185,7 +186,7 @@ async def test_the_oracle_is_marked_and_equals_coverage(
 ) -> None:
     bench = bench_type(tmp_path, verifier="oracle", strategies=["best-of-n"])
     await bench.run()
-    found = {(p.strategy, p.n): p for p in points(bench.grid, tmp_path)}
+    found = {(p.strategy, p.n): p for p in points(RunFolder(tmp_path, bench.grid))}
     assert all(p.oracle for p in found.values())
     for n in bench.grid.ns:
         assert found["best-of-n", n].accuracy == pytest.approx(found["pass@k", n].accuracy)

@@ -18,7 +18,7 @@ from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.scheduler import Tally
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Record
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.errors import AccessDenied, BackendError
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling, Usage
 from tests.reasoner.backends import faults

@@ -18,7 +18,7 @@ import pytest
 from reasoner.benchmarks.store import database
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from tests.benchmarks.tables import finished, sql
 

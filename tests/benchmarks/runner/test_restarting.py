@@ -11,7 +11,7 @@ import pytest
 
 from reasoner.backends.restarting import MOST, Restarting
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.store import read
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError, EngineDied
 from reasoner.types import Problem, Prompt, Sampling

@@ -18,7 +18,8 @@ from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.store.engine_throughput import WINDOW, EngineUse, busiest, throughput
 from reasoner.benchmarks.store.grid import Grid
-from reasoner.benchmarks.store.results import read
+from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.store import read
 from reasoner.budget import Entry
 from reasoner.cli import main
 from reasoner.errors import BackendError, StoreError
@@ -105,10 +106,10 @@ async def test_a_run_is_counted_as_its_records_count_it(
     )
     await bench.run()
     spent = [row.spend for spec in bench.grid.specs() for row in read(tmp_path, spec)]
-    assert report(bench.grid, tmp_path).throughput is None
+    assert report(RunFolder(tmp_path, bench.grid)).throughput is None
     bench.solvers.engine_use.keep(tmp_path)
     bench.solvers.engine_use.save()
-    found = report(bench.grid, tmp_path).throughput
+    found = report(RunFolder(tmp_path, bench.grid)).throughput
     assert found and found.tokens == sum(each.generated_tokens for each in spent)
     assert found.window == min(WINDOW, found.seconds) and found.mean <= found.peak * 1.001
 
@@ -173,7 +174,7 @@ def test_bench_and_report_show_it(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert main([*asked, problems, *out, "--json"]) == 0
         told = json.loads(capsys.readouterr().out)["throughput"]
         assert told["sessions"] == sessions and told["peak"] >= told["mean"] * 0.999
-    page = write(tmp_path, tmp_path / "report.html").read_text()
+    page = write(RunFolder(tmp_path), tmp_path / "report.html").read_text()
     assert '"throughput":"engine: ' in page
 
 

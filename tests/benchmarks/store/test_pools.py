@@ -15,7 +15,7 @@ import pytest
 
 from reasoner.benchmarks.store.pool_file import Recorded, read_pool, write_pool
 from reasoner.benchmarks.store.pools import export_pool, sizes
-from reasoner.benchmarks.store.run_folder import Run
+from reasoner.benchmarks.store.run_folder import Run, RunFolder
 from reasoner.benchmarks.tasks.countdown import draw
 from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
@@ -330,8 +330,8 @@ def test_records_without_texts_are_told(tmp_path: Path) -> None:
         ]
         changed = "UPDATE records SET record = ? WHERE problem = ?"
         sql(tmp_path, changed, json.dumps(old), problem)
-    with pytest.raises(StoreError, match="of an older version"):
-        list(export_pool(tmp_path))
+    with pytest.raises(StoreError, match="an older version wrote it"):
+        list(export_pool(RunFolder(tmp_path)))
 
 
 def test_nothing_is_written_where_nothing_can_be(tmp_path: Path) -> None:

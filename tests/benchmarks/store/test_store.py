@@ -17,8 +17,7 @@ import pytest
 
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Record, Sample, Spec
-from reasoner.benchmarks.store.results import Store, read
-from reasoner.benchmarks.store.store import read_header
+from reasoner.benchmarks.store.store import Store, read, read_header
 from reasoner.errors import StoreError
 from reasoner.types import Sampling
 from tests import ROOT
@@ -223,7 +222,7 @@ from pathlib import Path
 from typing import Any
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.results import Store
+from reasoner.benchmarks.store.store import Store
 spec = Spec(task="sums", backend="scripted", strategy="greedy", n=1)
 store = Store(Database(Path(sys.argv[1])), spec)
 for i in range(10**6):

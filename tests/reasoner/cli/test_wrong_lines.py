@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reasoner import cli
-from reasoner.cli import main
+from reasoner.cli import commands, main
 from tests.reasoner.cli.wrong import LABELS, WRONG, Line, lines, places, typed
 
 Captured = pytest.CaptureFixture[str]
@@ -38,7 +37,7 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     named = places(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(cli, "_parser", cache(cli._parser))  # half of the time of a line
+        patch.setattr(commands, "parser", cache(commands.parser))  # half of the time of a line
         assert (
             main([*RUN, "--strategy=greedy,best-of-n,beam", "--out", named["run"], "--json"]) == 0
         )

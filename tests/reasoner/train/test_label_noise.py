@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -136,7 +136,7 @@ def test_a_miniature_that_is_killed_and_goes_on(out: Path, monkeypatch: pytest.M
     monkeypatch.setattr(label_noise, "reasoner", here)
     monkeypatch.setattr(classifier, "fit", spied)
     monkeypatch.setattr(label_noise, "EMBEDDED", models.qwen3(out / "tiny"))
-    sizes = {f"--{k.replace('_', '-')}": str(v) for k, v in asdict(STUDY).items()}
+    sizes = {f"--{k.replace('_', '-')}": str(v) for k, v in STUDY.model_dump().items()}
     asked = [
         "--out",
         str(out),
