@@ -27,7 +27,7 @@ full: setup
 	$(BIN)/reasoner bench --spec benchmarks/full.yaml $(FULL)
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m 'not alone'
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone'
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' mark.alone tests)
 
 check: setup

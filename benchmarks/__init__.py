@@ -1,0 +1,1 @@
+"""Tasks, experiments, and the analysis of their results."""

@@ -320,7 +320,7 @@ class Task(Protocol):
 
     @property
     def sampling(self) -> Sampling:
-        """How a solution is sampled: what ends a step, its longest length, temperature and nucleus."""
+        """The sampling of a solution: the end of a step, the longest length, temperature and nucleus."""
         ...
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:

@@ -21,14 +21,14 @@ LIKENESS = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyTraits:
-    """What a strategy needs of its run.
+    """The needs of a strategy.
 
     Attributes:
-        verifier: "required"; "preferred": it has the default verifier where none is named, and can do
-            without; "unneeded": it has none unless one is named.
-        stops_early: it may end on purpose before its budget does.
-        scores_steps: it has unfinished solutions scored, and goes on by these scores.
-        scores_once: it has all its solutions scored as one batch.
+        verifier: "required"; "preferred": the default verifier is used if none is named, and none is needed;
+            "unneeded": no verifier is used unless one is named.
+        stops_early: it may stop on purpose before the budget is spent.
+        scores_steps: it scores unfinished solutions and decides by these scores.
+        scores_once: it scores all its solutions in one batch.
         confidences: it reads the confidence of each token, against this many likeliest tokens.
         watches: it watches samples as they grow (`Run.expand(halt=...)`).
         second_model: it needs a second model.
@@ -50,7 +50,7 @@ class StrategyTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierTraits:
-    """What a verifier needs of samples, of its model and of problems, and what its scores mean.
+    """The needs of a verifier, and the meaning of its scores.
 
     Attributes:
         verdicts: it reads the verdict tokens that the model samples.
@@ -59,10 +59,10 @@ class VerifierTraits:
         labels: it asks its model for the probabilities of given tokens.
         asks_model: where it has `model` and `on`, it asks that model. False for a composite verifier
             none of whose members asks one.
-        scores_steps: its scores of unfinished solutions mean something.
+        scores_steps: it can score unfinished solutions.
         comparative: its scores depend on the other candidates of the batch.
         ceiling: the highest score that it gives.
-        oracle: it looks at the reference answer.
+        oracle: it reads the reference answer.
     """
 
     verdicts: bool = False
@@ -78,7 +78,7 @@ class VerifierTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTraits:
-    """What a backend can do beyond sampling text.
+    """The abilities of a backend beyond sampling text.
 
     Attributes:
         verdicts: its model samples verdict tokens (`Completion.verdicts`).

@@ -34,10 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = f"({chosen}) and not slow" if chosen else "not slow"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Schedule the files that take longest first, and tests that share an engine together."""
+    """Run the files that take longest first."""
     schedule.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.EnginesTogether:
+    """Run all tests that need an engine on one worker."""
+    return schedule.EnginesTogether(config, log)
 
 
 @pytest.fixture(scope="session")

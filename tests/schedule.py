@@ -1,13 +1,17 @@
 """The order of the suite, and which tests one worker runs.
 
-A file's tests run on one worker, for they share fixtures; all tests that need an engine run on one
-too, whatever their file, for they share engines. What takes longest starts first, so that no worker is left with it alone
-at the end.
+A file's tests run on one worker, because they share fixtures. All files with tests that need an engine run on the
+same worker, because they share engines. The longest start first, so that no worker is left alone with one at the end.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
+from xdist.scheduler import LoadFileScheduling
+
+from tests import ROOT
 
 ENGINES = "engines"
 LONGEST = (
@@ -36,18 +40,30 @@ LONGEST = (
 """Groups by the time they take, the longest first; one that is not named comes after these."""
 
 
+class EnginesTogether(LoadFileScheduling):
+    """Gives each worker whole groups of tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
 def arrange(items: list[pytest.Item]) -> None:
-    """Sort tests by their groups, longest first, and tell xdist of these."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: rank(group(item)))
+    """Sort tests by their groups, longest first."""
+    items.sort(key=lambda item: rank(group(item.nodeid)))
 
 
-def group(item: pytest.Item) -> str:
-    """Return the name of the group of a test: its file, but for tests that need an engine."""
-    return ENGINES if item.get_closest_marker("engine") else item.nodeid.partition("::")[0]
+def group(nodeid: str) -> str:
+    """Return the group of a test: its file, or that of all files with tests that need an engine."""
+    file = nodeid.partition("::")[0]
+    return ENGINES if needs_engine(file) else file
+
+
+@cache
+def needs_engine(file: str) -> bool:
+    """Return True if a test in a file needs an engine."""
+    return "mark.engine" in (ROOT / file).read_text()
 
 
 def rank(name: str) -> int:
-    """Return the place of a group; those that are not named stay in the order of files."""
+    """Return the place of a group; unnamed ones stay in the order of files."""
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)

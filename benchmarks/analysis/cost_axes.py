@@ -1,4 +1,4 @@
-"""What a point can be drawn against: everything that more inference compute spends."""
+"""The costs that a curve can be drawn against: everything that more inference compute spends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens cost, in any currency; cached prompt tokens cost as fresh ones unless told."""
+    """The price of a million tokens, in any currency; cached prompt tokens cost as much as fresh ones by default."""
 
     prompt: float = 0.0
     generated: float = 0.0

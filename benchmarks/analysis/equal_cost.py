@@ -167,7 +167,7 @@ def verdict(row: Row) -> str:
 
 
 def decided(row: Row) -> bool:
-    """Whether a gain or loss stands among all comparisons of its table."""
+    """Return True if a gain or loss is significant among all comparisons of its table."""
     return row.p_holm is not None and (row.p_holm <= LEVEL or row.comparisons == 1)
 
 
@@ -178,9 +178,9 @@ def _unequal(row: Row) -> str:
 
 
 def together(task: str, runs: Sequence[RunFolder]) -> list[Outcome]:
-    """What `runs` have of a task on the problems that every strategy was to attempt and best-of-N has.
+    """Return the outcomes of a task on the problems that every strategy attempts and best-of-N has.
 
-    A size that was stopped before it had all of these is left out.
+    A size that lacks some of these problems is left out.
 
     Raises:
         ConfigError: there is no best-of-N, or the runs are on different problems.

@@ -37,7 +37,7 @@ class OverOptimisation(Frozen):
 
     @property
     def shows(self) -> bool:
-        """Whether the accuracy falls, beyond its error, while the score rises."""
+        """True if the accuracy falls, beyond its error, while the score rises."""
         return self.slope.high < 0 and self.score > self.score_at_peak
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class OverOptimisation(Frozen):
 
 
 def over_optimisation(pool: Sequence[Record], ns: Sequence[int]) -> OverOptimisation | None:
-    """What best-of-N comes to on `pool` at its largest size and before; None at a single size."""
+    """Compare best-of-N on `pool` at its largest size and at smaller ones; None for a single size."""
     *smaller, n = sorted(set(ns))
     if not smaller or not pool:
         return None

@@ -35,10 +35,10 @@ class Selection(Frozen):
 
 
 class MajorityAgreement(Frozen):
-    """How often best-of-N and the majority give the same answer, with all samples of a problem.
+    """The share of problems on which best-of-N and the majority give the same answer, with all samples.
 
-    `best_right` and `majority_right` are how often each is right where they differ; None where they never
-    do.
+    `best_right` and `majority_right` are the shares that each gets right where they differ, None if they
+    never differ.
     """
 
     alike: Estimate

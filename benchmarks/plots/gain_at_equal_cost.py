@@ -87,7 +87,7 @@ def _shades(rows: Sequence[Row]) -> dict[int, Any]:
 
 
 def _heights(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[str, int], float]:
-    """Where each strategy has each of its sizes, the smallest on top."""
+    """Return the height of each size of each strategy, the smallest size on top."""
     heights = dict[tuple[str, int], float]()
     for place, name in enumerate(names):
         sizes = sorted({r.n for r in rows if r.strategy == name})

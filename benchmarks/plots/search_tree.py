@@ -34,7 +34,7 @@ LEGIBLE = 0.13
 LETTER = 0.066
 """The width of a letter of a label."""
 SHARE = 0.62
-"""How much of the way to the next step belongs to a step's text."""
+"""The share of the distance between steps that a step's text may take."""
 SHADES = ListedColormap(colormaps["YlGnBu"]([x / 300 for x in range(10, 256)]))
 KEY = "ring: the model ended here    ✓: right    bold: the answer"
 INK, FAINT = "#222222", "#BDBDBD"
@@ -90,7 +90,7 @@ def legend(figure: Figure, picture: Picture, y: float) -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """Where everything goes, and in which colour."""
+    """The layout and the colours of a drawing."""
 
     result: Result
     right: frozenset[NodeId]
@@ -139,7 +139,7 @@ class Picture:
 
     @cached_property
     def values(self) -> dict[NodeId, float]:
-        """What the colours show: scores, or where nothing was scored, votes."""
+        """Return the quantity that colours show: scores, or votes if there are no scores."""
         return {n.id: n.score for n in self.trace if n.score is not None} or self.votes
 
     @property
@@ -199,7 +199,7 @@ class Picture:
 
 
 def shortened(node: Node, room: float) -> str:
-    """What was written at a node, in one line, cut to so many inches."""
+    """Return the text of a node in one line, cut to a width in inches."""
     text = printable("  ".join(node.completion.text.split("\n")).strip()) if node.completion else ""
     letters = int(room / LETTER)
     if len(text) <= letters:

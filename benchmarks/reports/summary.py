@@ -1,4 +1,4 @@
-"""What a benchmark comes to: summary.json, and the headline under the table."""
+"""Summary of a benchmark: summary.json, and the headline under the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reasoner.files import save_json
 
 @dataclass(frozen=True, slots=True)
 class IsoAccuracy:
-    """What a search needs to match best-of-N; `None` where it never does."""
+    """The compute at which a search matches best-of-N; None if it never does."""
 
     task: str
     strategy: str

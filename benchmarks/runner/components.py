@@ -23,7 +23,7 @@ from reasoner.types import Problem
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """What one experiment is made of."""
+    """The components of one experiment."""
 
     named: str
     task: Task
@@ -37,7 +37,7 @@ class Solvers:
 
     def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
         self.engine_use = EngineUse()
-        """What solving has the engine do."""
+        """The use of the engine by one solve call."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
         self.examples = {

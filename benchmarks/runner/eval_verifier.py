@@ -247,5 +247,5 @@ def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
 
 
 def _labels(task: Labelled, problem: Problem, solution: Candidate) -> list[bool]:
-    """Whether each prefix is right: whether every step of it is."""
+    """Return, for each prefix, True if every step of it is right."""
     return [all(task.step_labels(problem, part.text)) for part in prefixes(solution)]

@@ -71,7 +71,7 @@ class Pool:
 
     @property
     def valid(self) -> Bools:
-        """Where there is a sample rather than padding: (problems, samples)."""
+        """A mask of samples, False for padding: (problems, samples)."""
         return np.arange(self.correct.shape[1]) < self.sizes[:, None]
 
     def part(self, samples: slice) -> Pool:

@@ -1,4 +1,4 @@
-"""What a run has its engine do: output tokens a second, on average and at the peak."""
+"""Throughput of a run's engine: output tokens per second, on average and at the peak."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class EngineUse:
             save_json([s.model_dump() for s in (*self._earlier, session)], self._out / FILE)
 
     def session(self) -> Session | None:
-        """What they come to; None if nothing was decoded."""
+        """Return the throughput of these calls; None if nothing was decoded."""
         if not self._calls:
             return None
         began, ended, tokens = np.array(self._calls).reshape(-1, 3).T
@@ -131,7 +131,7 @@ def busiest(began: Floats, ended: Floats, tokens: Floats, window: float) -> floa
 
 
 def throughput(out: Path) -> Throughput | None:
-    """What the run in `out` had its engine do; None where that is not known.
+    """Return the throughput of the run in `out`; None if it is unknown.
 
     Raises:
         StoreError: its file is corrupt.

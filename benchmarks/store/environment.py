@@ -1,4 +1,4 @@
-"""Where and with what a result was made."""
+"""The environment of a result: commit, command, machine and versions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _command(argv: Sequence[str], program: str) -> str:
 
 
 def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:
-    """What tells a model apart: its name, its size, the digest of its weights or the revision on the hub."""
+    """Return what identifies a model: name, size, the digest of its weights or its revision on the hub."""
     told: dict[str, Any] = {"name": name, "weights": weights}
     if not weights:  # The hub's cache knows the revision as soon as the size was read.
         told |= {"parameters": backend.model.parameters, "revision": _revision(name)}

@@ -49,7 +49,7 @@ class Grid(Frozen):
     model: Name = "embedded"
     weights: str = ""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
-    """How solutions of each task are drawn."""
+    """The sampling of each task."""
     backend: Name = "vllm"
     verifier: Name | None = "verdict"
     seed: int = 0

@@ -1,4 +1,4 @@
-"""What a diagnosis rests on: a verifier's judgements of solutions, and where they are kept."""
+"""Judgements of solutions by a verifier, the data of `eval-verifier`, and their store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Drawn(Row):
 
 
 class Judged(Row):
-    """What a verifier makes of them: a sample in `record` for each, and what scoring these cost.
+    """A verifier's judgements of solutions: a sample in `record` for each, and the cost of scoring them.
 
     `steps` has, for each solution, the score of every prefix, and `labels` whether that prefix is
     right; both are empty where the task labels no steps. `malformed` counts the verdicts on finished
@@ -51,7 +51,7 @@ class Judged(Row):
 
 
 class Plan(Frozen):
-    """Which verifier to diagnose, and on what: the tasks and problems of `grid`.
+    """A diagnosis to make: a verifier, and the tasks and problems of `grid`.
 
     Thresholds are chosen on `tuning` other problems, of the dev split: its first ones, or, where the
     verifier is diagnosed on that split, those after them. A step's score is, where `steps`
@@ -71,7 +71,7 @@ class Plan(Frozen):
         return cls.model_validate({"grid": grid, "steps": steps, "tuning": tuning})
 
     def judged(self, task: str, split: str = "") -> Spec:
-        """What decides the judgements of a task's solutions, by default those of the grid's split."""
+        """Return the spec that determines the judgements of a task, by default on the grid's split."""
         name = "judged" if self.steps == "prefixes" else "judged(steps='whole')"
         spec = self.grid.spec(task, BEST, max(self.grid.ns))
         return spec.model_copy(update={"strategy": name, "split": split or self.grid.split})

@@ -62,7 +62,7 @@ def _grid_owner(out: Path) -> str:
 
 
 def _evaluated(out: Path) -> bool:
-    """Whether a verifier was measured there, which leaves no grid."""
+    """Return True if a verifier was measured there, which leaves no grid."""
     with Database.reading(out) as database:
         if database is None:
             return False

@@ -26,7 +26,7 @@ FIELDS = {
     "answer": ("answer", "gt", "reference", "solution"),
     "completions": ("completions", "code", "samples", "responses", "solutions"),
 }
-"""What datasets call the parts of a problem, the first that is there is taken."""
+"""Names of the parts of a problem in data sets; the first one present counts."""
 
 
 class Written(Frozen, extra="ignore"):

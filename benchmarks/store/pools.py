@@ -31,7 +31,7 @@ RECORDED = "recorded"
 
 @dataclass(frozen=True, slots=True)
 class Importing:
-    """How to import a pool: the task that grades it, the aggregate of step scores, and field names."""
+    """Settings of a pool's import: the grading task, the aggregate of step scores, and field names."""
 
     task: str
     aggregate: str = "last"

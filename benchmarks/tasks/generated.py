@@ -32,7 +32,7 @@ class Demonstration:
 
     @property
     def mask(self) -> tuple[bool, ...]:
-        """Whether to imitate each character of the solution, and its end."""
+        """A flag per character of the solution, and for its end: True if it is to be imitated."""
         return (*(self.taught or (True,) * len(self.solution)), True)
 
 

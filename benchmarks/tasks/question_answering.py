@@ -68,7 +68,7 @@ def normalised(question: str) -> str:
 
 @plain_dataclass(frozen=True, slots=True)
 class Grading:
-    """How answers are read from a text (`states`), spelled in votes (`spell`), and compared (`same`)."""
+    """Rules for answers: reading them from a text (`states`), their form in votes (`spell`), and comparison (`same`)."""
 
     states: Callable[[str], str | None]
     spell: Callable[[str], str]

@@ -109,7 +109,7 @@ class OpenAI:
 
     @property
     def traits(self) -> BackendTraits:
-        """What servers of this interface can do; a server that cannot do it answers without."""
+        """The abilities of servers with this interface; a server without one of them answers without it."""
         verdicts = bool(self._verdicts)
         return BackendTraits(
             verdicts=verdicts, logprobs=True, confidences=True, labels=True, watches=True

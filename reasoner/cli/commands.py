@@ -26,7 +26,7 @@ GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How a command was called: its words, and whether it prints JSON."""
+    """The call of a command: its words, and whether it prints JSON."""
 
     argv: Sequence[str]
     json: bool = False

@@ -1,4 +1,4 @@
-"""How a verifier asks a language model: the questions, what they may cost, and what was replied."""
+"""Verifiers that ask a language model: questions, their largest cost, and replies."""
 
 import re
 from abc import ABC, abstractmethod
@@ -41,7 +41,7 @@ class Call:
     length: int
     sampling: Sampling
     fits: bool
-    """Whether the model's context holds it, as far as its length is known."""
+    """Return True if the model's context holds it, as far as its length is known."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -89,7 +89,7 @@ class Asking(Borrowing):
 
     @property
     def sampling(self) -> Sampling:
-        """How replies are drawn."""
+        """The sampling of replies."""
         return Sampling(n=self.votes, temperature=self.temperature, max_tokens=self.max_tokens)
 
     def worst(self, problem: Problem, questions: Iterable[str]) -> Usage:
@@ -141,7 +141,7 @@ class Pointwise(Asking, ABC):
 
     @abstractmethod
     def question(self, problem: Problem, candidate: Candidate) -> str:
-        """What is asked about `candidate`."""
+        """Return the questions about `candidate`."""
 
     @abstractmethod
     def weigh(self, candidate: Candidate, replies: Sequence[Completion]) -> tuple[Score, int]:
@@ -201,6 +201,6 @@ def stated(text: str, mark: str, value: str) -> str | None:
 
 
 def right(word: str) -> bool:
-    """Whether a match of `WORD` speaks for what it judges."""
+    """Return True if a match of `WORD` is a verdict in favour."""
     *denied, word = word.lower().split()
     return (word in ("correct", "right")) != bool(denied)

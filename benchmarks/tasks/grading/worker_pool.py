@@ -119,7 +119,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the worker can take another item."""
+        """Return True if the worker can take another item."""
         return self._process.poll() is None
 
     def grade(self, answer: str, reference: str, patience: float) -> Grade:

@@ -11,7 +11,7 @@ from reasoner.options import Layers, Options, OutputFolder, Positive, RunPath, S
 
 
 class GptOptions(Options):
-    """How to train the embedded GPT: its stages, and the size of each."""
+    """Options for training the embedded GPT: the stages, and the size of each."""
 
     out: Annotated[OutputFolder, Field(description="folder of the checkpoints and the model")] = (
         Path("runs/train")
