@@ -39,7 +39,7 @@ class Options(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class FlagReader:
     """Reads a field from the text after its flag.
 
     `read` raises an `argparse.ArgumentTypeError` for text that it cannot read. With `action`
@@ -51,18 +51,18 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PathKind:
     """Marks a path: the command line checks it before any work begins, by the check of this name."""
 
     name: str
     placeholder: str
 
 
-OutputFolder = Annotated[Path, Kind("folder", "DIR")]
+OutputFolder = Annotated[Path, PathKind("folder", "DIR")]
 """A folder that results may go to."""
-OutputFile = Annotated[Path, Kind("output", "FILE")]
+OutputFile = Annotated[Path, PathKind("output", "FILE")]
 """A file that may be written."""
-InputFile = Annotated[Path, Kind("document", "FILE")]
+InputFile = Annotated[Path, PathKind("document", "FILE")]
 """A file to be read."""
-RunPath = Annotated[Path, Kind("run", "DIR")]
+RunPath = Annotated[Path, PathKind("run", "DIR")]
 """A folder that an earlier command wrote."""

@@ -40,7 +40,7 @@ LONGEST = (
 """Groups by the time they take, the longest first; one that is not named comes after these."""
 
 
-class EnginesTogether(LoadFileScheduling):
+class EnginesTogether(LoadFileScheduling):  # type: ignore[misc]
     """Gives each worker whole groups of tests."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -32,7 +32,7 @@ ROUNDING = 1e-9
 LEVEL = 0.05
 
 
-class Row(Frozen):
+class ComparisonRow(Frozen):
     """One strategy in one size on one task; `gain` is its accuracy less best-of-N's at the same cost.
 
     The cost is the mean over problems, `spent`. `rivals` are the sizes of best-of-N there: one, or two
@@ -79,7 +79,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class BestOfN:
+class BestOfNCurve:
     """Best-of-N in every size from one sample to all of a pool."""
 
     pool: Pool
@@ -125,7 +125,7 @@ class BestOfN:
         return Rival((low, high), cost, values)
 
 
-def compare(runs: Sequence[RunFolder], sizes: Sequence[int] = ()) -> list[Row]:
+def compare(runs: Sequence[RunFolder], sizes: Sequence[int] = ()) -> list[ComparisonRow]:
     """Every strategy of `runs` in every size that it ran in, against best-of-N at what it spent.
 
     With `sizes`, in these only, and a strategy of a single size in that. Of a task that several runs
@@ -144,7 +144,7 @@ def compare(runs: Sequence[RunFolder], sizes: Sequence[int] = ()) -> list[Row]:
     return [row for _, table in tables for row in judged(table)]
 
 
-def judged(table: Iterable[Row]) -> Iterator[Row]:
+def judged(table: Iterable[ComparisonRow]) -> Iterator[ComparisonRow]:
     """The rows of one task at equal cost of one kind, each with what it says among all of them."""
     rows = list(table)
     compared = [row for row in rows if row.p is not None]
@@ -155,7 +155,7 @@ def judged(table: Iterable[Row]) -> Iterator[Row]:
         yield among.model_copy(update={"verdict": verdict(among)})
 
 
-def verdict(row: Row) -> str:
+def verdict(row: ComparisonRow) -> str:
     """Who wins, in words; where nobody does, what difference could have been seen."""
     if row.p_holm is None:
         return ""
@@ -166,12 +166,12 @@ def verdict(row: Row) -> str:
     return f"{winner} wins{lone}{_unequal(row)}"
 
 
-def decided(row: Row) -> bool:
+def decided(row: ComparisonRow) -> bool:
     """Return True if a gain or loss is significant among all comparisons of its table."""
     return row.p_holm is not None and (row.p_holm <= LEVEL or row.comparisons == 1)
 
 
-def _unequal(row: Row) -> str:
+def _unequal(row: ComparisonRow) -> str:
     if row.equal:
         return ""
     return f", but best-of-{row.rivals[0]} spends {row.rival_spent / row.spent:.2g} times as much"
@@ -197,7 +197,7 @@ def together(task: str, runs: Sequence[RunFolder]) -> list[Outcome]:
     return [o.on(shared) for o in found if shared <= set(o.places)]
 
 
-def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterator[Row]:
+def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterator[ComparisonRow]:
     every = [o for o in together(task, runs) if o.spec.budget is None]
     plain = [o for o in every if o.spec.strategy != COVERAGE]
     have = sorted({o.spec.n for o in plain})
@@ -219,13 +219,13 @@ def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]
             yield outcome
 
 
-def _best_of_n(task: str, runs: Sequence[RunFolder], places: Set[int]) -> BestOfN:
+def _best_of_n(task: str, runs: Sequence[RunFolder], places: Set[int]) -> BestOfNCurve:
     """Return best-of-N on the samples of the first run that has the task."""
     run = next(run for run in runs if task in run.grid.tasks)
     rows = [row for row, record in enumerate(run.pool(task)) if record.index in places]
     pool = samples(run, task)
     parts = {f.name: getattr(pool, f.name)[rows] for f in fields(pool)}
-    return BestOfN(Pool(**parts), [run.pool(task)[row] for row in rows])
+    return BestOfNCurve(Pool(**parts), [run.pool(task)[row] for row in rows])
 
 
 def _outcomes(task: str, run: RunFolder, named: bool) -> Iterator[Outcome]:
@@ -239,10 +239,10 @@ def _outcomes(task: str, run: RunFolder, named: bool) -> Iterator[Outcome]:
             yield replace(outcome, spec=spec)
 
 
-def _row(outcome: Outcome, cost: str, best: BestOfN) -> Row:
+def _row(outcome: Outcome, cost: str, best: BestOfNCurve) -> ComparisonRow:
     spec, spent = outcome.spec, float(outcome.spent(cost).mean())
     accuracy, rival = share(outcome.values), best.at(cost, spent)
-    row = Row(
+    row = ComparisonRow(
         task=spec.task,
         cost=cost,
         strategy=spec.strategy,
@@ -262,7 +262,7 @@ def _row(outcome: Outcome, cost: str, best: BestOfN) -> Row:
     return row if spec.strategy == BEST else _paired(row, outcome.values, rival.values)
 
 
-def _paired(row: Row, values: Floats, rival: Floats) -> Row:
+def _paired(row: ComparisonRow, values: Floats, rival: Floats) -> ComparisonRow:
     found = paired(values, rival)
     told = {
         "gain": found.difference.value,

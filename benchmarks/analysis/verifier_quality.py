@@ -24,7 +24,7 @@ from reasoner.benchmarks.analysis.step_metrics import (
     first_error,
 )
 from reasoner.benchmarks.stats.intervals import Estimate
-from reasoner.benchmarks.store.judgements import Judged, Plan
+from reasoner.benchmarks.store.judgements import DiagnosisPlan, Judged
 from reasoner.schema import Frozen
 
 
@@ -73,7 +73,7 @@ class Quality(Frozen):
         return max((s for s in self.sizes if s.n <= n), key=lambda s: s.n, default=self.sizes[0])
 
 
-def quality(plan: Plan, out: Path, task: str) -> Quality | None:
+def quality(plan: DiagnosisPlan, out: Path, task: str) -> Quality | None:
     """Measure the verifier on `task`; None where nothing is judged.
 
     Problems that failed count as wrong. Comparative scores hold only for the solutions that were compared,

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from reasoner.benchmarks.analysis.equal_cost import Row
+from reasoner.benchmarks.analysis.equal_cost import ComparisonRow
 from reasoner.benchmarks.plots.style import NAME, STYLE, TITLE, save, shortened
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.printable import one_line
@@ -24,7 +24,7 @@ FEWEST = 4
 """Strategies that there is always room for: the margins need as much."""
 
 
-def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]:
+def draw(rows: Sequence[ComparisonRow], out: Path, caption: str = "") -> tuple[Path, Path]:
     """Write comparison.png and comparison.svg to `out`."""
     tasks, names = list(dict.fromkeys(r.task for r in rows)), _ranked(rows)
     costs = list(dict.fromkeys(r.cost for r in rows))
@@ -46,7 +46,7 @@ def draw(rows: Sequence[Row], out: Path, caption: str = "") -> tuple[Path, Path]
     return paths
 
 
-def _ranked(rows: Sequence[Row]) -> list[str]:
+def _ranked(rows: Sequence[ComparisonRow]) -> list[str]:
     """Strategies by their mean gain, the best on top; best-of-N is the line at zero."""
     gains: dict[str, list[float]] = {}
     for row in rows:
@@ -55,7 +55,7 @@ def _ranked(rows: Sequence[Row]) -> list[str]:
     return sorted(gains, key=lambda name: sum(gains[name]) / len(gains[name]))
 
 
-def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) -> None:
+def _panel(axes: Axes, rows: Sequence[ComparisonRow], names: Sequence[str], title: str) -> None:
     shown = [r for r in rows if r.strategy in names]
     axes.axvline(0, color="#0072B2", lw=1)
     for n, shade in _shades(shown).items():
@@ -79,14 +79,14 @@ def _panel(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
     )
 
 
-def _shades(rows: Sequence[Row]) -> dict[int, Any]:
+def _shades(rows: Sequence[ComparisonRow]) -> dict[int, Any]:
     """A colour for each size, the larger the darker."""
     sizes = sorted({r.n for r in rows})
     places = np.linspace(0.85, 0.0, len(sizes))
     return dict(zip(sizes, plt.get_cmap("viridis")(places), strict=True))
 
 
-def _heights(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[str, int], float]:
+def _heights(rows: Sequence[ComparisonRow], names: Sequence[str]) -> dict[tuple[str, int], float]:
     """Return the height of each size of each strategy, the smallest size on top."""
     heights = dict[tuple[str, int], float]()
     for place, name in enumerate(names):
@@ -97,7 +97,7 @@ def _heights(rows: Sequence[Row], names: Sequence[str]) -> dict[tuple[str, int],
 
 
 def _size(
-    axes: Axes, rows: Sequence[Row], heights: Mapping[tuple[str, int], float], shade: Any
+    axes: Axes, rows: Sequence[ComparisonRow], heights: Mapping[tuple[str, int], float], shade: Any
 ) -> None:
     """A dot with its interval for each strategy in one size, empty where costs are not equal."""
     places = [heights[r.strategy, r.n] for r in rows]

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reasoner.benchmarks.analysis.equal_cost import Row, compare, decided
+from reasoner.benchmarks.analysis.equal_cost import ComparisonRow, compare, decided
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.grid import BEST
@@ -24,7 +24,7 @@ from reasoner.files import save_json
 class Comparison:
     """One row per task, kind of cost, strategy and size, and the files."""
 
-    rows: list[Row]
+    rows: list[ComparisonRow]
     files: list[Path]
 
     def as_json(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ NOTE = (
 )
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[ComparisonRow]) -> Table:
     """Return the table of one task: strategies at equal cost of every kind, side by side."""
     costs, count = dict.fromkeys(r.cost for r in rows), max(r.comparisons for r in rows)
     table = Table(
@@ -102,13 +102,13 @@ COLUMNS = {
 }
 
 
-def _by_size(rows: Sequence[Row]) -> dict[tuple[str, int], dict[str, Row]]:
+def _by_size(rows: Sequence[ComparisonRow]) -> dict[tuple[str, int], dict[str, ComparisonRow]]:
     """Return the rows of each strategy in each size, by their kind of cost."""
     sizes = dict.fromkeys((r.strategy, r.n) for r in rows)
     return {s: {r.cost: r for r in rows if (r.strategy, r.n) == s} for s in sizes}
 
 
-def _cells(row: Row | None) -> tuple[str, str, str, str]:
+def _cells(row: ComparisonRow | None) -> tuple[str, str, str, str]:
     """Return the cost, best-of-N's size at that cost, the gain and its p-value."""
     if row is None:
         return "", "", "", ""
@@ -119,12 +119,12 @@ def _cells(row: Row | None) -> tuple[str, str, str, str]:
     return spent, rivals, gain(row), f"{'' if row.exact else '~'}{chance(row.p_holm)}"
 
 
-def gain(row: Row) -> str:
+def gain(row: ComparisonRow) -> str:
     """Return the gain in points, with half of its interval."""
     return f"{100 * row.gain:+.1f} ±{50 * (row.gain_high - row.gain_low):.1f}"
 
 
-def words(rows: Iterable[Row]) -> Iterator[str]:
+def words(rows: Iterable[ComparisonRow]) -> Iterator[str]:
     """Yield, for each kind of cost, the strategies ahead of best-of-N and those behind."""
     compared = [r for r in rows if r.p is not None]
     for cost in dict.fromkeys(r.cost for r in compared):
@@ -139,7 +139,7 @@ def _listed(sizes: Mapping[str, Sequence[str]]) -> str:
     return ", ".join(f"{strategy} ({', '.join(ns)})" for strategy, ns in sizes.items())
 
 
-def side(row: Row) -> str:
+def side(row: ComparisonRow) -> str:
     """Return whether a strategy is ahead of best-of-N at the same cost, behind, or neither."""
     if row.gain_low <= 0 <= row.gain_high:
         return "within noise"

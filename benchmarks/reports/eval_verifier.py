@@ -15,7 +15,7 @@ from reasoner.benchmarks.analysis.calibration import Reliability
 from reasoner.benchmarks.analysis.verifier_quality import Quality, StepQuality, quality
 from reasoner.benchmarks.plots.verifier import draw
 from reasoner.benchmarks.stats.intervals import Estimate
-from reasoner.benchmarks.store.judgements import Plan
+from reasoner.benchmarks.store.judgements import DiagnosisPlan
 from reasoner.benchmarks.store.provenance import small_print
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
@@ -52,7 +52,7 @@ class Diagnosis:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
 
-def diagnose(plan: Plan, out: Path) -> Diagnosis:
+def diagnose(plan: DiagnosisPlan, out: Path) -> Diagnosis:
     """Write diagnosis.json, reliability.png and reliability.svg from the judgements in `out`.
 
     Raises:

@@ -33,7 +33,7 @@ USUAL = 0.5
 """The least share of resamples in which a size must be on the front to be shown there."""
 
 
-class Row(Frozen):
+class ScalingRow(Frozen):
     """One strategy on one task against compute of one kind, over all `sizes` that cost more and more.
 
     `line` and `area` need two sizes. `multiplier` is best-of-N's compute over the strategy's where both
@@ -66,7 +66,7 @@ class Law(Frozen):
 class Scaling:
     """Rows for every task, cost and strategy, the law of coverage of every task, and their file."""
 
-    rows: list[Row]
+    rows: list[ScalingRow]
     laws: list[Law]
     file: Path
 
@@ -95,7 +95,7 @@ def scaling(
         ConfigError: there is no best-of-N to compare with, or none of `sizes` was run.
         StoreError: there are no results.
     """
-    rows, laws = list[Row](), list[Law]()
+    rows, laws = list[ScalingRow](), list[Law]()
     for task in run.grid.tasks:
         found = [o for o in together(task, [run]) if o.spec.budget is None]
         chosen = [o for o in found if not sizes or o.spec.n in sizes]
@@ -112,7 +112,7 @@ def scaling(
     return Scaling(rows, laws, save_json(document(rows, laws), out / "scaling.json"))
 
 
-def document(rows: Sequence[Row], laws: Sequence[Law]) -> dict[str, Any]:
+def document(rows: Sequence[ScalingRow], laws: Sequence[Law]) -> dict[str, Any]:
     """Return plain JSON values; infinite numbers are null."""
     found = {"strategies": rows, "coverage": laws}
     return {
@@ -120,7 +120,7 @@ def document(rows: Sequence[Row], laws: Sequence[Law]) -> dict[str, Any]:
     }
 
 
-def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterator[Row]:
+def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterator[ScalingRow]:
     known = [o for o in found if o.spent(cost).any()]
     names = dict.fromkeys(o.spec.strategy for o in known)
     lines = {name: rising((o for o in known if o.spec.strategy == name), cost) for name in names}
@@ -132,7 +132,7 @@ def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterat
     shares = iter(front_shares(costs, values))
     for name, line in lines.items():
         several = len(line) > 1
-        yield Row(
+        yield ScalingRow(
             task=line[0].spec.task,
             cost=cost,
             strategy=name,
@@ -174,7 +174,7 @@ def _law(run: RunFolder, task: str) -> Law:
     return Law(task=task, problems=pool.problems, samples=most, law=law)
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[ScalingRow]) -> Table:
     first, saved = rows[0], next((r.multiplier for r in rows if r.multiplier), None)
     at = f", compute saved at {saved.accuracy:.1%}" if saved else ""
     table = Table(
@@ -189,7 +189,7 @@ def _table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ScalingRow) -> tuple[str, ...]:
     sizes = f"{row.sizes[0]}-{row.sizes[-1]}" if len(row.sizes) > 1 else str(row.sizes[0])
     front = ",".join(str(n) for n, share in row.front.items() if share >= USUAL)
     if row.line is None or row.area is None:

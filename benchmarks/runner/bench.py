@@ -12,7 +12,7 @@ from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
-from reasoner.benchmarks.runner.scheduler import Outcome, Tally
+from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
@@ -105,14 +105,14 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
 
 async def _attempt(
     solvers: Solvers, database: Database, pools: Set[str], job: Job, engine: Backend
-) -> Outcome[tuple[Record, Tree | None]]:
+) -> JobOutcome[tuple[Record, Tree | None]]:
     """Try once, resuming from the finished calls of earlier tries."""
     example, pooled = job.example, job.spec.key in pools
     await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
     tree = None if pooled else tree_of(result, job.task, example)
-    return Outcome((record_of(job, result, pooled, engine), tree), result.error)
+    return JobOutcome((record_of(job, result, pooled, engine), tree), result.error)
 
 
 def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:

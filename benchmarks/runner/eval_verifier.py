@@ -18,7 +18,7 @@ from reasoner.benchmarks.runner.bench import Job, graded, record_of
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
-from reasoner.benchmarks.runner.scheduler import Outcome, Tally
+from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally
 from reasoner.benchmarks.runner.step_sampling import (
     Stepwise,
     drawn,
@@ -28,7 +28,7 @@ from reasoner.benchmarks.runner.step_sampling import (
 )
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.judgements import TUNING, Drawn, Judged, Labelled, Plan
+from reasoner.benchmarks.store.judgements import TUNING, DiagnosisPlan, Drawn, Judged, Labelled
 from reasoner.benchmarks.store.owner import EVAL, refuse_others
 from reasoner.benchmarks.store.records import Header, Record, Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
@@ -42,7 +42,7 @@ from reasoner.types import Candidate, Judgement, Problem, Sampling, Score
 
 
 async def run(
-    plan: Plan,
+    plan: DiagnosisPlan,
     out: Path,
     backend: Backend,
     *,
@@ -91,7 +91,7 @@ async def run(
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class JudgedPool:
     """The solutions of one task's problems and a verifier's judgements of them, open for writing."""
 
     spec: Spec
@@ -115,10 +115,10 @@ class Pool:
             if record.samples and self.judged.get(record.problem) is None:
                 self.judged.append(judged(record))
 
-    async def attempt(self, job: Job, backend: Backend) -> Outcome[Judged]:
+    async def attempt(self, job: Job, backend: Backend) -> JobOutcome[Judged]:
         """Sample the missing solutions and judge them, resuming from the finished calls of earlier tries."""
         found = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
-        return Outcome(await self._judge(job, found, backend))
+        return JobOutcome(await self._judge(job, found, backend))
 
     async def _draw(self, job: Job, backend: Backend) -> Drawn:
         strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
@@ -172,11 +172,13 @@ class Pool:
         return steps, labels
 
 
-def _attempt(pools: Mapping[str, Pool], job: Job, engine: Backend) -> Awaitable[Outcome[Judged]]:
+def _attempt(
+    pools: Mapping[str, JudgedPool], job: Job, engine: Backend
+) -> Awaitable[JobOutcome[Judged]]:
     return pools[job.spec.key].attempt(job, engine)
 
 
-def _store(pools: Mapping[str, Pool], job: Job, row: Judged) -> Record:
+def _store(pools: Mapping[str, JudgedPool], job: Job, row: Judged) -> Record:
     pools[job.spec.key].judged.append(row)
     return row.record
 
@@ -193,7 +195,7 @@ def judged(record: Record, **found: Any) -> Judged:
 
 
 def _opened(
-    plan: Plan,
+    plan: DiagnosisPlan,
     database: Database,
     name: str,
     task: Task,
@@ -201,27 +203,27 @@ def _opened(
     problems: int,
     verifier: Verifier,
     environment: Mapping[str, Any],
-) -> Pool:
+) -> JudgedPool:
     spec = plan.judged(name, split)
     sampling = replace(task.sampling, **required_sampling(verifier))
     source = spec.model_copy(update={"strategy": "drawn", "verifier": None, "sampling": sampling})
     solutions = Kept(database, Drawn, _header(source, environment))
     judgements = Kept(database, Judged, _header(spec, environment))
     whole = plan.steps == "whole"
-    return Pool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
+    return JudgedPool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
 
 
 def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:
     return Header(spec=spec, environment=dict(environment))
 
 
-def _problems(plan: Plan, task: Task) -> dict[str, int]:
+def _problems(plan: DiagnosisPlan, task: Task) -> dict[str, int]:
     """Return how many problems of each split to judge; those that thresholds need come too."""
     problems = {plan.grid.split: plan.measured.stop}
     return problems | {TUNING: plan.tuned.stop} if isinstance(task, Labelled) else problems
 
 
-def _made(plan: Plan) -> Verifier:
+def _made(plan: DiagnosisPlan) -> Verifier:
     name = plan.grid.verifier
     if name is None or verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError(

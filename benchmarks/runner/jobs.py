@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from reasoner.base import Backend
 from reasoner.benchmarks.runner.progress_bar import Meter
-from reasoner.benchmarks.runner.scheduler import Outcome, Scheduler, Tally
+from reasoner.benchmarks.runner.scheduler import JobOutcome, Scheduler, Tally
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.options import CONCURRENCY
 
@@ -30,7 +30,7 @@ async def run_jobs(
     jobs: Sequence[J],
     backend: Backend,
     *,
-    attempt: Callable[[J, Backend], Awaitable[Outcome[T]]],
+    attempt: Callable[[J, Backend], Awaitable[JobOutcome[T]]],
     failed: Callable[[J, str], T],
     store: Callable[[J, T], Record],
     concurrency: int = CONCURRENCY,

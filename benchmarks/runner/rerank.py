@@ -12,7 +12,7 @@ from typing import Any
 from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
-from reasoner.benchmarks.runner.scheduler import Outcome
+from reasoner.benchmarks.runner.scheduler import JobOutcome
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
@@ -30,7 +30,7 @@ from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Sc
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RerankJob:
     """A problem whose solutions are to be scored, and the store of the new record."""
 
     store: Store
@@ -72,7 +72,7 @@ async def rerank(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, made)
         database = stack.enter_context(Database(out))
-        jobs = list[Job]()
+        jobs = list[RerankJob]()
         for task, pool in pools.items():
             jobs += _missing(Store(database, _spec(grid, task), environment), pool)
         grid.save(out)
@@ -118,31 +118,31 @@ def _spec(grid: Grid, task: str) -> Spec:
     return spec
 
 
-def _missing(store: Store, pool: Sequence[Record]) -> Iterator[Job]:
+def _missing(store: Store, pool: Sequence[Record]) -> Iterator[RerankJob]:
     """Yield the problems not scored yet; failed ones have nothing to score, and stay failed."""
     done, seen = store.done(), {record.problem for record in store}
     for record in pool:
         if record.samples and record.problem not in done:
-            yield Job(store, record)
+            yield RerankJob(store, record)
         elif record.problem not in seen:
             store.append(record)
 
 
-async def _attempt(verifier: Verifier, job: Job, engine: Backend) -> Outcome[Record]:
+async def _attempt(verifier: Verifier, job: RerankJob, engine: Backend) -> JobOutcome[Record]:
     """Try once, resuming from the finished calls of earlier tries."""
     record = job.record
     calls = Calls(job.store.database, job.spec, record.problem)
     judge = bind(journalled(verifier, calls), JournalledModel(engine, calls))
     candidates = [_candidate(sample) for sample in record.samples if sample.complete]
     judgement = await judge.score(Problem(record.problem, record.question), candidates)
-    return Outcome(_scored(record, judgement))
+    return JobOutcome(_scored(record, judgement))
 
 
-def _failed(job: Job, error: str) -> Record:
+def _failed(job: RerankJob, error: str) -> Record:
     return job.record.model_copy(update={"error": error, "samples": (), "correct": False})
 
 
-def _store(job: Job, record: Record) -> Record:
+def _store(job: RerankJob, record: Record) -> Record:
     job.store.append(record)
     return record
 

@@ -26,7 +26,7 @@ LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class JobOutcome(Generic[T]):
     """The result of a try, and why the model failed if it did, so that another try may help."""
 
     value: T
@@ -105,7 +105,7 @@ class Scheduler:
 
     async def persist(
         self,
-        attempt: Callable[[], Awaitable[Outcome[T]]],
+        attempt: Callable[[], Awaitable[JobOutcome[T]]],
         failed: Callable[[str], T],
         store: Callable[[T], R],
     ) -> R:
@@ -129,7 +129,7 @@ class Scheduler:
             return store(failed(reason(e)))
 
     async def _persist(
-        self, attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
+        self, attempt: Callable[[], Awaitable[JobOutcome[T]]], failed: Callable[[str], T]
     ) -> T:
         tries = 0
         while True:
@@ -150,17 +150,17 @@ class Scheduler:
 
 
 async def _once(
-    attempt: Callable[[], Awaitable[Outcome[T]]], failed: Callable[[str], T]
-) -> Outcome[T]:
+    attempt: Callable[[], Awaitable[JobOutcome[T]]], failed: Callable[[str], T]
+) -> JobOutcome[T]:
     """Try once; only a model that could not answer is worth another try."""
     try:
         return await attempt()
     except (AccessDenied, StoreError):
         raise
     except BackendError as e:
-        return Outcome(failed(reason(e)), reason(e))
+        return JobOutcome(failed(reason(e)), reason(e))
     except Exception as e:
-        return Outcome(failed(reason(e)))
+        return JobOutcome(failed(reason(e)))
 
 
 def reason(error: Exception) -> str:

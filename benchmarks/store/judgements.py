@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat
 
 from reasoner.base import Task
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.store.records import Count, Record, Row, Spec
+from reasoner.benchmarks.store.records import Count, Record, Spec, StoredRow
 from reasoner.benchmarks.store.store import kept
 from reasoner.schema import Frozen
 from reasoner.types import Candidate, Problem
@@ -27,14 +27,14 @@ class Labelled(Task, Protocol):
         ...
 
 
-class Drawn(Row):
+class Drawn(StoredRow):
     """The solutions drawn of one problem, and the record of drawing them."""
 
     record: Record
     solutions: tuple[Candidate, ...]
 
 
-class Judged(Row):
+class Judged(StoredRow):
     """A verifier's judgements of solutions: a sample in `record` for each, and the cost of scoring them.
 
     `steps` has, for each solution, the score of every prefix, and `labels` whether that prefix is
@@ -50,7 +50,7 @@ class Judged(Row):
     malformed: Count = 0
 
 
-class Plan(Frozen):
+class DiagnosisPlan(Frozen):
     """A diagnosis to make: a verifier, and the tasks and problems of `grid`.
 
     Thresholds are chosen on `tuning` other problems, of the dev split: its first ones, or, where the
@@ -64,7 +64,9 @@ class Plan(Frozen):
     tuning: int = Field(default=64, ge=1)
 
     @classmethod
-    def of(cls, samples: int, *, steps: str = "prefixes", tuning: int = 64, **setting: Any) -> Plan:
+    def of(
+        cls, samples: int, *, steps: str = "prefixes", tuning: int = 64, **setting: Any
+    ) -> DiagnosisPlan:
         """A plan with `samples` a problem, decided at 1, 2, 4, ... of them; `setting` is the grid's."""
         ns = sorted({*(2**i for i in range(samples.bit_length())), samples})
         grid = Grid(strategies=(BEST, MAJORITY, WEIGHTED), ns=tuple(ns), **setting)

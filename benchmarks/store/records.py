@@ -122,7 +122,7 @@ class Sample(Frozen):
             object.__setattr__(self, name, value)
 
 
-class Row(Frozen):
+class StoredRow(Frozen):
     """The stored result of one problem; `index` is its place in the split."""
 
     problem: Text
@@ -130,7 +130,7 @@ class Row(Frozen):
     error: Text | None = None
 
 
-class Record(Row):
+class Record(StoredRow):
     """One problem, attempted once.
 
     `prompt_tokens` and `prompt_flops` are the cost of the bare problem without a cache, and `tails_flops`

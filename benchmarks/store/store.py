@@ -11,13 +11,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, RootModel
 
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.records import SCHEMA, Header, Record, Row, Spec
+from reasoner.benchmarks.store.records import SCHEMA, Header, Record, Spec, StoredRow
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import clipped, shown
 
 M = TypeVar("M", bound=BaseModel)
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=StoredRow)
 
 
 class Environment(RootModel[dict[str, Any]]):

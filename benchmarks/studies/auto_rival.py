@@ -31,7 +31,7 @@ Arms = Mapping[str, Allocated]
 """Outcomes of every strategy in every size, by name, such as `beam:8`."""
 
 
-class Comparison(Frozen):
+class AutoComparison(Frozen):
     """`auto` and its rival. Costs are mean FLOPs per problem; the saving is the rival's cost over `auto`'s."""
 
     problems: int
@@ -53,7 +53,7 @@ class Comparison(Frozen):
         )
 
 
-def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
+def compared(arms: Arms, n: int, tolerance: float) -> AutoComparison:
     """Compare `auto` in size `n` with its rival.
 
     Raises:
@@ -66,7 +66,7 @@ def compared(arms: Arms, n: int, tolerance: float) -> Comparison:
             f"the runs hold no {AUTO}:{n} beside other strategies; they hold {', '.join(arms)}"
         )
     name, best = [*fixed.items()][rival([*fixed.values()], auto, tolerance)]
-    return Comparison(
+    return AutoComparison(
         problems=len(auto.cost),
         accuracy=auto.accuracy,
         cost=auto.mean_cost,

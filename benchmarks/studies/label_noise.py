@@ -83,7 +83,7 @@ class Config:
     seed: int
 
 
-class Point(Frozen):
+class NoisePoint(Frozen):
     """The result of a configuration; `wrong` is the share of wrong labels."""
 
     k: int
@@ -140,7 +140,7 @@ def label(study: Study, out: Path, backend: str) -> tuple[list[Row], Path]:
     return [json.loads(line) for line in learned.read_text().splitlines()], tested
 
 
-def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Iterator[Point]:
+def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Iterator[NoisePoint]:
     """Train every configuration, and yield its point; seed by seed."""
     for config in (c for i in range(study.seeds) for c in study.configs(study.seed + i)):
         rows = [thinned(row, config.k, config.seed) for row in first(labelled, config.problems)]
@@ -156,7 +156,7 @@ def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Ite
         )  # fmt: skip
         training = json.loads((folder / "prm" / "training.json").read_text())
         wrong = noise(study.task, rows)
-        yield Point(**asdict(config), wrong=wrong, auc=training["held_out"]["auc"])
+        yield NoisePoint(**asdict(config), wrong=wrong, auc=training["held_out"]["auc"])
 
 
 def first(rows: Sequence[Row], problems: int) -> list[Row]:
@@ -226,7 +226,7 @@ def small_print(about: dict[str, Any]) -> str:
     return "  ·  ".join(parts)
 
 
-def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None:
+def draw(study: Study, points: Sequence[NoisePoint], out: Path, caption: str) -> None:
     """Write label-noise.png and label-noise.svg: AUC against continuations, problems and layers."""
     whole = [p for p in points if (p.problems, p.layers) == (study.problems, layers())]
     ends = sorted({max(p.k for p in points), min(p.k for p in points)}, reverse=True)
@@ -255,7 +255,7 @@ def draw(study: Study, points: Sequence[Point], out: Path, caption: str) -> None
         plt.close(figure)
 
 
-def _line(axes: Axes, points: Sequence[Point], along: str, name: str, colour: str) -> None:
+def _line(axes: Axes, points: Sequence[NoisePoint], along: str, name: str, colour: str) -> None:
     """Draw the mean AUC over powers of two, and each model's AUC with its interval over test problems."""
     aucs = defaultdict[int, list[Estimate]](list)
     for point in points:

@@ -38,7 +38,7 @@ CONTEXT = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ScoringCost:
     """Tokens of one search: sampled (`new`), computed by the verifier, and computed without any cache (`anew`).
 
     `step` is the length of a step.
@@ -89,7 +89,7 @@ def lines(size: int) -> Reply:
     return reply
 
 
-async def search(verifier: PRM, size: int, problems: int, n: int) -> Cost:
+async def search(verifier: PRM, size: int, problems: int, n: int) -> ScoringCost:
     """Measure beam search on `problems`, with steps of `size` tokens."""
     read, new, computed = Reread(verifier), 0, 0
     for number in range(problems):
@@ -100,10 +100,10 @@ async def search(verifier: PRM, size: int, problems: int, n: int) -> Cost:
         )  # fmt: skip
         new += result.generator.completion_tokens
         computed += result.verifier.fresh_tokens
-    return Cost(size, new, computed, read.tokens)
+    return ScoringCost(size, new, computed, read.tokens)
 
 
-async def measure(model: str, sizes: Sequence[int], problems: int, n: int) -> list[Cost]:
+async def measure(model: str, sizes: Sequence[int], problems: int, n: int) -> list[ScoringCost]:
     """Measure the cost at each length of steps."""
     verifier = TokenClassifier(model)
     try:

@@ -88,7 +88,7 @@ def never(_: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class SearchCost:
     """Milliseconds of our own CPU time per node, in a tree of `nodes`."""
 
     n: int
@@ -96,14 +96,14 @@ class Cost:
     ms: float
 
 
-def measure(strategy: Strategy, n: int, journal: bool = False) -> Cost:
+def measure(strategy: Strategy, n: int, journal: bool = False) -> SearchCost:
     """Search once, and subtract the time of the script for the same requests."""
     backend = Recorder()
     with journalled(backend, journal) as model:
         result, whole = clock(search(strategy, model))
     _, script = clock(backend.repeat())
     nodes = len(result.trace) - 1
-    return Cost(n, nodes, 1000 * max(0.0, whole - script) / max(1, nodes))
+    return SearchCost(n, nodes, 1000 * max(0.0, whole - script) / max(1, nodes))
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def clock(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
     return result, time.process_time() - started
 
 
-def grown(name: str, nodes: int, n: int = 1, *, journal: bool = False) -> Cost:
+def grown(name: str, nodes: int, n: int = 1, *, journal: bool = False) -> SearchCost:
     """Return the cost at the first size, doubling from `n`, whose tree has at least `nodes` nodes."""
     before, cost = 0, measure(strategies.make(name, n=n), n, journal)
     while cost.nodes < nodes and (cost.nodes > before or n < FLAT):

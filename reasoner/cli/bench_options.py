@@ -20,7 +20,7 @@ from reasoner.cli.parsing import budget, named_sizes, names, sizes, text
 from reasoner.errors import ConfigError
 from reasoner.files import save_text
 from reasoner.naming import parse_spec
-from reasoner.options import CONCURRENCY, InputFile, Options, Positive, Reader
+from reasoner.options import CONCURRENCY, FlagReader, InputFile, Options, Positive
 from reasoner.redaction import REFERENCE
 from reasoner.registry import backends, tasks, verifiers
 from reasoner.secret_settings import keyless
@@ -73,30 +73,30 @@ def _known(build: Callable[[str], object]) -> AfterValidator:
 
 
 SOME = Field(min_length=1)
-Sizes = Annotated[tuple[Positive, ...], _joined(sizes), Reader(sizes, "extend"), SOME]
+Sizes = Annotated[tuple[Positive, ...], _joined(sizes), FlagReader(sizes, "extend"), SOME]
 # A task may need the data that another field names: it is not built here.
 TaskName = Annotated[str, _known(tasks.load)]
 StrategyName = Annotated[str, _known(lambda name: sized(name, max(GRID.ns)))]
 Tasks = Annotated[
-    tuple[TaskName, ...], _joined(names), Reader(names, "extend"), SOME,
+    tuple[TaskName, ...], _joined(names), FlagReader(names, "extend"), SOME,
     Field(description="tasks to solve, with commas"),
 ]  # fmt: skip
 Strategies = Annotated[
-    tuple[StrategyName, ...], _joined(names), Reader(names, "extend"), SOME,
+    tuple[StrategyName, ...], _joined(names), FlagReader(names, "extend"), SOME,
     Field(
         examples=["NAME,..."],
         description="such as mcts,beam(branch=4) (default: best-of-n and its kin, beam, particle, mcts)",
     ),
 ]  # fmt: skip
 SearchSizes = Annotated[
-    dict[str, Sizes], BeforeValidator(_search_sizes), Reader(named_sizes, "append"),
+    dict[str, Sizes], BeforeValidator(_search_sizes), FlagReader(named_sizes, "append"),
     Field(
         examples=["[STRATEGY=]4,8,16"],
         description="sizes of searches, or of one (default: those of --n; without, 4,8,16); repeatable",
     ),
 ]  # fmt: skip
 Budgets = Annotated[
-    tuple[dict[str, float], ...], BeforeValidator(_budgets), Reader(budget, "append"),
+    tuple[dict[str, float], ...], BeforeValidator(_budgets), FlagReader(budget, "append"),
     Field(
         examples=["tokens=2000"],
         description="adds a point at the largest N within this budget; repeatable",
@@ -130,7 +130,7 @@ Weights = Annotated[
     Field(examples=["DIGEST"], description="refuse to run with other weights than these"),
 ]
 Backend = Annotated[
-    Annotated[str, _known(backends.load)] | None, Reader(text),
+    Annotated[str, _known(backends.load)] | None, FlagReader(text),
     Field(description="default: vllm, or openai with --base-url"),
 ]  # fmt: skip
 

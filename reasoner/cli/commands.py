@@ -25,7 +25,7 @@ GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """The call of a command: its words, and whether it prints JSON."""
 
     argv: Sequence[str]
@@ -54,7 +54,7 @@ class Command:
 
         model = imported(self.options)
         options = imported(self.build)(model, without_secrets(typed(args, model)))
-        code: int = imported(self.function)(options, Call(argv, args.json))
+        code: int = imported(self.function)(options, Invocation(argv, args.json))
         return code
 
 

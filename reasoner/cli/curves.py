@@ -9,10 +9,10 @@ from pydantic import Field
 from reasoner.cli import option_types as o
 from reasoner.cli import parsing
 from reasoner.cli.output import show
-from reasoner.options import Options, OutputFolder, Reader, RunPath
+from reasoner.options import FlagReader, Options, OutputFolder, RunPath
 
 if TYPE_CHECKING:
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
 
 
 class PlotOptions(Options):
@@ -22,21 +22,21 @@ class PlotOptions(Options):
 
     dir: o.Run
     against: Annotated[
-        tuple[str, ...], Reader(parsing.names, "extend"),
+        tuple[str, ...], FlagReader(parsing.names, "extend"),
         Field(
             examples=["tokens,flops,seconds,samples,price"],
             description="costs to draw against (default: tokens and FLOPs, and the price if there is one)",
         ),
     ] = ()  # fmt: skip
     price: Annotated[
-        dict[str, float] | None, Reader(parsing.price),
+        dict[str, float] | None, FlagReader(parsing.price),
         Field(
             examples=["prompt=0.15,generated=0.6"],
             description="of a million tokens; also cached= and verifier=",
         ),
     ] = None  # fmt: skip
     format: Annotated[
-        tuple[str, ...], Reader(parsing.formats, "extend"),
+        tuple[str, ...], FlagReader(parsing.formats, "extend"),
         Field(description="png,svg,pdf (default: png,svg)"),
     ] = ()  # fmt: skip
 
@@ -60,7 +60,7 @@ class CompareOptions(Options):
     ] = ()
 
 
-def plot(options: PlotOptions, call: Call) -> int:
+def plot(options: PlotOptions, call: Invocation) -> int:
     """Draw the curves of an earlier benchmark again."""
     from reasoner.benchmarks.analysis.cost_axes import Price
     from reasoner.benchmarks.plots.style import FORMATS
@@ -72,7 +72,7 @@ def plot(options: PlotOptions, call: Call) -> int:
     return show(report(RunFolder(options.dir), drawing), call)
 
 
-def compare(options: CompareOptions, call: Call) -> int:
+def compare(options: CompareOptions, call: Invocation) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
     from reasoner.benchmarks.reports.compare import comparison
     from reasoner.benchmarks.store.run_folder import RunFolder

@@ -16,13 +16,13 @@ from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import show, stdout_for_json
 from reasoner.cli.parsing import names
 from reasoner.errors import ConfigError
-from reasoner.options import CONCURRENCY, Options, Positive, Reader
+from reasoner.options import CONCURRENCY, FlagReader, Options, Positive
 
 if TYPE_CHECKING:
     from reasoner.benchmarks.runner.scheduler import Tally
-    from reasoner.benchmarks.store.judgements import Plan
+    from reasoner.benchmarks.store.judgements import DiagnosisPlan
     from reasoner.cli.bench_options import BenchOptions
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
 
 ARMS = (
     "best-of-n:16",
@@ -41,7 +41,7 @@ class FitOptions(Options):
     """The options of `fit-auto`."""
 
     arms: Annotated[
-        tuple[str, ...], Reader(names, "extend"),
+        tuple[str, ...], FlagReader(names, "extend"),
         Field(examples=["NAME:N,..."], description="what a problem may get after the probe"),
     ] = ARMS  # fmt: skip
     probe: Annotated[Positive, Field(description="samples that tell the difficulty")] = 4
@@ -97,7 +97,7 @@ class RunOptions(o.ModelOptions, Protocol):
     def concurrency(self) -> int: ...
 
 
-def bench(options: BenchOptions, call: Call) -> int:
+def bench(options: BenchOptions, call: Invocation) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.reports.bench import report
     from reasoner.benchmarks.store.run_folder import RunFolder
@@ -110,7 +110,7 @@ def bench(options: BenchOptions, call: Call) -> int:
     return show(result, call)
 
 
-def fit_auto(options: FitOptions, call: Call) -> int:
+def fit_auto(options: FitOptions, call: Invocation) -> int:
     """Learn which search each difficulty gets, for strategy `auto`."""
     from reasoner.benchmarks.analysis.fit_auto import arm_grid, fit_table
 
@@ -125,12 +125,14 @@ def fit_auto(options: FitOptions, call: Call) -> int:
     return show(result, call)
 
 
-def eval_verifier(options: EvalOptions, call: Call) -> int:
+def eval_verifier(options: EvalOptions, call: Invocation) -> int:
     """Measure a verifier: on steps, on solutions, and in choosing among them."""
     from reasoner.benchmarks.reports.eval_verifier import diagnose
-    from reasoner.benchmarks.store.judgements import Plan
+    from reasoner.benchmarks.store.judgements import DiagnosisPlan
 
-    plan = Plan.of(options.n, steps=options.steps, tuning=options.dev_problems, **setting(options))
+    plan = DiagnosisPlan.of(
+        options.n, steps=options.steps, tuning=options.dev_problems, **setting(options)
+    )
     with stdout_for_json(call.json):
         interruptible(_judge(options, plan, call))
         result = diagnose(plan, options.out)
@@ -138,7 +140,7 @@ def eval_verifier(options: EvalOptions, call: Call) -> int:
 
 
 async def _run_grid(
-    options: RunOptions, grid: Grid, call: Call, spec: BenchOptions | None = None
+    options: RunOptions, grid: Grid, call: Invocation, spec: BenchOptions | None = None
 ) -> Tally:
     """Run every experiment of a grid that has no results yet; write `spec` beside them."""
     from reasoner.api import open_backend
@@ -166,7 +168,7 @@ async def _run_grid(
         )  # fmt: skip
 
 
-async def _judge(options: RunOptions, plan: Plan, call: Call) -> Tally:
+async def _judge(options: RunOptions, plan: DiagnosisPlan, call: Invocation) -> Tally:
     """Draw and judge the solutions of a plan that have no judgement yet."""
     from reasoner.api import open_backend
     from reasoner.benchmarks.runner import eval_verifier as judging

@@ -16,7 +16,7 @@ from reasoner.cli.parsing import text, whole
 from reasoner.cli.places import CHECKS
 from reasoner.errors import ConfigError
 from reasoner.files import clipped
-from reasoner.options import Kind, Options, Reader
+from reasoner.options import FlagReader, Options, PathKind
 
 M = TypeVar("M", bound=Options)
 
@@ -84,7 +84,7 @@ def _help(field: FieldInfo) -> str:
 
 def _placeholder(field: FieldInfo, metadata: Sequence[Any]) -> dict[str, Any]:
     """Return what stands for the value in help texts."""
-    kinds = [each.placeholder for each in metadata if isinstance(each, Kind)]
+    kinds = [each.placeholder for each in metadata if isinstance(each, PathKind)]
     shown = field.examples or kinds
     return {"metavar": shown[0] if len(shown) == 1 else tuple(shown)} if shown else {}
 
@@ -92,9 +92,9 @@ def _placeholder(field: FieldInfo, metadata: Sequence[Any]) -> dict[str, Any]:
 def _reading(kind: Any, metadata: Sequence[Any]) -> dict[str, Any]:
     """Return how argparse reads a value of this type."""
     for each in metadata:
-        if isinstance(each, Reader):
+        if isinstance(each, FlagReader):
             return {"type": each.read, "action": each.action}
-        if isinstance(each, Kind):
+        if isinstance(each, PathKind):
             return {"type": CHECKS[each.name]}
     if kind is bool:
         return {"action": "store_true", "default": None}

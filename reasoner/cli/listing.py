@@ -12,7 +12,7 @@ from reasoner.options import Options
 from reasoner.terminal import echo
 
 if TYPE_CHECKING:
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
 
 Kind = Literal["strategies", "verifiers", "backends", "tasks"]
 
@@ -25,7 +25,7 @@ class ListOptions(Options):
     kind: Annotated[Kind | None, Field(description="only this kind")] = None
 
 
-def list_components(options: ListOptions, call: Call) -> int:
+def list_components(options: ListOptions, call: Invocation) -> int:
     """Print the names of the components and a line about each."""
     from reasoner import registry
 

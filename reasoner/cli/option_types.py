@@ -8,27 +8,27 @@ from pydantic import Field
 
 from reasoner.cli.parsing import names, rate, share, sizes, text
 from reasoner.cli.places import place
-from reasoner.options import OutputFolder, Positive, Reader, RunPath, Seed
+from reasoner.options import FlagReader, OutputFolder, Positive, RunPath, Seed
 
 ModelPath = Annotated[
     str | None,
-    Reader(place),
+    FlagReader(place),
     Field(description="a folder or a Hugging Face name (default: the embedded GPT)"),
 ]
 Backend = Annotated[
-    str | None, Reader(text), Field(description="default: vllm, or openai with --base-url")
+    str | None, FlagReader(text), Field(description="default: vllm, or openai with --base-url")
 ]
 BaseUrl = Annotated[
-    str | None, Reader(text), Field(description="address of an OpenAI-compatible server")
+    str | None, FlagReader(text), Field(description="address of an OpenAI-compatible server")
 ]
 RandomSeed = Annotated[Seed, Field(description="seed of everything that is drawn")]
 
 Tasks = Annotated[
-    tuple[str, ...], Reader(names, "extend"), Field(description="tasks to solve, with commas")
+    tuple[str, ...], FlagReader(names, "extend"), Field(description="tasks to solve, with commas")
 ]
 Data = Annotated[
     str | None,
-    Reader(place),
+    FlagReader(place),
     Field(description="the task's problems: a file, a folder or a data set"),
 ]
 QuestionField = Annotated[
@@ -54,9 +54,9 @@ Concurrency = Annotated[Positive, Field(description="problems in flight")]
 Out = Annotated[OutputFolder, Field(description="folder of the results")]
 
 Run = Annotated[RunPath, Field(description="a folder that `bench --out` wrote")]
-Share = Annotated[float, Field(ge=0, le=1), Reader(share)]
-Rate = Annotated[float, Field(gt=0, lt=1), Reader(rate)]
-SomeSizes = Annotated[tuple[Positive, ...], Reader(sizes, "extend")]
+Share = Annotated[float, Field(ge=0, le=1), FlagReader(share)]
+Rate = Annotated[float, Field(gt=0, lt=1), FlagReader(rate)]
+SomeSizes = Annotated[tuple[Positive, ...], FlagReader(sizes, "extend")]
 
 
 class ModelOptions(Protocol):

@@ -14,10 +14,10 @@ from reasoner.terminal import SafeConsole
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
 
 
-class Report(Protocol):
+class Showable(Protocol):
     """The result of a command."""
 
     def as_json(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Report(Protocol):
         ...
 
 
-def show(report: Report, call: Call) -> int:
+def show(report: Showable, call: Invocation) -> int:
     """Print a report as `call` wants it; return exit code 0."""
     print_json(report.as_json()) if call.json else report.show(console())
     return 0

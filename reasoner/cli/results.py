@@ -12,10 +12,10 @@ from reasoner.terminal import echo
 
 if TYPE_CHECKING:
     from reasoner.cli import results_options as options
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
 
 
-def import_pool(args: options.ImportOptions, call: Call) -> int:
+def import_pool(args: options.ImportOptions, call: Invocation) -> int:
     """Grade recorded solutions and estimate the metrics at every number of samples."""
     from reasoner.benchmarks.reports.pool import every_k
     from reasoner.benchmarks.store import pools as recorded
@@ -31,7 +31,7 @@ def import_pool(args: options.ImportOptions, call: Call) -> int:
     return 0
 
 
-def export_pool(args: options.ExportOptions, call: Call) -> int:
+def export_pool(args: options.ExportOptions, call: Invocation) -> int:
     """Write a run's solutions as recorded ones."""
     from reasoner.benchmarks.store.pool_file import write_pool
     from reasoner.benchmarks.store.pools import export_pool
@@ -47,7 +47,7 @@ def export_pool(args: options.ExportOptions, call: Call) -> int:
     return 0
 
 
-def rerank(args: options.RerankOptions, call: Call) -> int:
+def rerank(args: options.RerankOptions, call: Invocation) -> int:
     """Have another verifier choose among the solutions of a run; nothing is sampled."""
     from reasoner.api import open_backend
     from reasoner.benchmarks.reports.bench import report
@@ -68,7 +68,7 @@ def rerank(args: options.RerankOptions, call: Call) -> int:
     return 0
 
 
-def inspect(args: options.InspectOptions, call: Call) -> int:
+def inspect(args: options.InspectOptions, call: Invocation) -> int:
     """Show one problem: every attempt, or the tree of one."""
     from reasoner.benchmarks.reports import inspection
     from reasoner.benchmarks.store.run_folder import RunFolder
@@ -84,7 +84,7 @@ def inspect(args: options.InspectOptions, call: Call) -> int:
     return 0
 
 
-def report(args: options.ReportOptions, call: Call) -> int:
+def report(args: options.ReportOptions, call: Invocation) -> int:
     """Write one HTML file with curves, comparisons, problems and their trees."""
     from reasoner.benchmarks.reports import html_page as page
     from reasoner.benchmarks.store.run_folder import RunFolder
@@ -94,7 +94,7 @@ def report(args: options.ReportOptions, call: Call) -> int:
     return 0
 
 
-def scaling(args: options.ScalingOptions, call: Call) -> int:
+def scaling(args: options.ScalingOptions, call: Invocation) -> int:
     """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
     from reasoner.benchmarks.reports.scaling import scaling
     from reasoner.benchmarks.store.run_folder import RunFolder

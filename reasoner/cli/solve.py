@@ -15,13 +15,13 @@ from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
 from reasoner.cli.parser import piped
 from reasoner.errors import BackendError
-from reasoner.options import Options, Positive, Reader
+from reasoner.options import FlagReader, Options, Positive
 from reasoner.printable import one_line
 from reasoner.terminal import complain, echo
 
 if TYPE_CHECKING:
     from reasoner.api import Reasoner
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
     from reasoner.events import Result
     from reasoner.trace import Node
 
@@ -38,7 +38,7 @@ class SolveOptions(Options):
     strategy: Annotated[str, Field(description="`reasoner list strategies`")] = "best-of-n"
     n: Annotated[Positive | None, Field(description="the size of the strategy")] = None
     budget: Annotated[
-        dict[str, float] | None, Reader(parsing.budget),
+        dict[str, float] | None, FlagReader(parsing.budget),
         Field(examples=["tokens=2000[,seconds=5]"], description="what the search may spend"),
     ] = None  # fmt: skip
     verifier: o.Verifier = None
@@ -48,7 +48,7 @@ class SolveOptions(Options):
     seed: o.RandomSeed = 0
 
 
-def solve(options: SolveOptions, call: Call) -> int:
+def solve(options: SolveOptions, call: Invocation) -> int:
     """Solve one problem and print the steps of the search."""
     from reasoner.api import Reasoner
     from reasoner.benchmarks.runner.components import sized

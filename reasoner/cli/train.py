@@ -19,7 +19,7 @@ from reasoner.options import InputFile, Options, OutputFile, Positive
 from reasoner.terminal import echo
 
 if TYPE_CHECKING:
-    from reasoner.cli.commands import Call
+    from reasoner.cli.commands import Invocation
     from reasoner.train.gpt.options import GptOptions
 
 Summary = dict[str, Any]
@@ -108,12 +108,12 @@ class OutOptions(Protocol):
     def out(self) -> Path: ...
 
 
-def train_gpt(options: GptOptions, call: Call) -> int:
+def train_gpt(options: GptOptions, call: Invocation) -> int:
     """Train the embedded GPT from scratch."""
     return _finish(options, call, lambda: dict(_work("gpt.pipeline").run(options, call.argv)))
 
 
-def train_labels(options: LabelsOptions, call: Call) -> int:
+def train_labels(options: LabelsOptions, call: Invocation) -> int:
     """Solve problems, and label which steps of the solutions are right."""
     from reasoner.api import open_backend
     from reasoner.benchmarks.store.environment import describe
@@ -124,7 +124,7 @@ def train_labels(options: LabelsOptions, call: Call) -> int:
 
     async def label() -> Summary:
         [task] = with_data([options.task], options)
-        plan = work.Plan(
+        plan = work.LabelPlan(
             task, tasks.make(task), options.problems, options.solutions, options.method,
             0 if options.method == "exact" else options.k, options.split, options.seed,
         )  # fmt: skip
@@ -140,17 +140,17 @@ def train_labels(options: LabelsOptions, call: Call) -> int:
     return _finish(options, call, lambda: interruptible(label()), _labels_lines)
 
 
-def train_prm(options: PrmOptions, call: Call) -> int:
+def train_prm(options: PrmOptions, call: Invocation) -> int:
     """Train a process reward model, for verifier `token-classifier`."""
     return _train_reward("prm", options, call, options.target)
 
 
-def train_orm(options: OrmOptions, call: Call) -> int:
+def train_orm(options: OrmOptions, call: Invocation) -> int:
     """Train an outcome reward model, for verifier `orm`."""
     return _train_reward("orm", options, call)
 
 
-def train_value_head(options: ValueHeadOptions, call: Call) -> int:
+def train_value_head(options: ValueHeadOptions, call: Invocation) -> int:
     """Train a value head on the policy's own states."""
     from reasoner.benchmarks.store.environment import describe
 
@@ -166,7 +166,7 @@ def train_value_head(options: ValueHeadOptions, call: Call) -> int:
     return _finish(options, call, fit, _head_lines)
 
 
-def _train_reward(kind: str, options: OrmOptions, call: Call, *settings: str) -> int:
+def _train_reward(kind: str, options: OrmOptions, call: Invocation, *settings: str) -> int:
     from reasoner.benchmarks.store.environment import describe
     from reasoner.train.progress import say
 
@@ -175,7 +175,7 @@ def _train_reward(kind: str, options: OrmOptions, call: Call, *settings: str) ->
     def fit() -> Summary:
         _check_inputs(model, options.data, *filter(None, [options.test]))
         values = options.model_dump(include=set(OrmOptions.model_fields))
-        recipe = _work("reward.recipe").Recipe(**values | {"model": model})
+        recipe = _work("reward.recipe").RewardRecipe(**values | {"model": model})
         summary: Summary = _work(f"reward.{kind}").train(
             recipe, *settings, environment=describe(call.argv), report=say
         )
@@ -216,7 +216,7 @@ def _work(kind: str) -> Any:
 
 def _finish(
     options: OutOptions,
-    call: Call,
+    call: Invocation,
     work: Callable[[], Summary],
     lines: Callable[[Summary], Sequence[str]] = lambda _: (),
 ) -> int:

@@ -148,7 +148,7 @@ class Conformance:
 
     def test_identical_siblings_are_scored_once(self, make: Make) -> None:
         """This holds for steps; whole solutions may be scored as they are."""
-        tally = Tally(backend := Witness())
+        tally = CallTally(backend := Witness())
         search(make, backend, verifier=tally)
         for (*_, step), count in tally.judged.items():
             assert count == 1, f"{step!r} was scored {count} times after the same step"
@@ -283,7 +283,7 @@ class Uneven(Witness):
         await super()._wait()
 
 
-class Tally:
+class CallTally:
     """A `Verdict` that counts how often it scores each step after the same parent."""
 
     def __init__(self, backend: Witness) -> None:

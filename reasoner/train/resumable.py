@@ -19,13 +19,13 @@ from reasoner.train.progress import Report
 Row = dict[str, Any]
 
 
-class Entry(BaseModel, extra="allow"):
+class JournalEntry(BaseModel, extra="allow"):
     """The fields of a row that every journal has; each kind of work adds its own."""
 
     prompt: str
 
 
-def read(path: Path, kind: type[Entry] = Entry) -> Iterator[Row]:
+def read(path: Path, kind: type[JournalEntry] = JournalEntry) -> Iterator[Row]:
     """Yield the rows of a journal, each a `kind`, without a torn last line.
 
     Raises:
@@ -40,7 +40,7 @@ async def keep(
     work: Callable[[Example], Awaitable[Row | None]],
     report: Report = print,
     live: int = 128,
-    kind: type[Entry] = Entry,
+    kind: type[JournalEntry] = JournalEntry,
 ) -> list[Row]:
     """Return the row that `work` computes for each example, in order; rows in `path` are not computed again.
 
@@ -65,7 +65,7 @@ async def keep(
     return [rows[e.problem.prompt] for e in examples if e.problem.prompt in rows]
 
 
-def _rows(path: Path, lines: Sequence[bytes], kind: type[Entry]) -> Iterator[Row]:
+def _rows(path: Path, lines: Sequence[bytes], kind: type[JournalEntry]) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
         try:
             parse_model(kind, line)

@@ -29,7 +29,7 @@ from reasoner.types import (
     Usage,
 )
 from reasoner.verifiers.code import Code, program
-from reasoner.verifiers.sandbox import Limits, Outcome, Status, Trial
+from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, Trial
 from reasoner.verifiers.sandbox.trial import _verdict
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
@@ -304,5 +304,5 @@ async def test_without_a_sandbox_by_name() -> None:
     [("guess passed", 0), ("passed", 0), ("", 0), ("nonce failed", 0), ("nonce passed", 1)],
 )
 def test_a_verdict_takes_the_word_and_a_good_end(stdout: str, code: int) -> None:
-    assert not _verdict(Outcome(Status.PASSED, code, stdout, "", 0.1), "nonce")
-    assert _verdict(Outcome(Status.PASSED, 0, "nonce passed", "", 0.1), "nonce")
+    assert not _verdict(ProgramOutcome(Status.PASSED, code, stdout, "", 0.1), "nonce")
+    assert _verdict(ProgramOutcome(Status.PASSED, 0, "nonce passed", "", 0.1), "nonce")

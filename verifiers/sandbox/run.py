@@ -51,7 +51,7 @@ LAST_LINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProgramOutcome:
     """The result of a run.
 
     `code` is the exit code: 128 plus the signal number for a program killed by a signal, None for one
@@ -71,7 +71,7 @@ async def run(
     stdin: str = "",
     limits: Limits = Limits(),
     sandbox: Kind = "bubblewrap",
-) -> Outcome:
+) -> ProgramOutcome:
     """Run Python source, or a command, with no network, a read-only system and within `limits`.
 
     As many run at once as there are processors; the clock of each starts when it does. When this
@@ -136,7 +136,7 @@ def start(
         )
 
 
-async def finish(process: Process, limits: Limits) -> Outcome:
+async def finish(process: Process, limits: Limits) -> ProgramOutcome:
     """Wait until a run ends by itself or at a limit; kill it then, or when cancelled.
 
     Raises:
@@ -166,7 +166,7 @@ async def _attend(process: Process, limits: Limits) -> Status | None:
     return None
 
 
-def _outcome(process: Process, stopped: Status | None, limits: Limits) -> Outcome:
+def _outcome(process: Process, stopped: Status | None, limits: Limits) -> ProgramOutcome:
     out, err = (
         bytes(stream[: limits.output]).decode(errors="replace")
         for stream in (process.stdout, process.stderr)
@@ -178,7 +178,7 @@ def _outcome(process: Process, stopped: Status | None, limits: Limits) -> Outcom
             " allow them, and the risk of sandbox='none'"
         )
     status = stopped or _status(process.code, err)
-    return Outcome(status, None if stopped else process.code, out, err, process.seconds)
+    return ProgramOutcome(status, None if stopped else process.code, out, err, process.seconds)
 
 
 def _status(code: int, err: str) -> Status:

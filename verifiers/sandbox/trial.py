@@ -13,7 +13,7 @@ from pathlib import Path
 from reasoner.verifiers.sandbox.harness import encode
 from reasoner.verifiers.sandbox.limits import Limits
 from reasoner.verifiers.sandbox.process import Process
-from reasoner.verifiers.sandbox.run import Kind, Outcome, finish, start, turn
+from reasoner.verifiers.sandbox.run import Kind, ProgramOutcome, finish, start, turn
 
 HARNESS = Path(__file__).with_name("harness.py")
 
@@ -60,7 +60,7 @@ class Trial:
             arguments=[role, str(reads), str(writes)], passed=[reads, writes],
         )  # fmt: skip
 
-    async def _outcome(self, judge: Process, served: Process) -> Outcome:
+    async def _outcome(self, judge: Process, served: Process) -> ProgramOutcome:
         """Wait for the outcome of the test, then stop the program."""
         serving = asyncio.create_task(finish(served, self.limits))
         try:
@@ -82,7 +82,7 @@ def _pipe() -> Generator[tuple[int, int], None, None]:
             os.close(end)
 
 
-def _verdict(outcome: Outcome, nonce: str) -> bool:
+def _verdict(outcome: ProgramOutcome, nonce: str) -> bool:
     word, _, verdict = outcome.stdout.partition(" ")
     reported = word == nonce and outcome.code == 0
     if reported and verdict.startswith("unusable: "):

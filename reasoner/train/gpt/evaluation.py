@@ -17,7 +17,7 @@ from reasoner.benchmarks.analysis.step_metrics import JudgedSteps, ScoredSolutio
 from reasoner.benchmarks.stats import Floats, Pool, best_of_at_ks, majority_at_ks, pass_at_ks
 from reasoner.benchmarks.store.judgements import Labelled
 from reasoner.train.progress import Report as Progress
-from reasoner.train.resumable import Entry, Row, keep
+from reasoner.train.resumable import JournalEntry, Row, keep
 from reasoner.types import Completion, Prompt, Sampling
 from reasoner.verifiers.common.aggregation import doubts
 
@@ -61,7 +61,7 @@ class JudgedSample:
         return scores[:judged], self.labels[:judged]
 
 
-class SampleRow(Entry):
+class SampleRow(JournalEntry):
     """A row of the journal: the solutions of a problem."""
 
     samples: tuple[JudgedSample, ...]

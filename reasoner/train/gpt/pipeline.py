@@ -40,9 +40,9 @@ def run(options: GptOptions, argv: Sequence[str]) -> dict[str, object]:
 def policy(options: GptOptions, _: Sequence[str]) -> None:
     """Pre-train on demonstrations, or fine-tune --model on them; export the policy."""
     from reasoner.train.gpt.model import export, imported
-    from reasoner.train.gpt.pretraining import Recipe, gentle, train, trained
+    from reasoner.train.gpt.pretraining import PretrainingRecipe, gentle, train, trained
 
-    recipe = Recipe(steps=options.steps, seed=options.seed)
+    recipe = PretrainingRecipe(steps=options.steps, seed=options.seed)
     model = imported(_model_folder(options.model)) if options.model else None
     recipe = gentle(recipe, model) if model else recipe
     train(recipe, options.out, compiled=not options.eager, report=say, model=model)

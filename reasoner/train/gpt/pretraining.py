@@ -31,7 +31,7 @@ Demonstrator = Callable[[Random], Demonstration | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PretrainingRecipe:
     """Everything that determines the weights; `steps` counts optimiser steps."""
 
     steps: int = 1600
@@ -51,7 +51,7 @@ class _Size(BaseModel, extra="ignore"):
     width: Width
 
 
-def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
+def gentle(recipe: PretrainingRecipe, model: Qwen3ForCausalLM) -> PretrainingRecipe:
     """Return the recipe for further training of a finished `model`: its size, and small steps."""
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
     return replace(
@@ -65,7 +65,7 @@ def gentle(recipe: Recipe, model: Qwen3ForCausalLM) -> Recipe:
     )
 
 
-def demonstrators(recipe: Recipe) -> list[tuple[Demonstrator, int, int]]:
+def demonstrators(recipe: PretrainingRecipe) -> list[tuple[Demonstrator, int, int]]:
     """Return (demonstrator, rows per batch, tokens per row) of each task."""
     return [
         (dagmath.demonstrate, recipe.dagmath_rows, ROW["dagmath"]),
@@ -122,7 +122,7 @@ def trained(folder: Path) -> Qwen3ForCausalLM:
 
 
 def train(
-    recipe: Recipe,
+    recipe: PretrainingRecipe,
     folder: Path,
     compiled: bool = True,
     report: Report = print,

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from reasoner.base import Backend, Example, Task
 from reasoner.train.gpt.vocabulary import EXPORTED
 from reasoner.train.progress import Report
-from reasoner.train.resumable import Entry, Row, keep
+from reasoner.train.resumable import JournalEntry, Row, keep
 from reasoner.types import Prompt
 
 
@@ -29,7 +29,7 @@ class Rollout(BaseModel):
     correct: bool
 
 
-class Rollouts(Entry):
+class Rollouts(JournalEntry):
     """A row of the journal."""
 
     rollouts: list[Rollout]

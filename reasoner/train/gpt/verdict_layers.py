@@ -48,7 +48,7 @@ Source = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VerdictRow:
     """A rollout as the model reads it, and the value of the prefix before each sampled token."""
 
     ids: list[int]
@@ -60,18 +60,18 @@ class Row:
         return len(self.ids) - len(self.values)
 
 
-def load(path: Path) -> list[Row]:
+def load(path: Path) -> list[VerdictRow]:
     """Load every rollout of a file, with prefix values averaged over its problem's rollouts."""
-    rows = list[Row]()
+    rows = list[VerdictRow]()
     for line in journal.read(path, Rollouts):
         prompt = v.encode(line["prompt"])
         rollouts = [{**r, "ids": v.as_read(r["ids"])} for r in line["rollouts"]]
         for r, values in zip(rollouts, prefix_values(rollouts), strict=True):
-            rows.append(Row(prompt + r["ids"], values))
+            rows.append(VerdictRow(prompt + r["ids"], values))
     return rows
 
 
-def batch(rows: Sequence[Row], size: int, step: int, seed: str) -> list[Row]:
+def batch(rows: Sequence[VerdictRow], size: int, step: int, seed: str) -> list[VerdictRow]:
     """Return the rows of a step: every row once before any is repeated, in a new order each round."""
     round_, start = divmod(step, -(-len(rows) // size))
     order = Random(f"{seed}/{round_}").sample(range(len(rows)), len(rows))
@@ -84,7 +84,7 @@ def rereading(path: Path, size: int, length: int, seed: str) -> Source:
     return lambda step: tensors(batch(rows, size, step, seed), length)
 
 
-def tensors(rows: Sequence[Row], length: int) -> tuple[torch.Tensor, torch.Tensor]:
+def tensors(rows: Sequence[VerdictRow], length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return tokens, and the value before each sampled one (-1 elsewhere); longer rows lose their end."""
     tokens = torch.full((len(rows), length), v.PAD)
     values = torch.full((len(rows), length), -1.0)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reasoner.train.progress import Report
-from reasoner.train.reward.recipe import Kind, Recipe
+from reasoner.train.reward.recipe import RewardKind, RewardRecipe
 from reasoner.train.reward.recipe import train as train_classifier
 
-KIND = Kind(
+KIND = RewardKind(
     verifier_spec=lambda model, _: f"orm(model={json.dumps(model)})",
     auto="AutoModelForSequenceClassification",
     labels=1,
@@ -20,6 +20,8 @@ KIND = Kind(
 )
 
 
-def train(recipe: Recipe, environment: Mapping[str, Any], report: Report = print) -> dict[str, Any]:
+def train(
+    recipe: RewardRecipe, environment: Mapping[str, Any], report: Report = print
+) -> dict[str, Any]:
     """Train one label on the correctness of the solution. Raises what `recipe.train` raises."""
     return train_classifier(KIND, recipe, environment, report)

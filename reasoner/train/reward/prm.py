@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 from reasoner.train.progress import Report
 from reasoner.train.reward.labelled_solutions import LabelledSolution
-from reasoner.train.reward.recipe import Kind, Recipe
+from reasoner.train.reward.recipe import RewardKind, RewardRecipe
 from reasoner.train.reward.recipe import train as train_classifier
 
 Target = Literal["soft", "hard"]
 
 
 def train(
-    recipe: Recipe, target: Target, environment: Mapping[str, Any], report: Report = print
+    recipe: RewardRecipe, target: Target, environment: Mapping[str, Any], report: Report = print
 ) -> dict[str, Any]:
     """Train two labels on every step: on its value if `target` is soft, else on its label.
 
     The target of a step without a value is its label. Raises what `recipe.train` raises.
     """
-    kind = Kind(
+    kind = RewardKind(
         verifier_spec=verifier_spec,
         auto="AutoModelForTokenClassification",
         labels=2,

@@ -30,7 +30,7 @@ from reasoner.verifiers.reward.reward_model import RewardModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class RewardRecipe:
     """Everything that determines the weights, except the kind of reward model.
 
     Without `test`, the solutions of a tenth of the problems in `data` are held out. An optimiser step takes
@@ -49,7 +49,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RewardKind:
     """A kind of reward model in training.
 
     `verifier_spec` returns the spec of the verifier of a model and a separator of steps; `auto` is the
@@ -66,7 +66,7 @@ class Kind:
 
 
 def train(
-    kind: Kind, recipe: Recipe, environment: Mapping[str, Any], report: Report = print
+    kind: RewardKind, recipe: RewardRecipe, environment: Mapping[str, Any], report: Report = print
 ) -> dict[str, Any]:
     """Train into the folder `recipe.out`, and return the content of its training.json.
 
@@ -110,7 +110,7 @@ def train(
 
 
 def examples(
-    kind: Kind, verifier: RewardModel, solutions: Iterable[LabelledSolution]
+    kind: RewardKind, verifier: RewardModel, solutions: Iterable[LabelledSolution]
 ) -> list[dict[str, Any]]:
     """Return the tokens of each solution, the positions that the verifier reads, and the targets there.
 
@@ -138,7 +138,7 @@ def examples(
     return rows
 
 
-def build(kind: Kind, recipe: Recipe, verifier: RewardModel) -> Any:
+def build(kind: RewardKind, recipe: RewardRecipe, verifier: RewardModel) -> Any:
     """Build the classifier to train, with a new head, in single precision.
 
     Raises:
@@ -157,7 +157,7 @@ def build(kind: Kind, recipe: Recipe, verifier: RewardModel) -> Any:
 
 
 async def measure(
-    verifier: RewardModel, kind: Kind, solutions: Sequence[LabelledSolution]
+    verifier: RewardModel, kind: RewardKind, solutions: Sequence[LabelledSolution]
 ) -> dict[str, Any]:
     """Measure how well the verifier's scores rank right over wrong, with the interval."""
     pools = list[list[ScoredSolution]]()
@@ -175,7 +175,7 @@ def _candidate(solution: LabelledSolution) -> Candidate:
     return Candidate((Completion(solution.solution, (), Finish.EOS),), complete=True)
 
 
-def _solutions(recipe: Recipe) -> tuple[list[LabelledSolution], list[LabelledSolution]]:
+def _solutions(recipe: RewardRecipe) -> tuple[list[LabelledSolution], list[LabelledSolution]]:
     """Return the solutions to train on, and those to measure on."""
     rows = read(recipe.data)
     if recipe.test is None:
@@ -198,7 +198,7 @@ def _separator(rows: Sequence[LabelledSolution]) -> str:
     return separators[0]
 
 
-def _settings(kind: Kind, recipe: Recipe, verifier: RewardModel) -> dict[str, Any]:
+def _settings(kind: RewardKind, recipe: RewardRecipe, verifier: RewardModel) -> dict[str, Any]:
     """Return the recipe as settings, with digests in place of files."""
     default = 1e-5 if verifier.weights.info.parameters >= LARGE else 1e-3
     return {

@@ -22,11 +22,11 @@ from reasoner.solving import solve
 from reasoner.trace import Trace
 from reasoner.train.manifest import claim
 from reasoner.train.progress import Report
-from reasoner.train.resumable import Entry, Row, keep
+from reasoner.train.resumable import JournalEntry, Row, keep
 from reasoner.train.reward.labelled_solutions import LabelledSolution, Method
 from reasoner.train.reward.step_values import (
-    Estimate,
-    Solution,
+    SampledSolution,
+    StepEstimate,
     StepLabels,
     Way,
     exact,
@@ -40,7 +40,7 @@ LIVE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LabelPlan:
     """A plan of labelling: `k` continuations of a prefix estimate its value.
 
     `named` is the spec of `task`.
@@ -86,14 +86,14 @@ class Plan:
         return monte_carlo if self.method == "monte-carlo" else omega
 
 
-class Labels(Entry):
+class Labels(JournalEntry):
     """A row of the journal: the labelled solutions of a problem."""
 
     rows: tuple[LabelledSolution, ...]
 
 
 async def make(
-    plan: Plan,
+    plan: LabelPlan,
     backend: Backend,
     out: Path,
     policy: Mapping[str, Any],
@@ -138,10 +138,10 @@ async def make(
     return manifest
 
 
-async def label(plan: Plan, backend: Backend, example: Example) -> list[Row]:
+async def label(plan: LabelPlan, backend: Backend, example: Example) -> list[Row]:
     """Return the rows of one problem: sample solutions, estimate their prefixes, count the tokens."""
     solutions, way = await sample(plan, backend, example), plan.way(example.problem)
-    known = dict[str, Estimate]()
+    known = dict[str, StepEstimate]()
     while missing := _missing([way(s, known) for s in solutions], known):
         estimates = await gather(estimate(plan, backend, example, p) for p in missing.values())
         known |= zip(missing, estimates, strict=True)
@@ -155,7 +155,7 @@ async def label(plan: Plan, backend: Backend, example: Example) -> list[Row]:
     return rows
 
 
-async def sample(plan: Plan, backend: Backend, example: Example) -> list[Solution]:
+async def sample(plan: LabelPlan, backend: Backend, example: Example) -> list[SampledSolution]:
     """Sample solutions one step at a time, so that the tokens of every prefix are known.
 
     Raises:
@@ -169,12 +169,14 @@ async def sample(plan: Plan, backend: Backend, example: Example) -> list[Solutio
     if result.error:
         raise BackendError(result.error)
     return [
-        Solution.of(example.problem, pieces, plan.separator, _right(plan, example, pieces))
+        SampledSolution.of(example.problem, pieces, plan.separator, _right(plan, example, pieces))
         for pieces in _solutions(result.trace)
     ]
 
 
-async def estimate(plan: Plan, backend: Backend, example: Example, prefix: Prompt) -> Estimate:
+async def estimate(
+    plan: LabelPlan, backend: Backend, example: Example, prefix: Prompt
+) -> StepEstimate:
     """Continue `prefix` to the end `k` times; the seed depends on the prefix alone, not on the order."""
     sampling = replace(
         plan.task.sampling,
@@ -186,7 +188,7 @@ async def estimate(plan: Plan, backend: Backend, example: Example, prefix: Promp
     generation = await backend.generate(prefix, sampling)
     written = Completion(prefix.text, prefix.token_ids, Finish.STOP)
     right = [_right(plan, example, (written, c)) for c in generation.completions]
-    return Estimate(fmean(right), generation.usage.completion_tokens)
+    return StepEstimate(fmean(right), generation.usage.completion_tokens)
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
@@ -202,7 +204,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _missing(labels: Sequence[StepLabels], known: Mapping[str, Estimate]) -> dict[str, Prompt]:
+def _missing(labels: Sequence[StepLabels], known: Mapping[str, StepEstimate]) -> dict[str, Prompt]:
     """Return the prefixes to estimate, by text; of equal ones, the first."""
     unknown = [p for each in labels for p in each.probed if p.text not in known]
     return {p.text: p for p in reversed(unknown)}
@@ -215,14 +217,19 @@ def _solutions(trace: Trace) -> list[tuple[Completion, ...]]:
     return [trace.completions(leaf) for leaf in leaves]
 
 
-def _right(plan: Plan, example: Example, pieces: Sequence[Completion]) -> bool:
+def _right(plan: LabelPlan, example: Example, pieces: Sequence[Completion]) -> bool:
     """Return True if the model ended the solution itself, with a right answer."""
     ended = pieces[-1].finish is Finish.EOS
     return ended and plan.task.check(example, "".join(p.text for p in pieces))
 
 
 def _row(
-    plan: Plan, name: str, example: Example, solution: Solution, steps: StepLabels, tokens: int
+    plan: LabelPlan,
+    name: str,
+    example: Example,
+    solution: SampledSolution,
+    steps: StepLabels,
+    tokens: int,
 ) -> Row:
     return {
         "id": name,

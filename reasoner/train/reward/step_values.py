@@ -18,7 +18,7 @@ from reasoner.verifiers.reward.step_boundaries import ends
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
+class SampledSolution:
     """A sampled solution: its steps, and the prompt that continues it after each but the last."""
 
     steps: Sequence[str]
@@ -39,14 +39,14 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class StepEstimate:
     """The share of a prefix's continuations with a right answer, and the tokens of all of them."""
 
     value: float
     tokens: int
 
 
-Known = Mapping[str, Estimate]
+Known = Mapping[str, StepEstimate]
 """Estimates by the text of the prefix: solutions with a common prefix share them."""
 
 
@@ -59,10 +59,10 @@ class StepLabels:
     probed: Sequence[Prompt] = ()
 
 
-Way = Callable[[Solution, Known], StepLabels]
+Way = Callable[[SampledSolution, Known], StepLabels]
 
 
-def monte_carlo(solution: Solution, known: Known) -> StepLabels:
+def monte_carlo(solution: SampledSolution, known: Known) -> StepLabels:
     """Math-Shepherd (Wang et al., 2023, arXiv 2312.08935): a step is right if a right answer can follow.
 
     The value of a step is the share of right continuations after it (soft estimation, equation 4); its
@@ -75,7 +75,7 @@ def monte_carlo(solution: Solution, known: Known) -> StepLabels:
     return StepLabels([bool(value) for value in values], values, solution.prefixes)
 
 
-def omega(solution: Solution, known: Known) -> StepLabels:
+def omega(solution: SampledSolution, known: Known) -> StepLabels:
     """OmegaPRM (Luo et al., 2024, arXiv 2406.06592, section 3.2): binary search for the first error.
 
     If the middle prefix has a right continuation, the first error comes later, otherwise not. Steps before
@@ -99,7 +99,7 @@ def omega(solution: Solution, known: Known) -> StepLabels:
 def exact(task: Labelled, problem: Problem, separator: str) -> Way:
     """Return the task's own labels, which come from the reference answer: for evaluation, never for training."""
 
-    def way(solution: Solution, _: Known) -> StepLabels:
+    def way(solution: SampledSolution, _: Known) -> StepLabels:
         prefixes = [separator.join(solution.steps[: i + 1]) for i in range(len(solution.steps))]
         labels = [all(task.step_labels(problem, prefix)) for prefix in prefixes]
         return StepLabels(labels, [None] * len(labels))

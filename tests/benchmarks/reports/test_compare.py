@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from reasoner.benchmarks.analysis.curves import points, sample_pool
-from reasoner.benchmarks.analysis.equal_cost import BestOfN, Row, compare, judged
+from reasoner.benchmarks.analysis.equal_cost import BestOfNCurve, ComparisonRow, compare, judged
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
 from reasoner.benchmarks.reports.bench import report
@@ -36,9 +36,9 @@ def pool(*samples: tuple[float, bool], problems: int = 3) -> list[Record]:
     return [Record.model_validate(one | {"problem": str(i), "index": i}) for i in range(problems)]
 
 
-def best(*samples: tuple[float, bool]) -> BestOfN:
+def best(*samples: tuple[float, bool]) -> BestOfNCurve:
     records = pool(*samples)
-    return BestOfN(sample_pool(records), records)
+    return BestOfNCurve(sample_pool(records), records)
 
 
 TOKENS = "generated_tokens"
@@ -238,7 +238,7 @@ async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Pa
         compare([runs[0], RunFolder(shorter.out, shorter.grid)], sizes=(8,))
 
 
-def told(**more: Any) -> Row:
+def told(**more: Any) -> ComparisonRow:
     """A row about 100 problems on which a beam gains 0.1."""
     setting: dict[str, Any] = {
         "task": "sums", "cost": "flops", "strategy": "beam", "verifier": None, "problems": 100, "n": 4,
@@ -246,7 +246,7 @@ def told(**more: Any) -> Row:
         "rivals": (4,), "rival_spent": 1, "rival_accuracy": 0.5, "interpolated": False, "equal": True,
         "gain": 0.1, "gain_low": 0.02, "gain_high": 0.18, "p": 0.02, "exact": True, "detectable": 0.0512,
     }  # fmt: skip
-    return Row(**{**setting, **more})
+    return ComparisonRow(**{**setting, **more})
 
 
 def test_verdicts() -> None:
@@ -317,7 +317,7 @@ async def test_the_table_says_how_many_comparisons_it_holds(
     for line in words(found.rows):
         assert line in " ".join(text.split())
     kept = json.loads((tmp_path / "comparison.json").read_text())
-    assert [Row.model_validate(row) for row in kept] == found.rows
+    assert [ComparisonRow.model_validate(row) for row in kept] == found.rows
 
 
 @pytest.mark.parametrize(("p", "shown"), [(0.0001, "<.001"), (0.0312, ".031"), (0.99999, "1")])

@@ -17,7 +17,7 @@ from reasoner.benchmarks.analysis.verifier_quality import Quality, quality
 from reasoner.benchmarks.reports.eval_verifier import diagnose
 from reasoner.benchmarks.runner import eval_verifier as judging
 from reasoner.benchmarks.runner import scheduler
-from reasoner.benchmarks.store.judgements import Plan
+from reasoner.benchmarks.store.judgements import DiagnosisPlan
 from reasoner.errors import StoreError
 from reasoner.traits import VerifierTraits
 from tests.benchmarks.conftest import Sums
@@ -40,10 +40,12 @@ async def judged(
     backend: Scripted | None = None,
     kind: type[Knowing] = Knowing,
     **setting: Any,
-) -> Plan:
+) -> DiagnosisPlan:
     """Have a verifier judge that knows, and says it as `rule` has it."""
     defaults: dict[str, Any] = {"problems": 40, "backend": "scripted", "verifier": "knowing"}
-    plan = Plan.of(16, tuning=10, tasks=tuple(t.name for t in tasks), **{**defaults, **setting})
+    plan = DiagnosisPlan.of(
+        16, tuning=10, tasks=tuple(t.name for t in tasks), **{**defaults, **setting}
+    )
     await judging.run(
         plan, out, backend or Scripted(), verifier=kind(rule),
         named={t.name: t for t in tasks}, environment={"commit": "abc", "date": "2026-01-01"},
@@ -130,4 +132,4 @@ async def test_the_verifier_is_charged(tmp_path: Path) -> None:
 
 def test_nothing_judged_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no judgements by 'verdict'.*reasoner eval-verifier"):
-        diagnose(Plan.of(4, tasks=("dagmath",)), tmp_path)
+        diagnose(DiagnosisPlan.of(4, tasks=("dagmath",)), tmp_path)

@@ -12,7 +12,7 @@ from reasoner.benchmarks.runner import eval_verifier as judging
 from reasoner.benchmarks.runner import scheduler
 from reasoner.benchmarks.runner.scheduler import Tally
 from reasoner.benchmarks.runner.step_sampling import prefixes
-from reasoner.benchmarks.store.judgements import Drawn, Plan
+from reasoner.benchmarks.store.judgements import DiagnosisPlan, Drawn
 from reasoner.benchmarks.store.records import Spec
 from reasoner.benchmarks.store.store import kept
 from reasoner.errors import BackendError, ConfigError, StoreError
@@ -26,11 +26,11 @@ from tests.benchmarks.tables import sql
 NAMED = {"labelled": LabelledSums()}
 
 
-def plan(**changed: Any) -> Plan:
+def plan(**changed: Any) -> DiagnosisPlan:
     """Four solutions of each of six problems, and of two more to tune on."""
     steps, tuning = changed.pop("steps", "prefixes"), changed.pop("tuning", 2)
     setting = {"tasks": ("labelled",), "problems": 6, "backend": "scripted"} | changed
-    return Plan.of(4, steps=steps, tuning=tuning, **setting)
+    return DiagnosisPlan.of(4, steps=steps, tuning=tuning, **setting)
 
 
 async def judge(out: Path, backend: Scripted, by: Any = None, **changed: Any) -> Tally:
@@ -61,9 +61,9 @@ def test_prefixes_end_where_steps_do() -> None:
 
 
 def test_sizes_double_up_to_what_is_drawn() -> None:
-    assert Plan.of(64).grid.ns == (1, 2, 4, 8, 16, 32, 64)
-    assert Plan.of(6).grid.ns == (1, 2, 4, 6)
-    assert Plan.of(1).grid.ns == (1,)
+    assert DiagnosisPlan.of(64).grid.ns == (1, 2, 4, 8, 16, 32, 64)
+    assert DiagnosisPlan.of(6).grid.ns == (1, 2, 4, 6)
+    assert DiagnosisPlan.of(1).grid.ns == (1,)
 
 
 async def test_a_score_is_what_the_verifier_says_of_the_prefix(tmp_path: Path) -> None:

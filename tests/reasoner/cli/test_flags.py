@@ -15,7 +15,7 @@ from reasoner.cli.flags import add_flags, build, typed
 from reasoner.cli.parser import Parser
 from reasoner.cli.parsing import sizes
 from reasoner.errors import ConfigError
-from reasoner.options import InputFile, Options, Positive, Reader
+from reasoner.options import FlagReader, InputFile, Options, Positive
 
 HEAVY = ("pydantic", "rich", "asyncio", "networkx", "numpy", "torch")
 
@@ -26,7 +26,7 @@ class Example(Options):
     positional = ("name",)
 
     name: str
-    n: Annotated[tuple[Positive, ...], Reader(sizes, "extend")] = (1, 2)
+    n: Annotated[tuple[Positive, ...], FlagReader(sizes, "extend")] = (1, 2)
     pair: Annotated[tuple[Positive, Positive], Field(examples=["A", "B"])] = (3, 4)
     mode: Annotated[Literal["fast", "slow"], Field(description="how to run")] = "fast"
     dry_run: bool = False

@@ -27,7 +27,7 @@ from reasoner.cli import main
 from reasoner.train.reward import recipe as classifier
 from reasoner.train.reward import step_labels as labels
 from reasoner.train.reward import trainer
-from reasoner.train.reward.step_labels import Plan
+from reasoner.train.reward.step_labels import LabelPlan
 from reasoner.types import Prompt
 from tests import models
 
@@ -105,8 +105,8 @@ async def drawn(out: Path) -> None:
     policy = {"model": "embedded", "weights": fingerprint(EMBEDDED), "backend": "scripted"}
     task, backend = dagmath.DagMath(), Scripted(reply=demonstrator)
     for name, plan in {
-        "labels": Plan("dagmath", task, STUDY.problems, 3, "monte-carlo", 2),
-        "exact": Plan("dagmath", task, STUDY.test_problems, 3, "exact", 0, "test"),
+        "labels": LabelPlan("dagmath", task, STUDY.problems, 3, "monte-carlo", 2),
+        "exact": LabelPlan("dagmath", task, STUDY.test_problems, 3, "exact", 0, "test"),
     }.items():
         await labels.make(plan, backend, out / f"{name}.jsonl", policy, {}, lambda _: None)
 

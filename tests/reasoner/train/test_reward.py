@@ -23,7 +23,7 @@ from reasoner.train.gpt import vocabulary as v
 from reasoner.train.reward import orm, prm, trainer
 from reasoner.train.reward import recipe as classifier
 from reasoner.train.reward.labelled_solutions import LabelledSolution
-from reasoner.train.reward.recipe import Recipe
+from reasoner.train.reward.recipe import RewardRecipe
 from reasoner.types import Candidate, Completion, Finish, Problem
 from tests import models
 
@@ -49,11 +49,11 @@ def saved(rows: Sequence[LabelledSolution], path: Path) -> Path:
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
+def recipe(tmp_path: Path) -> RewardRecipe:
     """A tiny random model, and solutions of twenty problems."""
     rng = Random(0)
     rows = [row(problem, i, rng) for problem in range(20) for i in range(4)]
-    return Recipe(
+    return RewardRecipe(
         data=saved(rows, tmp_path / "rows.jsonl"), model=str(models.qwen3(tmp_path / "model")),
         out=tmp_path / "out", epochs=1, batch=16, rate=3e-3,
     )  # fmt: skip
@@ -67,14 +67,14 @@ def right(solution: LabelledSolution) -> Sequence[bool]:
     return solution.labels
 
 
-Train = Callable[[Recipe], dict[str, Any]]
+Train = Callable[[RewardRecipe], dict[str, Any]]
 
 
-def train_prm(recipe: Recipe) -> dict[str, Any]:
+def train_prm(recipe: RewardRecipe) -> dict[str, Any]:
     return prm.train(recipe, "soft", {}, quiet)
 
 
-def train_orm(recipe: Recipe) -> dict[str, Any]:
+def train_orm(recipe: RewardRecipe) -> dict[str, Any]:
     return orm.train(recipe, {}, quiet)
 
 
@@ -93,7 +93,10 @@ class Killed(Exception):
 
 @pytest.mark.parametrize(("train", "model"), [(train_prm, models.qwen3), (train_orm, models.gpt2)])
 def test_a_killed_run_ends_with_the_same_weights(
-    recipe: Recipe, train: Train, model: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+    recipe: RewardRecipe,
+    train: Train,
+    model: Callable[[Path], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Five steps, killed in the fourth, of which there is half a checkpoint; GPT-2 has dropout."""
     recipe = replace(recipe, model=str(model(recipe.out.parent / "other")))
@@ -137,14 +140,14 @@ def judged(verifier: str, solutions: Sequence[LabelledSolution]) -> list[list[fl
 
 
 @pytest.fixture
-def solutions(recipe: Recipe) -> list[LabelledSolution]:
+def solutions(recipe: RewardRecipe) -> list[LabelledSolution]:
     return [
         LabelledSolution.model_validate_json(line) for line in recipe.data.read_text().splitlines()
     ]
 
 
 def test_a_process_reward_model_is_served_as_it_was_trained(
-    recipe: Recipe, solutions: list[LabelledSolution], monkeypatch: pytest.MonkeyPatch
+    recipe: RewardRecipe, solutions: list[LabelledSolution], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = list[Any]()
 
@@ -167,7 +170,7 @@ def test_a_process_reward_model_is_served_as_it_was_trained(
 
 
 def test_an_outcome_reward_model_is_served_as_it_was_trained(
-    recipe: Recipe, solutions: list[LabelledSolution]
+    recipe: RewardRecipe, solutions: list[LabelledSolution]
 ) -> None:
     name = train_orm(recipe)["verifier"]
     assert name == f'orm(model="{recipe.out}")'
@@ -178,7 +181,9 @@ def test_an_outcome_reward_model_is_served_as_it_was_trained(
 
 
 @BOTH
-def test_it_learns_and_a_finished_training_is_left_alone(recipe: Recipe, train: Train) -> None:
+def test_it_learns_and_a_finished_training_is_left_alone(
+    recipe: RewardRecipe, train: Train
+) -> None:
     longer = replace(recipe, epochs=5, rate=0.01)
     told = train(longer)
     assert told["held_out"]["problems"] == 2
@@ -191,7 +196,7 @@ def test_it_learns_and_a_finished_training_is_left_alone(recipe: Recipe, train: 
 
 
 def test_soft_values_become_chances_and_hard_labels_certainties(
-    recipe: Recipe, solutions: list[LabelledSolution]
+    recipe: RewardRecipe, solutions: list[LabelledSolution]
 ) -> None:
     scores = list[float]()
     for target in ("soft", "hard"):
@@ -212,9 +217,9 @@ def test_a_step_without_a_value_is_learned_from_its_label(
     assert prm.hard(known) == [float(label) for label in known.labels]
 
 
-def test_random_weights_are_the_seeds(recipe: Recipe) -> None:
+def test_random_weights_are_the_seeds(recipe: RewardRecipe) -> None:
     verifier = verifiers.make(prm.verifier_spec(recipe.model, "\n"))
-    kind = classifier.Kind(
+    kind = classifier.RewardKind(
         prm.verifier_spec, "AutoModelForTokenClassification", 2, prm.soft, right, {}
     )
     made = list[torch.Tensor]()
@@ -227,7 +232,7 @@ def test_random_weights_are_the_seeds(recipe: Recipe) -> None:
 
 
 def test_what_cannot_be_learned_from_is_refused(
-    recipe: Recipe, solutions: list[LabelledSolution], tmp_path: Path
+    recipe: RewardRecipe, solutions: list[LabelledSolution], tmp_path: Path
 ) -> None:
     def refused(match: str, rows: Sequence[LabelledSolution], **other: Any) -> None:
         data = saved(rows, tmp_path / "bad.jsonl")
@@ -248,12 +253,12 @@ def test_what_cannot_be_learned_from_is_refused(
 
 
 def test_steps_beyond_the_context_are_not_learned_from(
-    recipe: Recipe, solutions: list[LabelledSolution]
+    recipe: RewardRecipe, solutions: list[LabelledSolution]
 ) -> None:
     longest = next(s for s in solutions if len(s.completions) == 4)
     room = longest.model_copy(update={"prompt": "a" * (512 - 9)})
     verifier = verifiers.make(prm.verifier_spec(recipe.model, "\n"))
-    kind = classifier.Kind(
+    kind = classifier.RewardKind(
         prm.verifier_spec, "AutoModelForTokenClassification", 2, prm.hard, right, {}
     )
     [kept] = classifier.examples(kind, verifier, [room])

@@ -17,8 +17,8 @@ from reasoner.base import Example
 from reasoner.errors import BackendError, ConfigError
 from reasoner.train.reward import step_labels as labels
 from reasoner.train.reward.labelled_solutions import LabelledSolution, held_out, read
-from reasoner.train.reward.step_labels import Plan, label, make
-from reasoner.train.reward.step_values import Solution
+from reasoner.train.reward.step_labels import LabelPlan, label, make
+from reasoner.train.reward.step_values import SampledSolution
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling
 from tests.benchmarks.synthetic import LabelledSums
 
@@ -71,7 +71,7 @@ async def test_values_are_shares_of_right_continuations_and_equal_prefixes_are_c
 ):
     script = Script(SCRIPT)
     backend = Scripted(reply=script)
-    rows = await label(Plan("endings", Endings(), 1, 3, "monte-carlo", 2), backend, EXAMPLE)
+    rows = await label(LabelPlan("endings", Endings(), 1, 3, "monte-carlo", 2), backend, EXAMPLE)
     assert [row["completions"] for row in rows] == [
         ["p", "q", "r", "no"],
         ["p", "q", "r", "yes"],
@@ -110,7 +110,7 @@ async def test_omega_searches_for_the_first_error_by_halves(
     first_error: int, probed: Sequence[int], values: Sequence[float | None]
 ) -> None:
     script = worker(8, first_error)
-    plan = Plan("endings", Endings(), 1, 1, "omega", 1)
+    plan = LabelPlan("endings", Endings(), 1, 1, "omega", 1)
     [row] = await label(plan, Scripted(reply=script), EXAMPLE)
     # Every text is continued once as the solution grows, and once more if it is probed.
     assert [text.count("\n") for text, times in script.asked.items() if times == 2] == probed
@@ -120,7 +120,7 @@ async def test_omega_searches_for_the_first_error_by_halves(
 
 async def test_omega_does_not_search_a_right_solution() -> None:
     script = Script({"": ["p\n"], "p\n": ["q\n"], "p\nq\n": ["yes"]})
-    plan = Plan("endings", Endings(), 1, 1, "omega", 4)
+    plan = LabelPlan("endings", Endings(), 1, 1, "omega", 4)
     [row] = await label(plan, Scripted(reply=script), EXAMPLE)
     assert (row["labels"], row["values"]) == ([True] * 3, [None, None, 1.0])
     assert set(script.asked.values()) == {1}
@@ -128,7 +128,7 @@ async def test_omega_does_not_search_a_right_solution() -> None:
 
 async def test_solutions_that_begin_alike_are_searched_together() -> None:
     script = Script({**SCRIPT, "p\nq\n": ["r\n", "r\n", "r\nyes", "r\nno"], "x\n": ["yes"]})
-    plan = Plan("endings", Endings(), 1, 3, "omega", 2)
+    plan = LabelPlan("endings", Endings(), 1, 3, "omega", 2)
     rows = await label(plan, Scripted(reply=script), EXAMPLE)
     assert rows[0]["values"] == [None, 0.5, 1.0, 0.0]
     assert rows[0]["labels"] == [True, True, True, False]
@@ -143,12 +143,12 @@ def test_steps_that_one_token_ended_go_on_from_the_same_tokens() -> None:
         Completion("b\n", (9,), Finish.STOP),
         Completion("", (0,), Finish.EOS),
     ]
-    solution = Solution.of(Problem("p", "?"), pieces, "\n", True)
+    solution = SampledSolution.of(Problem("p", "?"), pieces, "\n", True)
     assert solution.steps == ["a.", "", "b"]
     assert [p.token_ids for p in solution.prefixes] == [(7, 8), (7, 8)]
 
 
-PLAN = Plan("labelled", LabelledSums(), 5, 2, "monte-carlo", 3)
+PLAN = LabelPlan("labelled", LabelledSums(), 5, 2, "monte-carlo", 3)
 
 
 class Killed(Exception):
@@ -173,7 +173,7 @@ def quiet(_: str) -> None:
     """Report nothing."""
 
 
-async def made(out: Path, backend: Scripted, plan: Plan = PLAN) -> dict[str, Any]:
+async def made(out: Path, backend: Scripted, plan: LabelPlan = PLAN) -> dict[str, Any]:
     return await make(plan, backend, out, {"model": "scripted"}, {}, quiet)
 
 
@@ -225,7 +225,7 @@ async def test_rows_are_what_trl_reads_and_more(tmp_path: Path) -> None:
 
 
 async def test_exact_labels_are_the_tasks(tmp_path: Path) -> None:
-    plan = Plan("labelled", LabelledSums(), 5, 4, "exact", 0)
+    plan = LabelPlan("labelled", LabelledSums(), 5, 4, "exact", 0)
     backend = Scripted()
     await made(tmp_path / "l.jsonl", backend, plan)
     rows = read(tmp_path / "l.jsonl")
@@ -238,16 +238,16 @@ async def test_exact_labels_are_the_tasks(tmp_path: Path) -> None:
 
 async def test_other_settings_do_not_go_into_the_same_file(tmp_path: Path) -> None:
     await made(tmp_path / "l.jsonl", Scripted())
-    other = Plan("labelled", LabelledSums(), 5, 2, "monte-carlo", 4)
+    other = LabelPlan("labelled", LabelledSums(), 5, 2, "monte-carlo", 4)
     with pytest.raises(ConfigError, match="k 3, but 4 is requested"):
         await made(tmp_path / "l.jsonl", Scripted(), other)
 
 
 def test_what_a_task_cannot_do_is_refused() -> None:
     with pytest.raises(ConfigError, match="labels no steps itself"):
-        Plan("endings", Endings(), 1, 1, "exact")
+        LabelPlan("endings", Endings(), 1, 1, "exact")
     with pytest.raises(ConfigError, match="ends no steps"):
-        Plan("endings", Endings(Sampling()), 1, 1)
+        LabelPlan("endings", Endings(Sampling()), 1, 1)
 
 
 def test_problems_are_held_out_whole() -> None:

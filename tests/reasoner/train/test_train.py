@@ -21,7 +21,7 @@ from reasoner.train.gpt import vocabulary as v
 from reasoner.train.gpt.evaluation import JudgedSample, summarise
 from reasoner.train.gpt.model import export, imported
 from reasoner.train.gpt.muon import schedule
-from reasoner.train.gpt.pretraining import Recipe, train, trained
+from reasoner.train.gpt.pretraining import PretrainingRecipe, train, trained
 from reasoner.train.gpt.rollouts import prefix_values
 from reasoner.train.gpt.verdict_layers import (
     cut,
@@ -35,7 +35,7 @@ from reasoner.train.gpt.verdict_layers import (
 )
 from reasoner.train.resumable import Row, keep, read
 
-TINY = Recipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
+TINY = PretrainingRecipe(steps=6, layers=1, width=64, dagmath_rows=2, countdown_rows=2)
 
 
 def test_the_alphabet_round_trips_and_pairs_read_alike() -> None:
@@ -140,7 +140,7 @@ def test_the_verdict_loss_looks_at_every_sampled_token_and_the_right_pair(tmp_pa
 
 
 def test_every_rollout_is_learned_from_before_any_comes_again() -> None:
-    rows = [verdict.Row([i], []) for i in range(10)]
+    rows = [verdict.VerdictRow([i], []) for i in range(10)]
     rounds = [[verdict.batch(rows, 4, step, "s") for step in range(n, n + 3)] for n in (0, 3)]
     seen = [[r.ids[0] for b in batches for r in b] for batches in rounds]
     assert [sorted(ids) for ids in seen] == [list(range(10))] * 2

@@ -14,7 +14,7 @@ pytest.importorskip("accelerate")
 from reasoner.backends.scripted import Scripted
 from reasoner.cli import main
 from reasoner.train.reward import step_labels as labels
-from reasoner.train.reward.step_labels import Plan
+from reasoner.train.reward.step_labels import LabelPlan
 from tests import models
 from tests.benchmarks.synthetic import LabelledSums
 
@@ -89,7 +89,7 @@ def test_labels_of_any_task_and_backend(
 
 
 async def labelled(out: Path) -> None:
-    plan = Plan("sums", LabelledSums(), 8, 4, "exact", 0)
+    plan = LabelPlan("sums", LabelledSums(), 8, 4, "exact", 0)
     await labels.make(plan, Scripted(), out, {}, {}, lambda _: None)
 
 

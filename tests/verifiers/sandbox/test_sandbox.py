@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from reasoner.verifiers.sandbox import Limits, Outcome, Status, run, seccomp
+from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run, seccomp
 
 CORES = len(os.sched_getaffinity(0))
 GIB = 2**30
@@ -52,7 +52,7 @@ def marker() -> Iterator[str]:
     assert not alive(word)
 
 
-async def inside(source: str, marker: str, **limits: float) -> Outcome:
+async def inside(source: str, marker: str, **limits: float) -> ProgramOutcome:
     """What comes of Python source that wears the marker."""
     command = ["python3", "-c", dedent(source), marker]
     return await run(command, limits=Limits(**limits))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from reasoner.verifiers.sandbox import Limits, Outcome, Status, run
+from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
@@ -18,7 +18,7 @@ BUFFER = 256 * 1024
 """More than the kernel's default for a socket."""
 
 
-async def inside(source: str, **limits: int) -> Outcome:
+async def inside(source: str, **limits: int) -> ProgramOutcome:
     return await run(dedent(source), limits=Limits(seconds=60, **limits))
 
 

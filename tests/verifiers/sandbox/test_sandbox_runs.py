@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers.sandbox import Limits, Outcome, Status, run, seccomp
+from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run, seccomp
 
 CORES = len(os.sched_getaffinity(0))
 bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
@@ -82,7 +82,7 @@ async def test_waiting_for_a_turn_is_not_timed() -> None:
 
 @bubblewrap
 def test_one_event_loop_after_another() -> None:
-    async def crowd() -> list[Outcome]:
+    async def crowd() -> list[ProgramOutcome]:
         return await asyncio.gather(*(run("print(1)") for _ in range(CORES + 1)))
 
     for _ in range(2):
