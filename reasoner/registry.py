@@ -127,12 +127,12 @@ class Registry:
     def _find(self, name: str) -> EntryPoint:
         if name in self._builtin:
             return EntryPoint(name, self._builtin[name], self.group)
-        found = {e.value: e for e in self._plugins() if e.name == name}
-        if len(found) == 1:
-            return found.popitem()[1]
-        if found:
+        entries = {e.value: e for e in self._plugins() if e.name == name}
+        if len(entries) == 1:
+            return entries.popitem()[1]
+        if entries:
             raise ConfigError(
-                f"{self.kind} {name!r} is claimed by {', '.join(found)}; uninstall all but one"
+                f"{self.kind} {name!r} is claimed by {', '.join(entries)}; uninstall all but one"
             )
         raise ConfigError(f"no {self.kind} named {quoted(name)}; {near(name, self.names())}")
 

@@ -129,7 +129,7 @@ class Run:
         tasks = await gather(
             [self._sampler.draw(node, request, n // parts) for node in nodes for _ in range(parts)]
         )
-        children = [child for drawn in tasks for child in drawn]
+        children = [child for samples in tasks for child in samples]
         if not children and any(not node.terminal for node in nodes):
             raise BudgetExhausted("no budget is left to expand a node")
         return children

@@ -90,10 +90,10 @@ class Sampler:
 
     async def reply(self, text: str, sampling: Sampling, role: str) -> list[Completion]:
         """Sample replies to a prompt outside the trace, charged to `role`."""
-        drawn = self._count(text, sampling.n)
+        number = self._count(text, sampling.n)
         problem = self.trace.problem
         prompt = Prompt(Problem(problem.id, text))
-        seeded = replace(sampling, seed=self._seeded(text, drawn))
+        seeded = replace(sampling, seed=self._seeded(text, number))
         length = self.model.length(prompt)
         return list((await self.model.sample(prompt, length, seeded, role=role)).completions)
 
@@ -139,17 +139,17 @@ class Sampler:
 
     def _next_seed(self, node: Node, n: int) -> int:
         """Return a seed that depends on the node's place in the tree only, never on timing."""
-        drawn = self._count(node.id, n)
-        return self._seeded([n.rank for n in self.trace.path(node)], drawn)
+        number = self._count(node.id, n)
+        return self._seeded([n.rank for n in self.trace.path(node)], number)
 
     def _count(self, place: int | str, n: int) -> int:
         """Count `n` more samples; return how many there were before."""
-        drawn = self._drawn[place]
+        number = self._drawn[place]
         self._drawn[place] += n
-        return drawn
+        return number
 
-    def _seeded(self, place: object, drawn: int) -> int:
-        text = f"{self._seed}:{self.trace.problem.id}:{place}:{drawn}"
+    def _seeded(self, place: object, number: int) -> int:
+        text = f"{self._seed}:{self.trace.problem.id}:{place}:{number}"
         return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) >> 1
 
 

@@ -118,12 +118,12 @@ def _no_labels(c: Combination) -> str | None:
     if not c.judge.labels or c.verifier is None:
         return None
     own = c.verifier.model if isinstance(c.verifier, Generative) else None
-    asked = c.backend if needs_model(c.verifier) or own is None else own
-    if backend_traits(asked).labels:
+    model = c.backend if needs_model(c.verifier) or own is None else own
+    if backend_traits(model).labels:
         return None
     return (
         f"{c.scorer} asks for the probabilities of two tokens, which the backend of model"
-        f" {asked.model.name!r} does not return; use verifier 'judge' or 'critic', which read text"
+        f" {model.model.name!r} does not return; use verifier 'judge' or 'critic', which read text"
     )
 
 

@@ -204,27 +204,27 @@ def _example(kind: type[Traits], trait: str = "...") -> str:
 
 def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
     """Return what a strategy made of others needs: what any of them does."""
-    every = list(parts)
-    required = any(part.verifier == "required" for part in every)
+    traits = list(parts)
+    required = any(part.verifier == "required" for part in traits)
     return StrategyTraits(
         verifier="required" if required else "preferred",
-        stops_early=any(part.stops_early for part in every),
-        scores_steps=any(part.scores_steps for part in every),
-        confidences=max((part.confidences for part in every), default=0),
-        watches=any(part.watches for part in every),
-        second_model=any(part.second_model for part in every),
+        stops_early=any(part.stops_early for part in traits),
+        scores_steps=any(part.scores_steps for part in traits),
+        confidences=max((part.confidences for part in traits), default=0),
+        watches=any(part.watches for part in traits),
+        second_model=any(part.second_model for part in traits),
     )
 
 
 def join_verifiers(parts: Iterable[VerifierTraits]) -> VerifierTraits:
     """Return the traits of a verifier made of others: what any of them needs, the highest ceiling."""
-    every = list(parts)
+    traits = list(parts)
     return VerifierTraits(
-        verdicts=any(part.verdicts for part in every),
-        logprobs=any(part.logprobs for part in every),
-        confidences=max((part.confidences for part in every), default=0),
-        scores_steps=all(part.scores_steps for part in every),
-        comparative=any(part.comparative for part in every),
-        ceiling=max((part.ceiling for part in every), default=1.0),
-        oracle=any(part.oracle for part in every),
+        verdicts=any(part.verdicts for part in traits),
+        logprobs=any(part.logprobs for part in traits),
+        confidences=max((part.confidences for part in traits), default=0),
+        scores_steps=all(part.scores_steps for part in traits),
+        comparative=any(part.comparative for part in traits),
+        ceiling=max((part.ceiling for part in traits), default=1.0),
+        oracle=any(part.oracle for part in traits),
     )

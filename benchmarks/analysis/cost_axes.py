@@ -66,5 +66,5 @@ def chosen(names: Sequence[str], price: Price | None, points: Sequence[Point]) -
     if names:
         return [known[name] for name in names]
     usual = (*USUAL, *([PRICE] if price else []))
-    told = [known[name] for name in usual if any(known[name].of(p) > 0 for p in points)]
-    return told or [AXES["samples"]]
+    spent = [known[name] for name in usual if any(known[name].of(p) > 0 for p in points)]
+    return spent or [AXES["samples"]]

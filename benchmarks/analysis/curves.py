@@ -70,12 +70,12 @@ class Outcome:
 
     def on(self, places: Set[int]) -> Outcome:
         """Return the outcome on the problems at `places` only."""
-        kept = [row for row, place in enumerate(self.places) if place in places]
+        rows = [row for row, place in enumerate(self.places) if place in places]
         return replace(
             self,
-            places=[self.places[row] for row in kept],
-            values=self.values[kept],
-            costs={name: column[kept] for name, column in self.costs.items()},
+            places=[self.places[row] for row in rows],
+            values=self.values[rows],
+            costs={name: column[rows] for name, column in self.costs.items()},
         )
 
     def point(self) -> Point:
@@ -119,12 +119,12 @@ def attempted(points: Iterable[Point]) -> str:
 
 def rising(line: Iterable[Outcome], cost: str) -> list[Outcome]:
     """Return one strategy's sizes from the cheapest on, without those that cost no more than the one before."""
-    kept, last = list[Outcome](), -np.inf
+    sizes, last = list[Outcome](), -np.inf
     for outcome in sorted(line, key=lambda o: float(o.spent(cost).mean())):
         if (mean := float(outcome.spent(cost).mean())) > last:
-            kept.append(outcome)
+            sizes.append(outcome)
             last = mean
-    return kept
+    return sizes
 
 
 def outcomes(run: RunFolder, task: str) -> Sequence[Outcome]:
@@ -162,16 +162,16 @@ def _samples(run: RunFolder, task: str) -> Pool:
 
 
 def _outcomes(run: RunFolder, task: str) -> Sequence[Outcome]:
-    grid, found = run.grid, list[Outcome]()
+    grid, results = run.grid, list[Outcome]()
     for strategy in grid.strategies:
         if strategy in grid.pooled:
-            found += _pooled(run, task, strategy)
+            results += _pooled(run, task, strategy)
         else:
-            found += _direct(run, [grid.spec(task, strategy, n) for n in grid.sizes(strategy)])
+            results += _direct(run, [grid.spec(task, strategy, n) for n in grid.sizes(strategy)])
         if strategy != GREEDY:
             budgeted = [grid.spec(task, strategy, max(grid.ns), b) for b in grid.budgets]
-            found += _direct(run, budgeted)
-    return (*found, *_pooled(run, task, COVERAGE))
+            results += _direct(run, budgeted)
+    return (*results, *_pooled(run, task, COVERAGE))
 
 
 def _pooled(run: RunFolder, task: str, strategy: str) -> Iterator[Outcome]:

@@ -150,8 +150,8 @@ def judged(table: Iterable[ComparisonRow]) -> Iterator[ComparisonRow]:
     compared = [row for row in rows if row.p is not None]
     adjusted = iter(holm([row.p for row in compared if row.p is not None]))
     for row in rows:
-        told = {"p_holm": next(adjusted), "comparisons": len(compared)} if row in compared else {}
-        among = row.model_copy(update=told)
+        fields = {"p_holm": next(adjusted), "comparisons": len(compared)} if row in compared else {}
+        among = row.model_copy(update=fields)
         yield among.model_copy(update={"verdict": verdict(among)})
 
 
@@ -188,22 +188,24 @@ def together(task: str, runs: Sequence[RunFolder]) -> list[Outcome]:
     having = [run for run in runs if task in run.grid.tasks]
     if len({(run.grid.split, run.grid.problems) for run in having}) > 1:
         raise ConfigError(f"the runs are on different problems of {task}, which cannot be paired")
-    found = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
-    if not (best_places := [o.places for o in found if o.spec.strategy == BEST]):
+    results = [o for place, run in enumerate(having) for o in _outcomes(task, run, place > 0)]
+    if not (best_places := [o.places for o in results if o.spec.strategy == BEST]):
         missing = f"{having[0].path} has no {BEST} on {task} to compare with"
         raise ConfigError(f"{missing}; add --strategy {BEST}")
     least = min(run.grid.attempted(s) for run in having for s in run.grid.strategies)
     shared = {place for place in best_places[0] if place < least}
-    return [o.on(shared) for o in found if shared <= set(o.places)]
+    return [o.on(shared) for o in results if shared <= set(o.places)]
 
 
 def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterator[ComparisonRow]:
-    every = [o for o in together(task, runs) if o.spec.budget is None]
-    plain = [o for o in every if o.spec.strategy != COVERAGE]
+    results = [o for o in together(task, runs) if o.spec.budget is None]
+    plain = [o for o in results if o.spec.strategy != COVERAGE]
     have = sorted({o.spec.n for o in plain})
     if sizes and not set(sizes) & set(have):
-        told = ", ".join(map(str, have))
-        raise ConfigError(f"{task} was run in sizes {told}, none of those asked for; change --n")
+        sizes_text = ", ".join(map(str, have))
+        raise ConfigError(
+            f"{task} was run in sizes {sizes_text}, none of those asked for; change --n"
+        )
     chosen = list(_chosen(plain, sizes))
     best = _best_of_n(task, runs, set(plain[0].places))
     for cost in COSTS:
@@ -211,10 +213,10 @@ def _task(task: str, runs: Sequence[RunFolder], sizes: Sequence[int]) -> Iterato
             yield _row(outcome, cost, best)
 
 
-def _chosen(found: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]:
+def _chosen(results: Sequence[Outcome], sizes: Sequence[int]) -> Iterator[Outcome]:
     """The outcomes of `sizes`, and those of strategies that have one size only."""
-    for outcome in found:
-        own = {o.spec.n for o in found if o.spec.strategy == outcome.spec.strategy}
+    for outcome in results:
+        own = {o.spec.n for o in results if o.spec.strategy == outcome.spec.strategy}
         if not sizes or outcome.spec.n in sizes or len(own) == 1:
             yield outcome
 
@@ -263,13 +265,13 @@ def _row(outcome: Outcome, cost: str, best: BestOfNCurve) -> ComparisonRow:
 
 
 def _paired(row: ComparisonRow, values: Floats, rival: Floats) -> ComparisonRow:
-    found = paired(values, rival)
-    told = {
-        "gain": found.difference.value,
-        "gain_low": found.difference.low,
-        "gain_high": found.difference.high,
-        "p": found.p,
-        "exact": found.exact,
-        "detectable": found.detectable,
+    test = paired(values, rival)
+    fields = {
+        "gain": test.difference.value,
+        "gain_low": test.difference.low,
+        "gain_high": test.difference.high,
+        "p": test.p,
+        "exact": test.exact,
+        "detectable": test.detectable,
     }
-    return row.model_copy(update=told)
+    return row.model_copy(update=fields)

@@ -146,8 +146,8 @@ class TableFit:
         fixed = tuple(
             FixedArm(a.arm, a.correct[chosen], a.cost[chosen]) for a in self.evidence.fixed
         )
-        every = self.allocated
-        part = Allocated(every.correct[chosen], every.cost[chosen], every.arms[chosen])
+        outcomes = self.allocated
+        part = Allocated(outcomes.correct[chosen], outcomes.cost[chosen], outcomes.arms[chosen])
         top = max(fixed, key=lambda a: (a.correct.mean(), -a.cost.mean()))
         rival = fixed[allocation.rival(fixed, part, self.tolerance)]
         counts = np.bincount(part.arms, minlength=len(self.evidence.arms))

@@ -29,21 +29,21 @@ BLUE, GREY = COLOURS[BEST], "#8A8A8A"
 LINES = {"best_of_n": BEST, "weighted": WEIGHTED, "majority": MAJORITY, "coverage": COVERAGE}
 
 
-def draw(found: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, Path]:
+def draw(diagnoses: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, Path]:
     """Write reliability.png and reliability.svg to `out`."""
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(
-            len(found), 4, figsize=(14.5, 3.5 * len(found) + 0.4), squeeze=False
+            len(diagnoses), 4, figsize=(14.5, 3.5 * len(diagnoses) + 0.4), squeeze=False
         )
-        for each, (steps, solutions, depths, sizes) in zip(found, grid, strict=True):
+        for each, (steps, solutions, depths, sizes) in zip(diagnoses, grid, strict=True):
             _diagram(steps, each.steps.reliability if each.steps else None, "step")
             _diagram(solutions, each.reliability, "solution")
             _depths(depths, each)
             _sizes(sizes, each)
             title = shortened(f"{each.task}, {each.verifier}", TITLE)
-            told = f"({each.problems} {each.split} problems × {each.samples} solutions)"
+            size = f"({each.problems} {each.split} problems × {each.samples} solutions)"
             # A title over several panels must not push them apart.
-            steps.set_title(f"{title}  {told}", loc="left", weight="bold").set_in_layout(False)
+            steps.set_title(f"{title}  {size}", loc="left", weight="bold").set_in_layout(False)
         if caption:
             figure.text(0.01, 0.008, one_line(caption), fontsize=7.5, color="#666666")
         height = figure.get_figheight()
@@ -54,9 +54,9 @@ def draw(found: Sequence[Quality], out: Path, caption: str = "") -> tuple[Path, 
     return paths
 
 
-def _diagram(axes: Axes, found: Reliability | None, kind: str) -> None:
+def _diagram(axes: Axes, reliability: Reliability | None, kind: str) -> None:
     """Bins as dots, their size the number of candidates; a calibrated verifier's are on the diagonal."""
-    error = f"  (ECE {found.ece:.3f})" if found else ""
+    error = f"  (ECE {reliability.ece:.3f})" if reliability else ""
     axes.set(
         xlim=(0, 1), ylim=(0, 1.02), xlabel=f"score of a {kind}{error}", ylabel=f"right {kind}s"
     )
@@ -64,49 +64,49 @@ def _diagram(axes: Axes, found: Reliability | None, kind: str) -> None:
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
-    if found is None:
+    if reliability is None:
         axes.text(0.5, 0.5, "no labelled steps", ha="center", color=GREY)
         return
-    scores = [b.score for b in found.bins]
-    shares = [b.right for b in found.bins]
+    scores = [b.score for b in reliability.bins]
+    shares = [b.right for b in reliability.bins]
     axes.vlines(
         scores, [s.low for s in shares], [s.high for s in shares], color=BLUE, lw=1.2, alpha=0.5
     )
     axes.plot(scores, [s.value for s in shares], "-", color=BLUE, lw=1, alpha=0.6)
-    weights = np.array([b.size for b in found.bins]) / found.size
+    weights = np.array([b.size for b in reliability.bins]) / reliability.size
     axes.scatter(scores, [s.value for s in shares], s=8 + 160 * weights, color=BLUE, zorder=3)
 
 
-def _depths(axes: Axes, found: Quality) -> None:
+def _depths(axes: Axes, quality: Quality) -> None:
     """Step AUC by depth; the thin line is that over all steps."""
     axes.set(xlabel="step", ylabel="AUC of its score")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axhline(0.5, color=GREY, lw=1, ls="--")
-    shown = [(d.depth, d.auc) for d in found.steps.by_depth if d.auc] if found.steps else []
-    if found.steps is None or not shown:
+    shown = [(d.depth, d.auc) for d in quality.steps.by_depth if d.auc] if quality.steps else []
+    if quality.steps is None or not shown:
         axes.text(0.5, 0.55, "no labelled steps", transform=axes.transAxes, ha="center", color=GREY)
         return
     depths, aucs = [depth for depth, _ in shown], [auc for _, auc in shown]
     _line(axes, depths, aucs, BLUE)
     axes.set_ylim(min(0.48, *(auc.low for auc in aucs)), 1.01)
-    if overall := found.steps.auc:
+    if overall := quality.steps.auc:
         axes.axhline(overall.value, color=BLUE, lw=1, alpha=0.4)
         axes.set_xlabel(f"step  (AUC over all {overall.value:.3f})")
 
 
-def _sizes(axes: Axes, found: Quality) -> None:
+def _sizes(axes: Axes, quality: Quality) -> None:
     """Accuracy against N, and the score of what best-of-N chooses."""
-    ns = [s.n for s in found.sizes]
+    ns = [s.n for s in quality.sizes]
     axes.set_xscale("log", base=2)
     axes.set_xticks(ns, [str(n) for n in ns])
     axes.set(ylim=(0, 1.02), xlabel="N", ylabel="accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ends = list[tuple[str, str, float]]()
     for field, name in LINES.items():
-        line: list[Estimate] = [getattr(s, field) for s in found.sizes]
+        line: list[Estimate] = [getattr(s, field) for s in quality.sizes]
         _line(axes, ns, line, COLOURS[name], dashed=name == COVERAGE)
         ends.append(("pass@N" if name == COVERAGE else name, COLOURS[name], line[-1].value))
-    scores = [s.score for s in found.sizes]
+    scores = [s.score for s in quality.sizes]
     axes.plot(ns, scores, ":", color=BLUE, lw=1.4)
     ends.append(("mean best score", BLUE, scores[-1]))
     heights = spread([y / 1.02 for *_, y in ends], GAP * 1.2, 1.0)

@@ -77,17 +77,17 @@ def report(run: RunFolder, drawing: Drawing = Drawing()) -> Report:
         ConfigError: there is no such cost to draw against.
         StoreError: the run has no results, or a file cannot be written.
     """
-    found, out, runs = points(run), run.path, [run]
-    if not found:
+    curve, out, runs = points(run), run.path, [run]
+    if not curve:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    costs = chosen(drawing.against, drawing.price, found)
+    costs = chosen(drawing.against, drawing.price, curve)
     files = [
-        summary.save(found, out),
+        summary.save(curve, out),
         provenance.save(runs, out),
-        *plot.draw(found, out, provenance.caption(runs), costs, drawing.formats),
+        *plot.draw(curve, out, provenance.caption(runs), costs, drawing.formats),
     ]
     failures, warnings = list(_failures(run)), list(_warnings(run))
-    return Report(found, files, failures, warnings, throughput(out))
+    return Report(curve, files, failures, warnings, throughput(out))
 
 
 def _failures(run: RunFolder) -> Iterator[str]:
@@ -100,6 +100,6 @@ def _warnings(run: RunFolder) -> Iterator[str]:
     """Yield a line for every task on which best-of-N over-optimises its verifier."""
     grid = run.grid
     for task in grid.tasks if BEST in grid.strategies else ():
-        found = over_optimisation(run.pool(task), grid.ns)
-        if found and found.shows:
-            yield f"{task}: {grid.verifier!r} is over-optimised: {found}"
+        curve = over_optimisation(run.pool(task), grid.ns)
+        if curve and curve.shows:
+            yield f"{task}: {grid.verifier!r} is over-optimised: {curve}"

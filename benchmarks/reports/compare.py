@@ -85,13 +85,13 @@ def _table(rows: Sequence[ComparisonRow]) -> Table:
     for name in ("n", "accuracy", *(name for cost in costs for name in COLUMNS[cost])):
         table.add_column(name, justify="right", no_wrap=True)
     previous = ""
-    for (strategy, n), found in _by_size(rows).items():
+    for (strategy, n), comparison in _by_size(rows).items():
         if previous and strategy != previous:
             table.add_section()
-        cells = [cell for cost in costs for cell in _cells(found.get(cost))]
-        accuracy = next(iter(found.values())).accuracy
-        told = strategy if strategy != previous else ""
-        table.add_row(told, str(n), f"{accuracy:.3f}", *cells)
+        cells = [cell for cost in costs for cell in _cells(comparison.get(cost))]
+        accuracy = next(iter(comparison.values())).accuracy
+        label = strategy if strategy != previous else ""
+        table.add_row(label, str(n), f"{accuracy:.3f}", *cells)
         previous = strategy
     return table
 
@@ -131,8 +131,8 @@ def words(rows: Iterable[ComparisonRow]) -> Iterator[str]:
         sides = dict[str, dict[str, list[str]]]()
         for row in (r for r in compared if r.cost == cost):
             sides.setdefault(side(row), {}).setdefault(row.strategy, []).append(str(row.n))
-        told = "; ".join(f"{name}: {_listed(sides[name])}" for name in sorted(sides))
-        yield f"At equal {forest.NAMES[cost]}, {told}."
+        parts = "; ".join(f"{name}: {_listed(sides[name])}" for name in sorted(sides))
+        yield f"At equal {forest.NAMES[cost]}, {parts}."
 
 
 def _listed(sizes: Mapping[str, Sequence[str]]) -> str:

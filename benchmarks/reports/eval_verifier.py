@@ -58,63 +58,63 @@ def diagnose(plan: DiagnosisPlan, out: Path) -> Diagnosis:
     Raises:
         StoreError: there are none.
     """
-    found = [q for task in plan.grid.tasks if (q := quality(plan, out, task))]
-    if not found:
+    qualities = [q for task in plan.grid.tasks if (q := quality(plan, out, task))]
+    if not qualities:
         raise StoreError(
             f"{out} holds no judgements by {plan.grid.verifier!r};"
             f" run `reasoner eval-verifier --out {out}` first"
         )
-    header = RunFolder(out, plan.grid).header(plan.judged(found[0].task))
+    header = RunFolder(out, plan.grid).header(plan.judged(qualities[0].task))
     about = header.environment if header else {}
     document = {**about, "plan": plan.model_dump(mode="json")}
-    document["tasks"] = [q.model_dump() for q in found]
+    document["tasks"] = [q.model_dump() for q in qualities]
     files = [
         save_json(document, out / "diagnosis.json"),
-        *draw(found, out, small_print(plan.grid, about)),
+        *draw(qualities, out, small_print(plan.grid, about)),
     ]
-    return Diagnosis(found, files)
+    return Diagnosis(qualities, files)
 
 
-def _table(found: Quality) -> Table:
+def _table(quality: Quality) -> Table:
     title = (
-        f"{found.task}: {found.verifier} on {found.problems} {found.split} problems"
-        f" × {found.samples} solutions"
+        f"{quality.task}: {quality.verifier} on {quality.problems} {quality.split} problems"
+        f" × {quality.samples} solutions"
     )
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for name in ("measure", "value", "95 % CI", ""):
         table.add_column(name, justify="left" if name in ("measure", "") else "right")
-    for line in _lines(found):
+    for line in _lines(quality):
         table.add_row(*line)
     return table
 
 
-def _lines(found: Quality) -> Iterator[Line]:
-    if found.steps:
-        yield from _step_lines(found.steps)
-    yield _line("solution AUC", found.auc, f"{found.finished:.1%} of the solutions finished")
-    if found.reliability:
-        yield "solution ECE", f"{found.reliability.ece:.3f}", "", _bins(found.reliability)
-    yield from _selection_lines(found)
+def _lines(quality: Quality) -> Iterator[Line]:
+    if quality.steps:
+        yield from _step_lines(quality.steps)
+    yield _line("solution AUC", quality.auc, f"{quality.finished:.1%} of the solutions finished")
+    if quality.reliability:
+        yield "solution ECE", f"{quality.reliability.ece:.3f}", "", _bins(quality.reliability)
+    yield from _selection_lines(quality)
 
 
 def _step_lines(steps: StepQuality) -> Iterator[Line]:
     yield _line("step AUC", steps.auc, f"{steps.steps:,} steps, {steps.right:.1%} of them right")
     for depth in steps.by_depth:
         if depth.auc:
-            told = f"{depth.steps:,} steps, {depth.right:.1%} right"
-            yield _line(f"  step {depth.depth}", depth.auc, told)
+            note = f"{depth.steps:,} steps, {depth.right:.1%} right"
+            yield _line(f"  step {depth.depth}", depth.auc, note)
     if error := steps.first_error:
-        told = f"below {error.threshold:.3f}, chosen on other dev problems"
-        yield _line("first-error F1", error.f1, told)
+        note = f"below {error.threshold:.3f}, chosen on other dev problems"
+        yield _line("first-error F1", error.f1, note)
         yield _line("  located", error.wrong, f"of {error.wrong_solutions:,} solutions with one")
         yield _line("  passed", error.right, f"of {error.right_solutions:,} without")
     if steps.reliability:
         yield "step ECE", f"{steps.reliability.ece:.3f}", "", _bins(steps.reliability)
 
 
-def _selection_lines(found: Quality) -> Iterator[Line]:
-    largest = found.at(found.samples)
-    for size in dict.fromkeys((found.at(8), largest)):
+def _selection_lines(quality: Quality) -> Iterator[Line]:
+    largest = quality.at(quality.samples)
+    for size in dict.fromkeys((quality.at(8), largest)):
         gain = size.gain.times(100)
         yield _line(
             f"best-of-{size.n}",
@@ -125,24 +125,24 @@ def _selection_lines(found: Quality) -> Iterator[Line]:
     yield _line(
         "gap closed", largest.gap_closed, f"between majority@{largest.n} and pass@{largest.n}"
     )
-    if slope := found.over_optimisation:
-        told = f"accuracy a doubling, best-of-{slope.peak} to best-of-{slope.n}"
-        yield _line("slope", slope.slope, f"{told}; mean score {slope.score:.3f}")
-    if both := found.agreement:
+    if slope := quality.over_optimisation:
+        note = f"accuracy a doubling, best-of-{slope.peak} to best-of-{slope.n}"
+        yield _line("slope", slope.slope, f"{note}; mean score {slope.score:.3f}")
+    if both := quality.agreement:
         yield _line("agreement", both.alike, f"of best-of-{largest.n} with majority@{largest.n}")
         yield _line("  best right", both.best_right, "where they differ")
         yield _line("  majority right", both.majority_right, "where they differ")
-    tokens, share = found.verifier_tokens, found.verifier_flops
+    tokens, share = quality.verifier_tokens, quality.verifier_flops
     yield "verifier cost", f"{share:.3f}", "", f"of all FLOPs; {tokens:,.0f} tokens a problem"
-    if found.malformed:
-        yield "malformed", str(found.malformed), "", "verdicts that could not be read"
-    if found.failed:
-        yield "failed", str(found.failed), "", "problems; they count as wrong"
+    if quality.malformed:
+        yield "malformed", str(quality.malformed), "", "verdicts that could not be read"
+    if quality.failed:
+        yield "failed", str(quality.failed), "", "problems; they count as wrong"
 
 
-def _line(name: str, found: Estimate | None, told: str) -> Line:
-    return (name, str(found), found.interval, told) if found else (name, "-", "", told)
+def _line(name: str, estimate: Estimate | None, note: str) -> Line:
+    return (name, str(estimate), estimate.interval, note) if estimate else (name, "-", "", note)
 
 
-def _bins(found: Reliability) -> str:
-    return f"{len(found.bins)} bins; {found.right:.1%} right"
+def _bins(reliability: Reliability) -> str:
+    return f"{len(reliability.bins)} bins; {reliability.right:.1%} right"

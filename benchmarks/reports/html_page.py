@@ -36,14 +36,14 @@ SPARE = ("#A6761D", "#7570B3", "#666666", "#E7298A", "#66A61E", "#1B9E77", "#B21
 Json = dict[str, Any]
 
 
-def write(run: RunFolder, path: Path, kept: int = KEPT) -> Path:
-    """Write the report of a run to `path`, with trees of the first `kept` problems a task.
+def write(run: RunFolder, path: Path, count: int = KEPT) -> Path:
+    """Write the report of a run to `path`, with trees of the first `count` problems a task.
 
     Raises:
         StoreError: the run has no results, or the file cannot be written.
     """
-    grid, found, about = run.grid, points(run), environment([run])
-    if not found:
+    grid, curve, about = run.grid, points(run), environment([run])
+    if not curve:
         raise StoreError(
             f"{run.path} holds no results to report; run `reasoner bench --out {run.path}` first"
         )
@@ -52,11 +52,11 @@ def write(run: RunFolder, path: Path, kept: int = KEPT) -> Path:
         "caption": small_print(grid, about),
         "tasks": list(grid.tasks),
         "axes": [{"key": KEYS[n], "short": n, "label": axis.label} for n, axis in AXES.items()],
-        "colours": colours(found),
-        "points": [point.model_dump() for point in found],
+        "colours": colours(curve),
+        "points": [point.model_dump() for point in curve],
         "rows": _rows(run),
-        "problems": [row for task in grid.tasks for row in problems(run, task, kept)],
-        "kept": kept,
+        "problems": [row for task in grid.tasks for row in problems(run, task, count)],
+        "kept": count,
         "environment": about,
         "throughput": str(throughput(run.path) or ""),
     }
@@ -84,23 +84,23 @@ def _policy(template: str) -> str:
     )
 
 
-def colours(found: Sequence[Point]) -> dict[str, str]:
+def colours(points: Sequence[Point]) -> dict[str, str]:
     """Return a colour for each strategy: its own, or a spare one."""
     spare = cycle(SPARE)
-    names = dict.fromkeys(point.strategy for point in found)
+    names = dict.fromkeys(point.strategy for point in points)
     return {name: COLOURS.get(name) or next(spare) for name in names}
 
 
-def problems(run: RunFolder, task: str, kept: int) -> Iterator[Json]:
-    """Yield every problem of a task with all attempts at it, the first `kept` with trees and samples."""
+def problems(run: RunFolder, task: str, count: int) -> Iterator[Json]:
+    """Yield every problem of a task with all attempts at it, the first `count` with trees and samples."""
     rows = dict[str, Json]()
     pool = run.grid.pool(task)
     for spec in (s for s in run.grid.specs() if s.task == task):
         records = run.records(spec)
-        trees = run.trees(spec, {r.problem for r in records if r.index < kept})
+        trees = run.trees(spec, {r.problem for r in records if r.index < count})
         for record in records:
             row = rows.setdefault(record.problem, _problem(task, record))
-            attempt = _attempt(Attempt(spec, record), whole=record.index < kept)
+            attempt = _attempt(Attempt(spec, record), whole=record.index < count)
             if tree := trees.get(record.problem):
                 attempt["tree"] = [piece.model_dump(exclude_defaults=True) for piece in tree.pieces]
                 row["question"] = row["question"] or tree.pieces[0].text
@@ -129,7 +129,7 @@ def _problem(task: str, record: Record) -> Json:
 
 def _attempt(attempt: Attempt, *, whole: bool) -> Json:
     record = attempt.record
-    told: Json = {
+    fields: Json = {
         "strategy": attempt.spec.strategy,
         "size": attempt.size,
         "correct": record.correct,
@@ -139,5 +139,5 @@ def _attempt(attempt: Attempt, *, whole: bool) -> Json:
         "error": record.error,
     }
     if whole and record.samples:
-        told["samples"] = [s.model_dump(exclude_defaults=True) for s in record.samples]
-    return told
+        fields["samples"] = [s.model_dump(exclude_defaults=True) for s in record.samples]
+    return fields

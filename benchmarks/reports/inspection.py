@@ -96,18 +96,18 @@ def inspect(
         StoreError: there is no run, or it is corrupt.
     """
     specs = [spec for spec in run.grid.specs() if task in ("", spec.task)]
-    found = [a for spec in specs for a in _attempts(run, spec, problem)]
-    if not found:
+    attempts = [a for spec in specs for a in _attempts(run, spec, problem)]
+    if not attempts:
         raise ConfigError(f"{run.path} has no problem {problem!r}; name a problem by id or number")
-    tasks = list(dict.fromkeys(a.spec.task for a in found))
+    tasks = list(dict.fromkeys(a.spec.task for a in attempts))
     if len(tasks) > 1:
         raise ConfigError(
             f"problem {problem!r} is in {' and '.join(tasks)}; choose one with --task"
         )
-    name = found[0].record.problem
+    name = attempts[0].record.problem
     if not strategy:
-        return Inspection(tasks[0], name, found)
-    chosen = _chosen(found, run.grid, strategy, n)
+        return Inspection(tasks[0], name, attempts)
+    chosen = _chosen(attempts, run.grid, strategy, n)
     tree = run.trees(chosen.spec, {name}).get(name)
     return Inspection(tasks[0], name, [chosen], tree, chosen.record.samples)
 
@@ -127,17 +127,17 @@ def _attempts(run: RunFolder, spec: Spec, problem: str) -> Iterator[Attempt]:
             yield Attempt(spec, record)
 
 
-def _chosen(found: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) -> Attempt:
+def _chosen(attempts: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) -> Attempt:
     """Return the attempt of a strategy; a strategy that the pool decides has the pool's."""
     sought = {strategy}
     if strategy in grid.pooled:
         sought |= {pool.strategy for t in grid.tasks if (pool := grid.pool(t))}
     named = [
-        a for a in found if a.spec.strategy in sought or parse_spec(a.spec.strategy)[0] in sought
+        a for a in attempts if a.spec.strategy in sought or parse_spec(a.spec.strategy)[0] in sought
     ]
     sized = [a for a in named if n in (None, a.spec.n)]
     if not sized:
-        had = ", ".join(f"{a.spec.strategy} {a.size}" for a in named or found)
+        had = ", ".join(f"{a.spec.strategy} {a.size}" for a in named or attempts)
         raise ConfigError(
             f"there is no {strategy}{f' n={n}' if n else ''} of this problem, but {had}"
         )
@@ -174,5 +174,5 @@ def _mark(right: bool) -> Text:
 def _line(score: float | None, text: str, tokens: int) -> Text:
     shown = printable(" ⏎ ".join(text.strip().split("\n")))
     shown = shown if len(shown) <= SHORT else shown[: SHORT - 1] + "…"
-    told = "     " if score is None else f"{score:.3f}"
-    return Text.assemble((told, "cyan"), "  ", shown, (f"  {tokens}", "dim"))
+    score_text = "     " if score is None else f"{score:.3f}"
+    return Text.assemble((score_text, "cyan"), "  ", shown, (f"  {tokens}", "dim"))

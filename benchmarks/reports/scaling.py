@@ -97,10 +97,10 @@ def scaling(
     """
     rows, laws = list[ScalingRow](), list[Law]()
     for task in run.grid.tasks:
-        found = [o for o in together(task, [run]) if o.spec.budget is None]
-        chosen = [o for o in found if not sizes or o.spec.n in sizes]
+        results = [o for o in together(task, [run]) if o.spec.budget is None]
+        chosen = [o for o in results if not sizes or o.spec.n in sizes]
         if not any(o.spec.strategy == BEST for o in chosen):
-            have = ", ".join(str(o.spec.n) for o in found if o.spec.strategy == BEST)
+            have = ", ".join(str(o.spec.n) for o in results if o.spec.strategy == BEST)
             raise ConfigError(
                 f"{run.path} has {BEST} on {task} at sizes {have}; name two of them (--n)"
             )
@@ -114,21 +114,24 @@ def scaling(
 
 def document(rows: Sequence[ScalingRow], laws: Sequence[Law]) -> dict[str, Any]:
     """Return plain JSON values; infinite numbers are null."""
-    found = {"strategies": rows, "coverage": laws}
+    results = {"strategies": rows, "coverage": laws}
     return {
-        name: [json.loads(each.model_dump_json()) for each in some] for name, some in found.items()
+        name: [json.loads(each.model_dump_json()) for each in some]
+        for name, some in results.items()
     }
 
 
-def _rows(found: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterator[ScalingRow]:
-    known = [o for o in found if o.spent(cost).any()]
+def _rows(outcomes: Sequence[Outcome], cost: str, accuracy: float | None) -> Iterator[ScalingRow]:
+    known = [o for o in outcomes if o.spent(cost).any()]
     names = dict.fromkeys(o.spec.strategy for o in known)
     lines = {name: rising((o for o in known if o.spec.strategy == name), cost) for name in names}
     if BEST not in lines:
         return
     curves = {name: curve(line, cost) for name, line in lines.items()}
-    every = list(curves.values())
-    costs, values = (np.hstack([getattr(c, part) for c in every]) for part in ("costs", "values"))
+    all_curves = list(curves.values())
+    costs, values = (
+        np.hstack([getattr(c, part) for c in all_curves]) for part in ("costs", "values")
+    )
     shares = iter(front_shares(costs, values))
     for name, line in lines.items():
         several = len(line) > 1
@@ -207,15 +210,15 @@ def _cells(row: ScalingRow) -> tuple[str, ...]:
     )
 
 
-def saving(found: Multiplier | None) -> str:
+def saving(ratio: Multiplier | None) -> str:
     """Return how many times less compute is enough, with the known ends of the interval."""
-    if found is None:
+    if ratio is None:
         return ""
-    middle = "" if found.value is None else f"{found.value:.2g}x "
-    low, high = found.low > 0, np.isfinite(found.high)
+    middle = "" if ratio.value is None else f"{ratio.value:.2g}x "
+    low, high = ratio.low > 0, np.isfinite(ratio.high)
     if low and high:
-        return f"{middle}({found.low:.2g} to {found.high:.2g})"
-    known = f"over {found.low:.2g}" if low else f"under {found.high:.2g}" if high else "unknown"
+        return f"{middle}({ratio.low:.2g} to {ratio.high:.2g})"
+    known = f"over {ratio.low:.2g}" if low else f"under {ratio.high:.2g}" if high else "unknown"
     return f"{middle}({known})"
 
 

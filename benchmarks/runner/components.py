@@ -45,7 +45,7 @@ class Solvers:
             for name, task in self.tasks.items()
         }
         self._references = {
-            (name, e.problem.id): e for name, found in self.examples.items() for e in found
+            (name, e.problem.id): e for name, examples in self.examples.items() for e in examples
         }
 
     async def attempt(self, backend: Backend, spec: Spec, example: Example, calls: Calls) -> Result:
@@ -92,8 +92,8 @@ class Solvers:
         if spec.verifier is None:
             return None
         if not verifier_traits(verifiers.load(spec.verifier)).oracle:
-            made: Verifier = verifiers.make(spec.verifier)
-            return made
+            verifier: Verifier = verifiers.make(spec.verifier)
+            return verifier
 
         def check(problem: Problem, solution: str) -> bool:
             reference = self._references[spec.task, problem.id]

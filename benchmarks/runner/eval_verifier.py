@@ -64,13 +64,13 @@ async def run(
         BackendError: every problem fails.
     """
     refuse_others(out, EVAL)
-    made = verifier or _made(plan)
+    judge = verifier or _made(plan)
     known = named or {name: tasks.make(name) for name in plan.grid.tasks}
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(release, None if verifier else made)
+        stack.push_async_callback(release, None if verifier else judge)
         database = stack.enter_context(Database(out))
         opened = [
-            _opened(plan, database, name, task, split, problems, made, environment)
+            _opened(plan, database, name, task, split, problems, judge, environment)
             for name, task in known.items()
             for split, problems in _problems(plan, task).items()
         ]
@@ -117,8 +117,8 @@ class JudgedPool:
 
     async def attempt(self, job: Job, backend: Backend) -> JobOutcome[Judged]:
         """Sample the missing solutions and judge them, resuming from the finished calls of earlier tries."""
-        found = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
-        return JobOutcome(await self._judge(job, found, backend))
+        judged = self.drawn.get(job.example.problem.id) or await self._draw(job, backend)
+        return JobOutcome(await self._judge(job, judged, backend))
 
     async def _draw(self, job: Job, backend: Backend) -> Drawn:
         strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
@@ -136,14 +136,14 @@ class JudgedPool:
         self.drawn.append(row)
         return row
 
-    async def _judge(self, job: Job, found: Drawn, backend: Backend) -> Judged:
-        problem, solutions = job.example.problem, found.solutions
+    async def _judge(self, job: Job, drawing: Drawn, backend: Backend) -> Judged:
+        problem, solutions = job.example.problem, drawing.solutions
         calls = Calls(self.judged.database, self.spec, problem.id)
         judge = bind(journalled(self.verifier, calls), JournalledModel(backend, calls))
         judgement = await judge.score(problem, [c for c in solutions if c.complete])
         steps, labels = await self._steps(judge, problem, solutions, judgement.scores)
         return judged(
-            _graded(job, found, judgement),
+            _graded(job, drawing, judgement),
             steps=steps,
             labels=labels,
             comparative=verifier_traits(judge).comparative,
@@ -229,23 +229,23 @@ def _made(plan: DiagnosisPlan) -> Verifier:
         raise ConfigError(
             f"there is nothing to diagnose of verifier {name!r}; name one that has to judge"
         )
-    made: Verifier = verifiers.make(name)
-    return made
+    verifier: Verifier = verifiers.make(name)
+    return verifier
 
 
-def _graded(job: Job, found: Drawn, judgement: Judgement) -> Record:
+def _graded(job: Job, judged: Drawn, judgement: Judgement) -> Record:
     """Return the record of a best-of-N pool: every solution graded, the finished ones with their scores."""
-    given, used = iter(judgement.scores), judgement.usage
+    scores, used = iter(judgement.scores), judgement.usage
     samples = tuple(
-        graded(job, c, next(given).value if c.complete else None) for c in found.solutions
+        graded(job, c, next(scores).value if c.complete else None) for c in judged.solutions
     )
-    spend = found.record.spend.model_copy(
+    spend = judged.record.spend.model_copy(
         update={
             "verifier_tokens": used.fresh_tokens + used.completion_tokens,
             "verifier_flops": used.flops,
         }
     )
-    return found.record.model_copy(update={"samples": samples, "spend": spend})
+    return judged.record.model_copy(update={"samples": samples, "spend": spend})
 
 
 def _labels(task: Labelled, problem: Problem, solution: Candidate) -> list[bool]:

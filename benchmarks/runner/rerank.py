@@ -66,11 +66,11 @@ async def rerank(
     refuse_others(out, RERANK)
     _refuse_another(grid, out)
     pools = {task: pool_of(source, task) for task in grid.tasks}
-    made = _made(verifier)
+    judge = _made(verifier)
     for record in (record for pool in pools.values() for record in pool):
-        check_problem(made, Problem(record.problem, record.question))
+        check_problem(judge, Problem(record.problem, record.question))
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(release, made)
+        stack.push_async_callback(release, judge)
         database = stack.enter_context(Database(out))
         jobs = list[RerankJob]()
         for task, pool in pools.items():
@@ -79,7 +79,7 @@ async def rerank(
         await run_jobs(
             jobs,
             backend,
-            attempt=partial(_attempt, made),
+            attempt=partial(_attempt, judge),
             failed=_failed,
             store=_store,
             concurrency=concurrency,
@@ -92,24 +92,24 @@ def _refuse_another(grid: Grid, out: Path) -> None:
     if (out / GRID).exists():
         had = Grid.load(out)
         for name in ("verifier", "tasks", "split", "model", "weights", "backend", "seed"):
-            if (there := getattr(had, name)) != (asked := getattr(grid, name)):
+            if (there := getattr(had, name)) != (wanted := getattr(grid, name)):
                 raise StoreError(
                     f"{shown(out)} holds a choice with {name} {clipped(repr(there), 40)}, not"
-                    f" {clipped(repr(asked), 40)}; choose another --out"
+                    f" {clipped(repr(wanted), 40)}; choose another --out"
                 )
 
 
 def _made(name: str) -> Verifier:
     if verifier_traits(verifiers.load(name)).oracle:
         raise ConfigError("verifier 'oracle' reads references; what it would choose is pass@k")
-    made: Verifier = verifiers.make(name)
-    read = "log-probabilities" if any(required_sampling(made).values()) else ""
-    if read := "verdict tokens" if verifier_traits(made).verdicts else read:
+    verifier: Verifier = verifiers.make(name)
+    read = "log-probabilities" if any(required_sampling(verifier).values()) else ""
+    if read := "verdict tokens" if verifier_traits(verifier).verdicts else read:
         raise ConfigError(
             f"verifier {name!r} reads {read}, which recorded solutions do not have; rerank by one"
             " that reads text"
         )
-    return made
+    return verifier
 
 
 def _spec(grid: Grid, task: str) -> Spec:
@@ -148,8 +148,8 @@ def _store(job: RerankJob, record: Record) -> Record:
 
 
 def _scored(record: Record, judgement: Judgement) -> Record:
-    given, used = iter(judgement.scores), judgement.usage
-    samples = tuple(_rescored(s, next(given) if s.complete else None) for s in record.samples)
+    scores, used = iter(judgement.scores), judgement.usage
+    samples = tuple(_rescored(s, next(scores) if s.complete else None) for s in record.samples)
     best = best_of(samples)
     assert best is not None, "a problem without solutions is not scored"
     spend = record.spend.model_copy(

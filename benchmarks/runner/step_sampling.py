@@ -56,8 +56,8 @@ async def prefix_scores(
 
     Unfinished prefixes of as many steps are one batch, as they would be in a search.
     """
-    parts, given = [prefixes(c) for c in solutions], iter(whole)
-    last = [next(given) if c.complete else None for c in solutions]
+    parts, scores = [prefixes(c) for c in solutions], iter(whole)
+    last = [next(scores) if c.complete else None for c in solutions]
     values = [list[float]() for _ in solutions]
     for depth in range(max(map(len, parts), default=0)):
         here = [i for i, p in enumerate(parts) if depth < len(p) and not p[depth].complete]
@@ -76,8 +76,8 @@ def told_scores(solutions: Sequence[Candidate], whole: Sequence[Score]) -> list[
     Raises:
         ConfigError: there is not one for each step.
     """
-    given = iter(whole)
-    values = [list(next(given).steps) if c.complete else [] for c in solutions]
+    scores = iter(whole)
+    values = [list(next(scores).steps) if c.complete else [] for c in solutions]
     for candidate, row in zip(solutions, values, strict=True):
         size = len(prefixes(candidate))
         if candidate.complete and len(row) != size:

@@ -73,44 +73,44 @@ class Calls:
         self._turning = False
 
     async def answer(
-        self, kind: TypeAdapter[T], asked: object, ask: Callable[[], Awaitable[T]]
+        self, kind: TypeAdapter[T], request: object, ask: Callable[[], Awaitable[T]]
     ) -> T:
-        """The answer of `kind` to what is `asked`: an earlier one, or else what `ask` gives.
+        """Return the answer of type `kind` to a request: an earlier one, or else that of `ask`.
 
         Raises:
-            BackendError: the answer could not be read back, were it kept.
+            BackendError: the answer could not be read back if it were stored.
         """
-        call = self._named(asked)
+        call = self._named(request)
         self._asked += 1
         if earlier := self._earlier(kind, call):
-            found, answer = earlier
+            stored, answer = earlier
             await self._wait(call)
-            self.clock.forward(found.seconds)
+            self.clock.forward(stored.seconds)
             return answer
         if self._due:
             self._release()
-        given = await ask()
+        reply = await ask()
         if self._due or self._unsettled:
             await self._wait(call)
-        blob, answer = _readable(kind, given)
+        blob, answer = _readable(kind, reply)
         self._keep(call, blob)
         return answer
 
     def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[Found, T] | None:
         """An earlier answer; one that cannot be read is forgotten, so that it is asked for again."""
-        if (found := self._found.get(call)) is None:
+        if (stored := self._found.get(call)) is None:
             return None
         try:
-            return found, kind.validate_json(found.answer)
+            return stored, kind.validate_json(stored.answer)
         except UNREADABLE:
             del self._found[call]
             if call in self._due:
                 self._due.remove(call)
             return None
 
-    def _named(self, asked: object) -> str:
+    def _named(self, request: object) -> str:
         """A name for a call that another attempt finds again; equal calls are numbered."""
-        digest = blake2b(repr(asked).encode(), digest_size=12).hexdigest()
+        digest = blake2b(repr(request).encode(), digest_size=12).hexdigest()
         self._equal[digest] += 1
         return f"{digest}-{self._equal[digest]}"
 
@@ -140,10 +140,10 @@ class Calls:
     def _release(self) -> None:
         """Let go on whose turn it is."""
         while self._due and self._due[0] in self._waiting:
-            found = self._found[self._due[0]]
-            if self._asked < found.asked or (self._unsettled and found.turn != self._turn):
+            stored = self._found[self._due[0]]
+            if self._asked < stored.asked or (self._unsettled and stored.turn != self._turn):
                 return
-            self._turn = found.turn
+            self._turn = stored.turn
             _wake(self._waiting.pop(self._due.popleft()))
             self._unsettle()
         if not (self._due or self._unsettled):
@@ -163,10 +163,10 @@ class Calls:
             self._release()
 
 
-def _readable(kind: TypeAdapter[T], given: T) -> tuple[str, T]:
+def _readable(kind: TypeAdapter[T], reply: T) -> tuple[str, T]:
     """An answer as it is kept, and as it is read back: a resumed search must see what this one sees."""
     try:
-        blob = ENCODER.encode(given)
+        blob = ENCODER.encode(reply)
         return blob, kind.validate_json(blob)
     except UNREADABLE as e:
         error = (
@@ -184,8 +184,8 @@ def _wake(turn: asyncio.Future[None]) -> None:
         turn.set_result(None)
 
 
-def _parts(told: Any) -> dict[str, Any]:
-    return {name: getattr(told, name) for name in told.__dataclass_fields__}
+def _parts(parts: Any) -> dict[str, Any]:
+    return {name: getattr(parts, name) for name in parts.__dataclass_fields__}
 
 
 ENCODER = json.JSONEncoder(default=_parts, check_circular=False)

@@ -141,8 +141,8 @@ def throughput(out: Path) -> Throughput | None:
         return None
     tokens, seconds = sum(s.tokens for s in sessions), sum(s.seconds for s in sessions)
     top = max(sessions, key=lambda s: s.peak)
-    told: dict[str, Any] = {"sessions": len(sessions), "tokens": tokens, "seconds": seconds}
-    return Throughput(**told, mean=tokens / seconds, peak=top.peak, window=top.window)
+    uses: dict[str, Any] = {"sessions": len(sessions), "tokens": tokens, "seconds": seconds}
+    return Throughput(**uses, mean=tokens / seconds, peak=top.peak, window=top.window)
 
 
 def _sessions(out: Path) -> list[Session]:

@@ -46,10 +46,10 @@ def _command(argv: Sequence[str], program: str) -> str:
 
 def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:
     """Return what identifies a model: name, size, the digest of its weights or its revision on the hub."""
-    told: dict[str, Any] = {"name": name, "weights": weights}
+    fields: dict[str, Any] = {"name": name, "weights": weights}
     if not weights:  # The hub's cache knows the revision as soon as the size was read.
-        told |= {"parameters": backend.model.parameters, "revision": _revision(name)}
-    return {part: value for part, value in told.items() if value}
+        fields |= {"parameters": backend.model.parameters, "revision": _revision(name)}
+    return {part: value for part, value in fields.items() if value}
 
 
 def _revision(name: str) -> str:

@@ -114,8 +114,8 @@ def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("id", "answer"):
         if isinstance(plain.get(part), int | float):
             plain[part] = _spelled(plain[part])
-    if (found := plain.get("completions")) is not None:
-        listed = found if isinstance(found, list) else [found]
+    if (completions := plain.get("completions")) is not None:
+        listed = completions if isinstance(completions, list) else [completions]
         plain["completions"] = [{"text": c} if isinstance(c, str) else c for c in listed]
     return plain
 

@@ -198,8 +198,8 @@ def _chosen(grid: Grid, task: str) -> str:
     if not task and len(grid.tasks) == 1:
         return grid.tasks[0]
     if task not in grid.tasks:
-        asked = f"no task {task!r}" if task else "several tasks"
-        raise ConfigError(f"the run has {asked}; choose one with --task: {', '.join(grid.tasks)}")
+        wanted = f"no task {task!r}" if task else "several tasks"
+        raise ConfigError(f"the run has {wanted}; choose one with --task: {', '.join(grid.tasks)}")
     return task
 
 

@@ -22,12 +22,12 @@ def environment(runs: Sequence[RunFolder]) -> Json:
     first to the last, each with the experiments that it began; `engine` lists the throughput of each run.
     A session that only added problems to an experiment is left out.
     """
-    every = sorted(_sessions(runs), key=lambda session: str(session.get("date", "")))
-    most = max(every, key=lambda session: len(session["experiments"]), default={})
+    sessions = sorted(_sessions(runs), key=lambda session: str(session.get("date", "")))
+    most = max(sessions, key=lambda session: len(session["experiments"]), default={})
     used = [rate.model_dump() for run in runs if (rate := throughput(run.path))]
     top = {part: value for part, value in most.items() if part != "experiments"}
     grid = runs[0].grid
-    return {"seed": grid.seed, "split": grid.split, **top, "engine": used, "sessions": every}
+    return {"seed": grid.seed, "split": grid.split, **top, "engine": used, "sessions": sessions}
 
 
 def save(runs: Sequence[RunFolder], out: Path) -> Path:
@@ -42,9 +42,9 @@ def caption(runs: Sequence[RunFolder]) -> str:
 
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
     """Return split, model, verifier, machine, commits and dates as one line."""
-    machine, every = about.get("hardware", {}), about.get("sessions") or [about]
-    commits = list(dict.fromkeys(str(session.get("commit")) for session in every))
-    dates = list(dict.fromkeys(str(session.get("date", ""))[:10] for session in every))
+    machine, sessions = about.get("hardware", {}), about.get("sessions") or [about]
+    commits = list(dict.fromkeys(str(session.get("commit")) for session in sessions))
+    dates = list(dict.fromkeys(str(session.get("date", ""))[:10] for session in sessions))
     parts = [
         f"95 % intervals over problems of split {grid.split}",
         f"model {grid.model}, verifier {grid.verifier}",

@@ -93,12 +93,14 @@ class Game24:
             ConfigError: there are not four numbers, or fewer worked examples than `shots`.
         """
         puzzle = numbers(text)
-        asked = f"Input: {' '.join(map(str, puzzle))}\n"
+        question = f"Input: {' '.join(map(str, puzzle))}\n"
         worked = worked_examples(self.name, WORKED, self.shots)
         others = [(q, a) for q, a in worked if sorted(numbers(q)) != sorted(puzzle)]
         shown = "".join(f"Input: {q}\nSteps:\n{a}\n" for q, a in others[: self.shots])
         return (
-            f"{INSTRUCTION}\n{shown}{asked}Steps:\n" if shown else f"{INSTRUCTION} {FORM}\n{asked}"
+            f"{INSTRUCTION}\n{shown}{question}Steps:\n"
+            if shown
+            else f"{INSTRUCTION} {FORM}\n{question}"
         )
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
@@ -111,8 +113,8 @@ class Game24:
         if split not in splits:
             raise ConfigError(f"{self.data!r} has no split {split!r}; it has {', '.join(splits)}")
         for index, row in shuffled([*enumerate(splits[split])], count, seed):
-            asked = self.prompt(_puzzle(row))
-            yield Example(Problem(f"game24-{row.get('Rank', index)}", asked), str(TARGET))
+            text = self.prompt(_puzzle(row))
+            yield Example(Problem(f"game24-{row.get('Rank', index)}", text), str(TARGET))
 
     def splits(self) -> dict[str, list[Row]]:
         """Return the puzzles of each split by rank; without ranks, all are the test split."""

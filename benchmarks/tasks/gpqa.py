@@ -44,9 +44,9 @@ class GPQA(Questions):
 
     def question(self, row: Row) -> str:
         """Return the question, followed by its options with their letters."""
-        asked = text(row, "Question").strip()
+        stem = text(row, "Question").strip()
         options = zip(LETTERS, self._options(row), strict=True)
-        return "\n".join([asked, *(f"({letter}) {option}" for letter, option in options)])
+        return "\n".join([stem, *(f"({letter}) {option}" for letter, option in options)])
 
     def reference(self, row: Row) -> str:
         """Return the letter of the right option."""

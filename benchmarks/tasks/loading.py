@@ -47,13 +47,13 @@ def rows(data: str, split: str) -> list[Row]:
     Raises:
         ConfigError: there is no such data or no such split, or it cannot be read.
     """
-    found = splits(data)
-    if split not in found:
+    readings = splits(data)
+    if split not in readings:
         raise ConfigError(
-            f"{data!r} has no split {split!r}; it has {', '.join(found) or 'none'};"
+            f"{data!r} has no split {split!r}; it has {', '.join(readings) or 'none'};"
             " name one of these, on the command line with --split"
         )
-    return list(found[split]())
+    return list(readings[split]())
 
 
 def splits(data: str) -> dict[str, ReadRows]:
@@ -66,17 +66,17 @@ def splits(data: str) -> dict[str, ReadRows]:
     path = Path(os.path.expanduser(data))
     named = HUB.fullmatch(data)
     if os.path.isdir(path):
-        found = _folder(path)
+        readings = _folder(path)
     elif os.path.exists(path):
         return {"test": partial(read_rows, path)}
     elif named and _suffix(path) not in READERS:
-        found = _hub(named[1], (named[2] or "").split(","))
+        readings = _hub(named[1], (named[2] or "").split(","))
     else:
         raise ConfigError(
             f"no data at {clipped(data)!r}: name a file ({', '.join(READERS)}), a folder with one per split, or a"
             " data set on the Hugging Face hub, such as openai/gsm8k:main"
         )
-    return {"test": found.popitem()[1]} if len(found) == 1 else found
+    return {"test": readings.popitem()[1]} if len(readings) == 1 else readings
 
 
 def field(row: Row, *names: str) -> Any:
@@ -228,8 +228,8 @@ def _json(path: Path) -> list[Row]:
         blob = content.read(DOCUMENT + 1)
     if len(blob) > DOCUMENT:
         raise ValueError(f"it is larger than {size(DOCUMENT)}; make it JSON lines")
-    found = parse_json(blob)
-    return list(found) if isinstance(found, list) else [found]
+    document = parse_json(blob)
+    return list(document) if isinstance(document, list) else [document]
 
 
 def _csv(path: Path) -> Iterator[Row]:
@@ -255,10 +255,10 @@ def _parquet(path: Path) -> list[Row]:
                 raise ConfigError(
                     f"{shown(path)!r} unpacks to more than {size(UNPACKED)}; split it"
                 )
-            found: list[Row] = file.read().to_pylist()
+            records: list[Row] = file.read().to_pylist()
     except (ArithmeticError, LookupError, NotImplementedError, TypeError) as e:
         raise ValueError(str(e)) from e
-    return found
+    return records
 
 
 READERS: dict[str, Callable[[Path], Iterable[Row]]] = {

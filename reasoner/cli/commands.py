@@ -95,13 +95,13 @@ def imported(reference: str) -> Any:
 
 
 def _add(parsers: Any, command: Command) -> None:
-    made: CommandParser = parsers.add_parser(
+    added: CommandParser = parsers.add_parser(
         command.name, help=command.help, description=command.help,
         epilog=f"example:\n  {command.example}",
         formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )  # fmt: skip
-    made.command = command
-    made.set_defaults(command=command)
+    added.command = command
+    added.set_defaults(command=command)
 
 
 COMMANDS = (

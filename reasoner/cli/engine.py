@@ -39,13 +39,13 @@ def with_data(tasks: Sequence[str], options: DataOptions) -> list[str]:
         ConfigError: such an option is given for several tasks.
     """
     fields = ("data", "question_field", "answer_field")
-    given = {field: value for field in fields if (value := getattr(options, field)) is not None}
-    if given and len(tasks) != 1:
-        option = next(iter(given)).replace("_", "-")
+    settings = {field: value for field in fields if (value := getattr(options, field)) is not None}
+    if settings and len(tasks) != 1:
+        option = next(iter(settings)).replace("_", "-")
         raise ConfigError(
             f"--{option} is for one task, and there are {', '.join(tasks)}; use --task"
         )
-    return [format_spec(name, given) for name in tasks] if given else list(tasks)
+    return [format_spec(name, settings) for name in tasks] if settings else list(tasks)
 
 
 def setting(options: ExperimentOptions) -> dict[str, Any]:

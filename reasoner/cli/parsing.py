@@ -14,22 +14,22 @@ from reasoner.options import MOST
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
-def text(given: str) -> str:
+def text(value: str) -> str:
     """Read text that is not blank."""
-    if not given.strip():
+    if not value.strip():
         raise ArgumentTypeError("it is empty")
-    return given
+    return value
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Make a reader of whole numbers from `low` to `high`."""
     kind = "a positive whole number" if low == 1 else "a whole number"
 
-    def read(given: str) -> int:
-        digits = given.isascii() and given.isdecimal() and len(given) <= len(str(LARGEST))
-        if not digits or not low <= int(given) <= high:
-            raise ArgumentTypeError(f"{quoted(given)} is not {kind} from {low} to {high}")
-        return int(given)
+    def read(value: str) -> int:
+        digits = value.isascii() and value.isdecimal() and len(value) <= len(str(LARGEST))
+        if not digits or not low <= int(value) <= high:
+            raise ArgumentTypeError(f"{quoted(value)} is not {kind} from {low} to {high}")
+        return int(value)
 
     return read
 
@@ -37,65 +37,65 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 positive = whole(1, MOST)
 
 
-def share(given: str) -> float:
+def share(value: str) -> float:
     """Read a number from 0 to 1."""
-    if not 0 <= (part := _number(given)) <= 1:
-        raise ArgumentTypeError(f"{quoted(given)} is not a share from 0 to 1")
+    if not 0 <= (part := _number(value)) <= 1:
+        raise ArgumentTypeError(f"{quoted(value)} is not a share from 0 to 1")
     return part
 
 
-def rate(given: str) -> float:
+def rate(value: str) -> float:
     """Read a learning rate."""
-    if not 0 < (step := _number(given)) < 1:
-        raise ArgumentTypeError(f"{quoted(given)} is not a learning rate such as 1e-5")
+    if not 0 < (step := _number(value)) < 1:
+        raise ArgumentTypeError(f"{quoted(value)} is not a learning rate such as 1e-5")
     return step
 
 
-def sizes(given: str) -> list[int]:
+def sizes(value: str) -> list[int]:
     """Read positive whole numbers, separated by commas."""
-    return [positive(part) for part in given.split(",")]
+    return [positive(part) for part in value.split(",")]
 
 
-def named_sizes(given: str) -> tuple[str, list[int]]:
+def named_sizes(value: str) -> tuple[str, list[int]]:
     """Read sizes, after a name and `=` where they are those of one strategy."""
-    name, _, numbers = given.rpartition("=")
+    name, _, numbers = value.rpartition("=")
     return name, sizes(numbers)
 
 
-def names(given: str) -> list[str]:
+def names(value: str) -> list[str]:
     """Read component specs, such as `mcts,beam(branch=4)`."""
-    if not (parts := split_specs(text(given))):
-        raise ArgumentTypeError(f"{quoted(given)} names nothing")
+    if not (parts := split_specs(text(value))):
+        raise ArgumentTypeError(f"{quoted(value)} names nothing")
     return parts
 
 
-def budget(given: str) -> dict[str, float]:
+def budget(spec: str) -> dict[str, float]:
     """Read the fields of a `Budget`, such as `tokens=2000,seconds=5`."""
     from reasoner.budget import Budget
 
-    ceilings = _pairs(given, "budget", [f.name for f in fields(Budget)])
+    ceilings = _pairs(spec, "budget", [f.name for f in fields(Budget)])
     return {name: _ceiling(name, value) for name, value in ceilings}
 
 
-def price(given: str) -> dict[str, float]:
+def price(spec: str) -> dict[str, float]:
     """Read the fields of a `Price`, such as `prompt=0.15,generated=0.6`."""
     from reasoner.benchmarks.analysis.cost_axes import Price
 
-    prices = _pairs(given, "price", [f.name for f in fields(Price)])
+    prices = _pairs(spec, "price", [f.name for f in fields(Price)])
     return {name: _price(name, value) for name, value in prices}
 
 
-def formats(given: str) -> list[str]:
+def formats(value: str) -> list[str]:
     """Read the file extensions of pictures."""
-    endings = given.split(",")
+    endings = value.split(",")
     if wrong := [e for e in endings if e not in ("png", "svg", "pdf")]:
         raise ArgumentTypeError(f"pictures are png, svg or pdf, not {quoted(wrong[0])}")
     return endings
 
 
-def _pairs(given: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(spec: str, kind: str, known: Sequence[str]) -> list[tuple[str, str]]:
     """Split `name=value,...` into pairs, and refuse names that are unknown or repeated."""
-    pairs = [(name, value) for name, _, value in (p.partition("=") for p in given.split(","))]
+    pairs = [(name, value) for name, _, value in (p.partition("=") for p in spec.split(","))]
     named = [name for name, _ in pairs]
     for name in named:
         if name not in known:
@@ -124,6 +124,6 @@ def _price(name: str, value: str) -> float:
     return number
 
 
-def _number(given: str) -> float:
+def _number(value: str) -> float:
     """Read plain decimal notation; anything else is nan."""
-    return float(given) if NUMBER.fullmatch(given) else nan
+    return float(value) if NUMBER.fullmatch(value) else nan

@@ -73,14 +73,14 @@ def inspect(args: options.InspectOptions, call: Invocation) -> int:
     from reasoner.benchmarks.reports import inspection
     from reasoner.benchmarks.store.run_folder import RunFolder
 
-    found = inspection.inspect(
+    inspected = inspection.inspect(
         RunFolder(args.dir),
         args.problem,
         task=args.task or "",
         strategy=args.strategy or "",
         n=args.n,
     )
-    print_json(found.as_json()) if call.json else found.show(console())
+    print_json(inspected.as_json()) if call.json else inspected.show(console())
     return 0
 
 

@@ -259,8 +259,8 @@ class Witness(Scripted):
         self.temperatures.add(sampling.temperature)
         # A model of another alphabet is given the text alone.
         ended = ord(END) in prompt.token_ids if prompt.token_ids else prompt.text in self.ended
-        asked = f"asked to go on from {prompt.text!r}, where the model had ended"
-        assert not (prompt.problem == PROBLEM and ended), asked
+        request = f"asked to go on from {prompt.text!r}, where the model had ended"
+        assert not (prompt.problem == PROBLEM and ended), request
 
     def _note_samples(
         self, prompt: Prompt, sampling: Sampling, generation: Generation

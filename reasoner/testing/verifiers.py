@@ -1,8 +1,6 @@
-"""The contract of verifiers, as a test suite that an author runs with one line:
+"""The contract of verifiers, as a suite on the scripted model that an author runs with one line:
 
     TestBrevity = verifier_conformance(Brevity)
-
-in a test file is the whole suite, on the scripted model. It needs pytest and hypothesis.
 """
 
 from __future__ import annotations
@@ -162,8 +160,8 @@ class VerifierConformance:
     ) -> None:
         result = subject.search(backend := subject.policy(), budget, seed)
         spent = result.usage
-        asked = spent if subject.needs_model else result.by_role.get(GENERATOR, Usage())
-        assert asked == backend.usage, f"counted {asked}, the backend {backend.usage}"
+        calls = spent if subject.needs_model else result.by_role.get(GENERATOR, Usage())
+        assert calls == backend.usage, f"counted {calls}, the backend {backend.usage}"
         limit = Usage(budget.requests or BIG, BIG, 0, budget.tokens or BIG, budget.flops or inf)
         assert covers(limit, spent), spent
         if result.candidates:
@@ -266,8 +264,8 @@ class Subject:
 
     def search(self, backend: Scripted, budget: Budget, seed: int = 0) -> Result:
         """Run best-of-N with it to its end."""
-        drawn = Sampling(max_tokens=max(len(c.text) for c in self.candidates) + 1)
-        how: dict[str, Any] = {"budget": budget, "sampling": drawn, "seed": seed}
+        result = Sampling(max_tokens=max(len(c.text) for c in self.candidates) + 1)
+        how: dict[str, Any] = {"budget": budget, "sampling": result, "seed": seed}
         return asyncio.run(solve(self.problem, BestOfN(n=8), backend, self.make(), **how))
 
 
@@ -287,10 +285,10 @@ def samples(problem: Problem) -> list[Candidate]:
     async def draw() -> list[Candidate]:
         model, start = Scripted(), Prompt(problem)
         whole = Sampling(n=32, seed=0, logprobs=True, confidences=20)
-        drawn, step = await model.generate(start, whole), replace(whole, n=1, stop=("\n",))
+        result, step = await model.generate(start, whole), replace(whole, n=1, stop=("\n",))
         [first] = (await model.generate(start, step)).completions
         [second] = (await model.generate(start.extend(first), step)).completions
-        differing = {c.text: c for c in drawn.completions}.values()
+        differing = {c.text: c for c in result.completions}.values()
         finished = [Candidate((c,), complete=True) for c in differing][:6]
         silent = Completion("", (ord(END),), Finish.EOS, -0.1, (0.5,), (10.0,))
         return [

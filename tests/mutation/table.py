@@ -176,7 +176,7 @@ MUTANTS = (
     ),
     Mutant(
         "a problem's place in the tree is no part of its seed", "reasoner/sampler.py",
-        ":{place}:{drawn}", ":{drawn}", (GOLDEN,),
+        ":{place}:{number}", ":{number}", (GOLDEN,),
     ),
     # The ledger.
     Mutant(
@@ -270,7 +270,7 @@ MUTANTS = (
     # The journal and the sandbox.
     Mutant(
         "finished calls are asked again", "benchmarks/store/call_log.py",
-        "(found := self._found.get(call)) is None", "(found := self._found.get(call + '?')) is None",
+        "(stored := self._found.get(call)) is None", "(stored := self._found.get(call + '?')) is None",
         (JOURNAL + "test_a_search_is_replayed_to_the_letter",),
     ),
     Mutant(

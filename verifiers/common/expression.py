@@ -81,5 +81,5 @@ def statements(line: str) -> tuple[list[str], Fraction | None]:
 
 def _run(part: str) -> str:
     """Return the longest run of arithmetic in a text, preferring one with an operator to a number."""
-    runs = [found.strip(" .*").lstrip(")+/ ") for found in RUN.findall(part) if DIGIT.search(found)]
+    runs = [match.strip(" .*").lstrip(")+/ ") for match in RUN.findall(part) if DIGIT.search(match)]
     return max(runs, key=lambda run: (bool(OPERATOR.search(run)), len(run)), default="")

@@ -194,8 +194,8 @@ def stated(text: str, mark: str, value: str) -> str | None:
     Both are patterns; case does not matter.
     """
     after = rf"\b(?:{mark})\s*(?:[:=?–-]+|\bis\b)[\s(]*({value})(?!\.?\w)"
-    if found := re.findall(after, text, re.IGNORECASE):
-        return str(found[-1])
+    if match := re.findall(after, text, re.IGNORECASE):
+        return str(match[-1])
     last = text.strip().rpartition("\n")[2].strip(" .!()")
     return last if re.fullmatch(value, last, re.IGNORECASE) else None
 

@@ -22,15 +22,15 @@ UNSERVED = ("GPT2ForTokenClassification",)
 class Reader(Protocol):
     """A reward model on an engine. One call is one batch."""
 
-    def worst(self, asked: Encoded) -> Usage:
-        """Return the most that reading `asked` may cost."""
+    def worst(self, inputs: Encoded) -> Usage:
+        """Return the most that reading `inputs` may cost."""
         ...
 
     async def start(self) -> Any:
         """Load the model; without this, the first call does."""
         ...
 
-    async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
+    async def read(self, inputs: Sequence[Encoded], salt: str) -> list[Reading]:
         """Return the raw outputs at all reads, in order; calls with the same `salt` may share a prefix cache.
 
         Raises:

@@ -75,9 +75,9 @@ class RewardModel(ABC):
         """
         encoded = [self._encoded(problem.prompt, c.text) for c in candidates]
         bank = self._bank(problem.prompt)
-        asked = bank.unknown(encoded)
-        readings = await self.reader.read(asked, self._salt) if asked else []
-        for encoding, reading in zip(asked, readings, strict=True):
+        inputs = bank.unknown(encoded)
+        readings = await self.reader.read(inputs, self._salt) if inputs else []
+        for encoding, reading in zip(inputs, readings, strict=True):
             bank.learn(encoding, [self.value(row) for row in reading.rows])
         usage = sum((r.usage for r in readings), Usage())
         return Judgement(tuple(self.judge(bank.recall(e)) for e in encoded), usage)

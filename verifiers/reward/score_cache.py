@@ -24,18 +24,18 @@ class ScoreCache:
     def unknown(self, candidates: Sequence[Encoded]) -> list[Encoded]:
         """Return the encodings to read until all of `candidates` are known: each missing read in one of them."""
         wanted = set[bytes]()
-        asked = list[Encoded]()
+        inputs = list[Encoded]()
         for candidate in candidates:
             keys = zip(candidate.reads, _keys(candidate), strict=True)
             missing = {r: k for r, k in keys if k not in self._values and k not in wanted}
             wanted.update(missing.values())
             if missing:
-                asked.append(candidate.upto(list(missing)))
-        return asked
+                inputs.append(candidate.upto(list(missing)))
+        return inputs
 
-    def learn(self, asked: Encoded, values: Sequence[float]) -> None:
-        """Store the values of all reads of `asked`."""
-        self._values.update(zip(_keys(asked), values, strict=True))
+    def learn(self, inputs: Encoded, values: Sequence[float]) -> None:
+        """Store the values of all reads of `inputs`."""
+        self._values.update(zip(_keys(inputs), values, strict=True))
 
     def recall(self, candidate: Encoded) -> tuple[float, ...]:
         """Return the values of all reads of `candidate`, every one of which must be known."""

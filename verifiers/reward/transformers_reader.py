@@ -27,12 +27,12 @@ class TransformersReader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reward")
         self._model: Any = None
 
-    def worst(self, asked: Encoded) -> Usage:
+    def worst(self, inputs: Encoded) -> Usage:
         """Return the cost of one pass over all tokens."""
-        size = len(asked.ids)
+        size = len(inputs.ids)
         return Usage(1, size, 0, 0, self._weights.info.flops(0, size))
 
-    async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
+    async def read(self, inputs: Sequence[Encoded], salt: str) -> list[Reading]:
         """Return the raw outputs at all reads, in order.
 
         Raises:
@@ -40,8 +40,8 @@ class TransformersReader:
             ConfigError: Transformers has no such architecture.
         """
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._thread, self._compute, asked)
-        return [Reading(r, self.worst(a)) for r, a in zip(rows, asked, strict=True)]
+        rows = await loop.run_in_executor(self._thread, self._compute, inputs)
+        return [Reading(r, self.worst(a)) for r, a in zip(rows, inputs, strict=True)]
 
     async def start(self) -> None:
         """Load the weights; without this, the first call does."""
@@ -51,18 +51,18 @@ class TransformersReader:
         """Release the weights."""
         self._model = None
 
-    def _compute(self, asked: Sequence[Encoded]) -> list[tuple[tuple[float, ...], ...]]:
+    def _compute(self, inputs: Sequence[Encoded]) -> list[tuple[tuple[float, ...], ...]]:
         from reasoner.verifiers.reward.torch_heads import load
 
         try:
             self._model = self._model or load(self._weights, self._labels)
             rows = dict[int, tuple[tuple[float, ...], ...]]()
-            order = sorted(range(len(asked)), key=lambda i: len(asked[i].ids))
+            order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
             for start in range(0, len(order), BATCH):
                 batch = order[start : start + BATCH]
-                rows |= zip(batch, self._model.rows([asked[i] for i in batch]), strict=True)
+                rows |= zip(batch, self._model.rows([inputs[i] for i in batch]), strict=True)
         except ReasonerError:
             raise
         except Exception as e:
             raise BackendError(f"the reward model failed: {type(e).__name__}: {e}") from e
-        return [rows[i] for i in range(len(asked))]
+        return [rows[i] for i in range(len(inputs))]

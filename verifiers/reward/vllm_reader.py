@@ -36,15 +36,15 @@ class VLLMReader:
         )
         self._engine = Engine(self._arguments, "; try engine='transformers'")
 
-    def worst(self, asked: Encoded) -> Usage:
+    def worst(self, inputs: Encoded) -> Usage:
         """Return the cost of a pass over all tokens, after one with the first read in the cache."""
-        size, info = len(asked.ids), self._weights.info
-        twice = 0.0 if self._task == "classify" else info.flops(asked.reads[0], size)
+        size, info = len(inputs.ids), self._weights.info
+        twice = 0.0 if self._task == "classify" else info.flops(inputs.reads[0], size)
         passes = 1 if self._task == "classify" else 2
         return Usage(1, passes * size, 0, 0, info.flops(0, size) + twice)
 
-    async def read(self, asked: Sequence[Encoded], salt: str) -> list[Reading]:
-        """Return the raw outputs at all reads, in order; each of `asked` is a request of its own.
+    async def read(self, inputs: Sequence[Encoded], salt: str) -> list[Reading]:
+        """Return the raw outputs at all reads, in order; each of `inputs` is a request of its own.
 
         An engine that dies is restarted, and all requests are repeated.
 
@@ -55,7 +55,7 @@ class VLLMReader:
         while True:
             engine = await self.start()
             try:
-                readings = await gather(self._read(engine, a, salt) for a in asked)
+                readings = await gather(self._read(engine, a, salt) for a in inputs)
             except EngineDied as e:
                 await self._engine.restart(engine, e)
             else:
@@ -70,15 +70,15 @@ class VLLMReader:
         """Stop the engine and its process."""
         await self._engine.aclose()
 
-    async def _read(self, engine: Any, asked: Encoded, salt: str) -> Reading:
-        rows, usage = await self._pool(engine, asked, salt, cached=True)
-        if any(r not in rows for r in asked.reads):
-            rows, again = await self._pool(engine, asked, salt, cached=False)
+    async def _read(self, engine: Any, inputs: Encoded, salt: str) -> Reading:
+        rows, usage = await self._pool(engine, inputs, salt, cached=True)
+        if any(r not in rows for r in inputs.reads):
+            rows, again = await self._pool(engine, inputs, salt, cached=False)
             usage += again
-        return Reading(tuple(rows[r] for r in asked.reads), usage + Usage(requests=1))
+        return Reading(tuple(rows[r] for r in inputs.reads), usage + Usage(requests=1))
 
     async def _pool(
-        self, engine: Any, asked: Encoded, salt: str, *, cached: bool
+        self, engine: Any, inputs: Encoded, salt: str, *, cached: bool
     ) -> tuple[dict[int, tuple[float, ...]], Usage]:
         """Return the outputs at the computed positions, and the cost of computing them."""
         from vllm.pooling_params import PoolingParams
@@ -86,8 +86,8 @@ class VLLMReader:
         params = PoolingParams(
             task=self._task, use_activation=False, skip_reading_prefix_cache=not cached
         )
-        size = len(asked.ids)
-        output = await self._ask(engine, asked.ids, salt, params)
+        size = len(inputs.ids)
+        output = await self._ask(engine, inputs.ids, salt, params)
         data = output.outputs.data.tolist()
         logits = [data] if self._task == "classify" else data
         rows = {size - len(logits) + i: tuple(row) for i, row in enumerate(logits)}

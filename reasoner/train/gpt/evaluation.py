@@ -167,8 +167,8 @@ async def evaluate(
         sampling = replace(task.sampling, n=samples, seed=seed, stop=())
         path = folder / f"{task.name}-{split}-{crc32(repr(sampling).encode()):08x}.jsonl"
         examples = list(task.examples(split, problems, seed))
-        drawn = await draw_samples(
+        pools = await draw_samples(
             backend, cast(ExactlyLabelled, task), path, examples, sampling, report
         )
-        reports.append(asdict(summarise(task.name, split, drawn)))
+        reports.append(asdict(summarise(task.name, split, pools)))
     return reports

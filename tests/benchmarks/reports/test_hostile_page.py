@@ -80,7 +80,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, server: tuple[str, list[str
     out = tmp_path_factory.mktemp("run")
     with hostile_components():
         asyncio.run(hostile_run(out, Repetition(server[0])))
-        return page.write(RunFolder(out), out / "report.html", kept=len(TEXTS))
+        return page.write(RunFolder(out), out / "report.html", count=len(TEXTS))
 
 
 @pytest.mark.timeout(400)

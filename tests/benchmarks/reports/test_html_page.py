@@ -32,7 +32,7 @@ async def report(tmp_path: Path, bench_type: type[Bench]) -> Path:
         search_ns=[4],
     )  # fmt: skip
     await bench.run()
-    return page.write(RunFolder(tmp_path), tmp_path / "report.html", kept=3)
+    return page.write(RunFolder(tmp_path), tmp_path / "report.html", count=3)
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def plotted(run: RunFolder) -> None:
 
 def reported(run: RunFolder) -> None:
     """What `reasoner report` does."""
-    html_page.write(run, run.path / "report.html", kept=3)
+    html_page.write(run, run.path / "report.html", count=3)
 
 
 @pytest.mark.parametrize("use", [plotted, reported])
