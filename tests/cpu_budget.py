@@ -1,7 +1,7 @@
 """A pytest plugin: a test that takes more than its seconds of CPU fails, and so does the run.
 
-Seconds of work count, not of waiting, so a busy machine fails no test: those of this process and of
-its children that ended meanwhile. Tests marked `slow` or `engine` have no budget, nor has what sets
+Seconds of work count, not of waiting: those of this process and of its children that ended meanwhile. The budget is
+several times what a test should take, because two busy threads of one core take twice their seconds. Tests marked `slow` or `engine` have no budget, nor has what sets
 a test up, nor the first test that imports a large library.
 """
 
@@ -17,13 +17,13 @@ import pytest
 IMPORTED = 300
 """So many new modules are a large library, whose import is no test's work."""
 EXCEPTIONS = {
-    "test_votes_approach_enumeration": 20.0,  # every subset
-    "test_intervals_cover_about_as_they_say": 20.0,  # 80 experiments
-    "test_an_encoding_without_these_characters": 20.0,  # interpreters of their own
-    "test_a_miniature_that_is_killed_and_goes_on": 20.0,  # trains six models
-    "test_files_and_table_say_the_same": 20.0,  # over-optimised beyond chance
-    "test_hostile_page.py::test_nothing_runs_and_no_request_leaves": 20.0,  # clicks on everything
-    "test_killed_again_and_again_it_ends_as_if_it_had_not_been": 20.0,  # a process for each kill
+    "test_votes_approach_enumeration": 80.0,  # every subset
+    "test_intervals_cover_about_as_they_say": 80.0,  # 80 experiments
+    "test_an_encoding_without_these_characters": 80.0,  # interpreters of their own
+    "test_a_miniature_that_is_killed_and_goes_on": 80.0,  # trains six models
+    "test_files_and_table_say_the_same": 80.0,  # over-optimised beyond chance
+    "test_hostile_page.py::test_nothing_runs_and_no_request_leaves": 80.0,  # clicks on everything
+    "test_killed_again_and_again_it_ends_as_if_it_had_not_been": 80.0,  # a process for each kill
 }
 """Seconds of the tests that may take more, each by the end of its name; the reason beside it."""
 
@@ -44,7 +44,7 @@ def budget(item: pytest.Item) -> float:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the setting."""
-    parser.addini("cpu_budget", "CPU seconds that a test may take; 0 for no budget", default="5")
+    parser.addini("cpu_budget", "CPU seconds that a test may take; 0 for no budget", default="20")
 
 
 @pytest.hookimpl(wrapper=True)
