@@ -28,7 +28,7 @@ def run(options: GptOptions, argv: Sequence[str]) -> dict[str, object]:
         ConfigError: the options contradict each other, or an earlier stage is missing.
     """
     if options.model and not options.stage:
-        raise ConfigError("--model needs --stage: it is for one stage")
+        raise ConfigError("--model is for one stage; name it with --stage")
     if options.model:
         ModelFiles(str(options.model.absolute()))
     result: dict[str, object] = {"out": str(options.out)}

@@ -219,7 +219,7 @@ async def test_a_verifier_is_released_by_whoever_made_it(
     monkeypatch.setattr(verifiers, "make", make)
     await judge(tmp_path, Scripted(), Closing(ranked), verifier="given")
     assert Closing.closed == 0
-    await judge(tmp_path, Scripted(), verifier="made")
+    await judge(tmp_path, Scripted(), verifier="verdict")
     assert Closing.closed == 1
 
 
