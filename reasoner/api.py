@@ -246,12 +246,13 @@ class Reasoner:
             )
 
     def _verifier(self, verifier: str | Verifier | None) -> Verifier | None:
-        name = default_verifier(self.strategy, self.backend) if verifier is None else verifier
+        if verifier is not None:
+            return _component(verifiers, verifier)
+        name = default_verifier(self.strategy, self.backend)
         if name is None:
             return None
-        if verifier is None and name == "agreement":
-            return cast(Verifier, verifiers.make(name, extract=self.extract))
-        return _component(verifiers, name)
+        settings = {"extract": self.extract} if name == "agreement" else {}
+        return cast(Verifier, verifiers.make(name, **settings))
 
     def _problem(self, problem: str | Problem) -> Problem:
         if isinstance(problem, str):

@@ -64,7 +64,9 @@ class CommandParser(Parser):
     command: Command | None = None
     _complete = False
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         """Parse after the flags are there."""
         if self.command and not self._complete:
             from reasoner.cli.flags import add_flags

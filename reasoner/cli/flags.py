@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser, model: type[Options]) -> None:
     """Add a flag, or a positional argument, for every field of `model`, and `--json`."""
     for name, field in model.model_fields.items():
         kind, metadata = _unwrapped(field.annotation, field.metadata)
-        settings = {
+        settings: dict[str, Any] = {
             "help": _help(field),
             **_placeholder(field, metadata),
             **_reading(kind, metadata),

@@ -1,7 +1,4 @@
-"""The contract of verifiers, as a suite on the scripted model that an author runs with one line:
-
-    TestBrevity = verifier_conformance(Brevity)
-"""
+"""The contract of verifiers, as a suite on the scripted model: `TestMine = verifier_conformance(Mine)`."""
 
 from __future__ import annotations
 
