@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 from pydantic import Field
@@ -68,6 +69,10 @@ class OpenAI:
         separate: send each sample of a call as its own request, so that each reports its usage; by
             default only for a vLLM server. Others report (and bill) the prompt once per request.
         context: the model's context length in tokens, if known.
+        token_limit: the name of the field that limits tokens; OpenAI's reasoning models want
+            `max_completion_tokens`.
+        extra_body: further fields of every request, such as `reasoning_effort`, `top_k`, `min_p`,
+            `chat_template_kwargs` or `thinking_token_budget`; they replace ours of the same name.
         verdicts: the served model's folder, if a vLLM server writes verdicts into tokens
             (`--logits-processors reasoner.backends.verdict_logits:Levels`).
         transport: an alternative httpx transport, for tests.
@@ -91,6 +96,8 @@ class OpenAI:
         connections: Annotated[int, Field(ge=1)] = 256,
         separate: bool | None = None,
         context: Annotated[int, Field(ge=0)] = 0,
+        token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens",
+        extra_body: Mapping[str, Any] = {},
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -104,6 +111,7 @@ class OpenAI:
         self._path = "/chat/completions" if chat else "/completions"
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._separate = separate
+        self._token_limit, self._extra = token_limit, dict(extra_body)
         self._is_vllm: bool | None = None
         self._problem_ids = dict[str, list[int]]()
 
@@ -191,9 +199,10 @@ class OpenAI:
             "n": sampling.n,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": sampling.seed,
+            self._token_limit: sampling.max_tokens,
         }
+        if sampling.seed is not None:
+            body["seed"] = sampling.seed
         if stop := (*sampling.stop, *sampling.end):
             body["stop"] = list(stop)
         if sampling.logprobs or sampling.confidences or sampling.labels:
@@ -204,7 +213,8 @@ class OpenAI:
             body |= {"include_stop_str_in_output": True, "return_token_ids": True}
             # As text, equal-looking tokens would merge; labels, however, are looked up by text.
             body["return_tokens_as_token_ids"] = not sampling.labels
-        return body | (self._messages(prompt, vllm) if self._chat else self._text(prompt))
+        body |= self._messages(prompt, vllm) if self._chat else self._text(prompt)
+        return body | self._extra
 
     def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
         messages = self._template.messages(prompt.problem, prompt.text)

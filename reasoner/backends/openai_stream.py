@@ -46,7 +46,7 @@ class Streamed:
         [piece] = event.choices
         self.prompt_ids = self.prompt_ids or piece.prompt_token_ids
         self.sample.add(piece)
-        if not piece.written and not piece.token_ids:
+        if not piece.written and not piece.thinking and not piece.token_ids:
             return None
         self.pieces += 1
         return confidences(logprobs(piece.likeliest))

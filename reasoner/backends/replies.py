@@ -15,6 +15,9 @@ from reasoner.printable import Text, storable
 MOST_TOKENS = 10**8
 """The maximum token count in one request's usage, ten times the longest contexts."""
 
+THINK, THOUGHT = "<think>\n", "\n</think>\n\n"
+"""The tags around thinking that a server sends apart from the answer."""
+
 ROUNDING = 1e-3
 """The most by which a log-probability may exceed 0."""
 
@@ -100,9 +103,20 @@ class Logprobs(BaseModel):
 
 
 class Message(BaseModel):
-    """A chat's message, or a piece of it."""
+    """A chat's message, or a piece of it.
+
+    Servers with a reasoning parser send the thinking apart: vLLM as `reasoning`, DeepSeek and others as
+    `reasoning_content`.
+    """
 
     content: Text | None = None
+    reasoning: Text | None = None
+    reasoning_content: Text | None = None
+
+    @property
+    def thinking(self) -> str:
+        """The thinking, by either name."""
+        return self.reasoning or self.reasoning_content or ""
 
 
 class Choice(BaseModel):
@@ -120,9 +134,15 @@ class Choice(BaseModel):
 
     @property
     def written(self) -> str:
-        """The text, from a completion, a message or a delta."""
+        """The text, from a completion, a message or a delta, without the thinking sent apart."""
         message = self.message or self.delta
         return (message.content if message else self.text) or ""
+
+    @property
+    def thinking(self) -> str:
+        """The thinking that a chat server sends apart from the text."""
+        message = self.message or self.delta
+        return message.thinking if message else ""
 
     @property
     def sampled(self) -> list[float] | None:
@@ -180,6 +200,7 @@ class Version(BaseModel):
 class ServedSample:
     """One sample, whole or as far as it has been streamed."""
 
+    thoughts: list[str] = field(default_factory=list[str])
     texts: list[str] = field(default_factory=list[str])
     token_ids: list[int] = field(default_factory=list[int])
     sampled: list[float] | None = None
@@ -189,11 +210,16 @@ class ServedSample:
 
     @property
     def text(self) -> str:
-        """Its whole text."""
-        return "".join(self.texts)
+        """Its whole text; thinking that the server sent apart comes first, in tags as models write it."""
+        thinking, text = "".join(self.thoughts), "".join(self.texts)
+        if not thinking:
+            return text
+        ended = text or self.last.finish_reason not in (None, "length")
+        return f"{THINK}{thinking}{THOUGHT if ended else ''}{text}"
 
     def add(self, piece: Choice) -> Self:
         """Append a piece."""
+        self.thoughts.append(piece.thinking)
         self.texts.append(piece.written)
         self.token_ids += piece.token_ids or ()
         if piece.sampled is not None:

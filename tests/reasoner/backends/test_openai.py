@@ -146,6 +146,57 @@ async def test_chat_continues_the_assistants_message() -> None:
     assert roles == ["system", "user", "assistant", "user", "assistant"]
 
 
+THINKING = [
+    ({"content": "42", "reasoning": "2*21"}, "stop", "<think>\n2*21\n</think>\n\n42"),
+    ({"content": "42", "reasoning_content": "2*21"}, "stop", "<think>\n2*21\n</think>\n\n42"),
+    ({"content": "42", "reasoning": "", "reasoning_content": None}, "stop", "42"),
+    ({"content": None, "reasoning": "2*"}, "length", "<think>\n2*"),
+    ({"content": None, "reasoning": "2*21"}, "stop", "<think>\n2*21\n</think>\n\n"),
+]
+"""A message, the reason of its end, and the text of the candidate."""
+
+
+@pytest.mark.parametrize(("message", "reason", "text"), THINKING)
+async def test_thinking_sent_apart_is_part_of_the_candidate(
+    message: dict[str, Any], reason: str, text: str
+) -> None:
+    reply = answer(reason=reason)
+    reply["choices"][0]["message"] = message
+    server = Server(httpx.Response(200, json=reply))
+    [whole] = (await client(server, chat=True).generate(Prompt(PROBLEM), Sampling())).completions
+    assert whole.text == text and len(whole.token_ids) == 2
+    assert whole.finish is (Finish.LENGTH if reason == "length" else Finish.EOS)
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+async def test_streamed_thinking_is_watched_and_is_part_of_the_candidate(name: str) -> None:
+    deltas = [{"role": "assistant"}, {name: "2*"}, {name: "21"}, {"content": "4"}, {"content": "2"}]
+    pieces = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    pieces.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    lines = [f"data: {json.dumps(piece)}\n\n" for piece in pieces] + ["data: [DONE]\n\n"]
+    server = Server(httpx.Response(200, text="".join(lines)))
+    watched = 0
+
+    def halt(_: object) -> bool:
+        nonlocal watched
+        watched += 1
+        return False
+
+    found = await client(server, chat=True).watch(Prompt(PROBLEM), Sampling(), halt)
+    assert found.completions[0].text == "<think>\n2*21\n</think>\n\n42"
+    assert watched == 4
+
+
+async def test_further_fields_reach_the_server() -> None:
+    server = Server(ok)
+    extra = {"reasoning_effort": "low", "top_k": 20, "temperature": 0.5}
+    backend = client(server, token_limit="max_completion_tokens", extra_body=extra)
+    await backend.generate(Prompt(PROBLEM), Sampling(max_tokens=7))
+    [body] = server.bodies
+    assert body.items() >= (extra | {"max_completion_tokens": 7}).items()
+    assert "max_tokens" not in body and "seed" not in body
+
+
 @pytest.mark.parametrize(("vllm", "separate", "requests"), [
     (True, None, 3), (True, False, 1), (False, None, 1), (False, True, 3),
 ])  # fmt: skip
