@@ -28,7 +28,7 @@ class Solution:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """The answer of a run, its cost and its search tree.
 
@@ -50,6 +50,14 @@ class Result:
     oracle: bool = False
     scored_by: str | None = None
     calls: tuple[Entry, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one line, whatever the size of the search."""
+        error = f", error={self.error!r}" if self.error else ""
+        return (
+            f"Result(answer={self.answer!r}, stopped={str(self.stopped)!r}, solutions={len(self.candidates)},"
+            f" tokens={self.usage.completion_tokens}, seconds={self.seconds:.3f}{error})"
+        )
 
     @property
     def text(self) -> str:

@@ -76,9 +76,21 @@ class CommandParser(Parser):
         return super().parse_known_args(args, namespace)
 
 
+class PrintVersion(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print and exit."""
+        from importlib.metadata import version
+
+        print(f"reasoner {version('reasoner')}")
+        parser.exit()
+
+
 def parser() -> Parser:
     """Return the parser of all commands."""
     whole = Parser(prog="reasoner", description="Spend more inference compute on a GPT.")
+    whole.add_argument("--version", action=PrintVersion, nargs=0, help="print the version and exit")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
     for command in COMMANDS:
         _add(commands, command)

@@ -35,6 +35,13 @@ def test_the_core_imports_no_engine() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_result_is_shown_in_one_line() -> None:
+    with Reasoner("scripted", strategy="best-of-n") as reasoner:
+        shown = repr(reasoner.solve("1+2+3"))
+    assert shown.startswith("Result(answer='6', stopped='done', solutions=16, tokens=")
+    assert "\n" not in shown and len(shown) < 200
+
+
 def test_solve_without_an_event_loop() -> None:
     with Reasoner("scripted") as solver:
         result = solver.solve("12+30+41", Budget(tokens=500))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,11 @@ def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captur
         assert main(command) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1 and "is corrupt" in error
+
+
+def test_the_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"reasoner {version('reasoner')}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
