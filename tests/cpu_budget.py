@@ -1,8 +1,8 @@
 """A pytest plugin: a test that takes more than its seconds of CPU fails, and so does the run.
 
 Seconds of work count, not of waiting: those of this process and of its children that ended meanwhile. The budget is
-several times what a test should take, because two busy threads of one core take twice their seconds. Tests marked `slow` or `engine` have no budget, nor has what sets
-a test up, nor the first test that imports a large library.
+several times what a test should take, because two busy threads of one core take twice their seconds. Tests marked
+`slow` or `engine` have no budget, nor has what sets a test up, nor the first test that imports a large library.
 """
 
 from __future__ import annotations

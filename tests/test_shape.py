@@ -1,8 +1,9 @@
-"""The size of functions and files, so that a reader can take in each at once."""
+"""The size of functions and files, so that a reader can take in each at once; and one way to write a file."""
 
 from __future__ import annotations
 
 import ast
+import re
 from statistics import median
 
 from tests import ROOT
@@ -35,3 +36,19 @@ def test_functions_are_short() -> None:
     sizes = lengths()
     assert {name: size for name, size in sizes.items() if size > LONGEST_FUNCTION} == {}
     assert median(sizes.values()) <= MEDIAN
+
+
+WRITES = re.compile(r"\.write_(text|bytes)\(|open\(.*\"[wax]b?\+?b?\"")
+WRITERS = {
+    "reasoner/files.py": "writes files atomically, for all others",
+    "reasoner/cli/failure.py": "a private file of the system's folder for temporary files",
+    "benchmarks/store/pool_file.py": "writes line by line into a file that `replacing` puts in place",
+    "verifiers/sandbox/harness.py": "a pipe",
+    "verifiers/sandbox/process.py": "a file in memory",
+}
+"""Modules that may open a file to write it, each with the reason."""
+
+
+def test_files_are_written_by_one_module() -> None:
+    writers = {str(p.relative_to(ROOT)) for p in SOURCES if WRITES.search(p.read_text())}
+    assert writers == set(WRITERS)

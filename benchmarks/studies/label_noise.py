@@ -36,7 +36,7 @@ from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.benchmarks.store.judgements import Labelled
 from reasoner.documents import reason
-from reasoner.files import save_json
+from reasoner.files import save_json, save_text
 from reasoner.options import Options, Positive, Seed
 from reasoner.registry import tasks
 from reasoner.schema import Frozen
@@ -147,7 +147,7 @@ def train(study: Study, out: Path, labelled: Sequence[Row], tested: Path) -> Ite
         folder = out / "-".join(f"{name}{value}" for name, value in asdict(config).items())
         folder.mkdir(parents=True, exist_ok=True)
         data = folder / "labels.jsonl"
-        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        save_text("".join(json.dumps(row) + "\n" for row in rows), data)
         epochs = round(study.epochs * study.problems / config.problems)
         reasoner(
             "train", "prm", "--data", str(data), "--test", str(tested),
@@ -208,7 +208,7 @@ def truncated(out: Path, depth: int) -> Path:
     folder = shutil.copytree(EMBEDDED, out / f"gpt-{depth}", dirs_exist_ok=True)
     config = json.loads((folder / "config.json").read_text())
     config |= {"num_hidden_layers": depth, "layer_types": config["layer_types"][:depth]}
-    (folder / "config.json").write_text(json.dumps(config))
+    save_json(config, folder / "config.json")
     return folder
 
 
