@@ -1,4 +1,4 @@
-"""What every strategy keeps to on an engine, whichever way leads to it."""
+"""The contract of every strategy on an engine, in process and by HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VLLM = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is not installed")
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
 SETTINGS = {"budget-forcing": {"wait": "\n", "final": "\n#"}}
-"""Where the defaults are words that the tiny model's alphabet lacks."""
+"""Settings for strategies whose defaults have letters that the tiny model's alphabet lacks."""
 
 
 async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> list[Result]:
@@ -42,7 +42,7 @@ async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> li
 
 
 def spent(results: list[Result]) -> Usage:
-    """What all searches spent."""
+    """Return the usage of all searches together."""
     return sum((r.usage for r in results), Usage())
 
 

@@ -58,7 +58,7 @@ TEXTS = {
 }  # fmt: skip
 
 ALLOWED = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[\d*[ABCDGK]|\r")
-"""What a terminal that is one gets: colours, and the movements of a progress bar."""
+"""Sequences that a terminal may receive: colours, and the movements of a progress bar."""
 ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff"
     "\ufffe\uffff\ud800-\udfff\ue000\U000e0000-\U000e0fff]"
@@ -106,11 +106,11 @@ class Repetition:
             yield Example(Problem(f"{name} {text}", text), text)
 
     def answer(self, solution: str) -> str | None:
-        """What follows the first `#`."""
+        """Return the text after the first `#`."""
         return solution.partition("#")[2] or None
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether it is the text."""
+        """Return True if it is the text."""
         return self.answer(solution) == example.answer
 
 

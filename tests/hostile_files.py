@@ -93,7 +93,7 @@ NOT_JSON: dict[str, Write] = {
     "HTML": _blob(b"<!DOCTYPE html><script>alert(1)</script>"),
     "escapes": _blob(b"\x1b]0;title\x07\x1b[2J" * 20),
 }
-"""What no reader of JSON takes, as a document or as lines of one."""
+"""Files that no reader of JSON accepts, as a document or as lines."""
 
 YAML: dict[str, Write] = {
     "laughs": _blob(
@@ -146,7 +146,7 @@ YAML: dict[str, Write] = {
     "unclosed": _blob(b"task: {a: [b\n"),
     "alias of nothing": _blob(b"task: *nobody\n"),
 }
-"""What is no spec of a run."""
+"""Files that are no spec of a run."""
 
 
 def gzip_bomb(path: Path) -> None:

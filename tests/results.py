@@ -1,4 +1,4 @@
-"""What the README says of results, made from the committed results."""
+"""The README's tables and sentences on results, computed from the committed results."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def table_at_equal_cost() -> list[str]:
 
 
 def sentences() -> list[str]:
-    """What stands beside the tables, number by number."""
+    """Return the sentences beside the tables, number by number."""
     per_doubling = [scaled("scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS]
     doubled = [100 * d["value"] for d in per_doubling]
     missed = max(
@@ -127,7 +127,7 @@ def absent() -> str:
 
 
 def sides(task: str, cost: str, n: int) -> dict[str, str]:
-    """Where the tree searches stand beside best-of-N at equal cost."""
+    """Return how the tree searches compare with best-of-N at equal cost."""
     return {name: side(row(task, cost, name, n)) for name in ("beam", "rebase", "particle")}
 
 
@@ -165,7 +165,7 @@ def tokens(found: Json) -> str:
 
 
 def saved(task: str, cost: str) -> float:
-    """How many times less compute step-rejection takes than best-of-N for 90 %."""
+    """Return the factor by which step-rejection needs less compute than best-of-N for 90 %."""
     multiplier = scaled("scaling", task, cost, "step-rejection")["multiplier"]
     assert multiplier["accuracy"] == 0.9
     return float(multiplier["value"])
@@ -194,7 +194,7 @@ def point_at_equal_cost(task: str, strategy: str, n: int) -> Json:
 
 
 def scaled(file: str, task: str, cost: str, strategy: str) -> Json:
-    """How a strategy of the full run scales."""
+    """Return the scaling of a strategy of the full run."""
     rows = load(f"full/{file}")["strategies"]
     asked = (task, cost, strategy)
     [found] = [r for r in rows if (r["task"], r["cost"], r["strategy"]) == asked]

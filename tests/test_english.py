@@ -1,4 +1,4 @@
-"""Docstrings of the package: plain English, one in each module, and one name for each public class."""
+"""Docstrings: plain English, one in each module of the package, and one name for each public class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests import ROOT
 
 PACKAGE = ("reasoner", "search", "verifiers", "benchmarks")
-CLUMSY = re.compile(r"(What|Whether|How|That|Where|When|Which)\b")
+CLUMSY = re.compile(r"(What|Whether|How|That|Where|When|Which|Who|Why)\b")
 """First words of a docstring that neither says what a function does nor names what it returns."""
 
 SHARED_NAMES = {
@@ -72,6 +72,15 @@ def shared_names() -> dict[str, list[str]]:
 def test_docstrings_start_with_a_verb_or_a_noun() -> None:
     """Check that a reader learns at once what a function does or returns."""
     assert {path: wrong for path, tree in modules().items() if (wrong := problems(tree))} == {}
+
+
+def test_docstrings_of_tests_do_too() -> None:
+    """Check the same of tests, which a newcomer reads first."""
+    trees = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in files(ROOT / "tests")}
+    texts = {
+        path: [t for _, t in docstrings(tree) if CLUMSY.match(t)] for path, tree in trees.items()
+    }
+    assert {path: clumsy for path, clumsy in texts.items() if clumsy} == {}
 
 
 def test_public_classes_have_names_of_their_own() -> None:

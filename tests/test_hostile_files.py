@@ -98,13 +98,16 @@ def test_data_sets(name: str, server: Server, folder: Path) -> None:
     refused(
         server.run("bench", "--task", "jsonl", "--data", data, *fields, *SCRIPTED, "--out", out)
     )
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", hostile.GRIDS)
 def test_grids(name: str, server: Server, run: Path, folder: Path) -> None:
     shutil.copytree(run, copy := folder / "r")
     hostile.GRIDS[name](copy / "grid.json")
+    before = sorted(copy.iterdir())
     refused(server.run("inspect", copy, "0", "--strategy", "beam"))
+    assert sorted(copy.iterdir()) == before
 
 
 @pytest.mark.parametrize("name", hostile.DATABASES)
@@ -129,7 +132,9 @@ def test_databases_that_are_written_to(name: str, server: Server, run: Path, fol
 def test_trees(name: str, server: Server, run: Path, folder: Path) -> None:
     shutil.copytree(run, copy := folder / "r")
     hostile.TREES[name](copy / "run.db")
+    before = hostile.contents(copy)
     refused(server.run("inspect", copy, "0", "--strategy", "beam"))
+    assert hostile.contents(copy) == before
 
 
 # -- models -------------------------------------------------------------------------------------
@@ -172,7 +177,9 @@ def test_models(name: str, server: Server, folder: Path) -> None:
             (folder / file).write_bytes(content)
         else:
             content(folder / file)
+    before = sorted(folder.iterdir())
     refused(server.run("solve", "12+30", "--model", folder, "--backend", "vllm"))
+    assert sorted(folder.iterdir()) == before
 
 
 # -- outputs ------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def imported(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(capfdbinary: Captured, *command: object) -> str:
-    """What a command prints that ends well, with nothing in it that acts."""
+    """Return the output of a command, after checking that it succeeds and that nothing in it acts."""
     capfdbinary.readouterr()
     assert main([str(part) for part in command]) == 0
     out, err = capfdbinary.readouterr()

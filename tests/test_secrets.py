@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @plain
 class Server:
-    """Where it listens, and what came with the requests."""
+    """A server's address, and the headers and bodies that it received."""
 
     place: str
     handler: type[Handler]
@@ -138,7 +138,7 @@ def forget() -> None:
 
 
 def clean(root: Path, capsys: Captured) -> str:
-    """What was printed, once no secret is in it or in any file below `root`, or in a file's name."""
+    """Return the output, after checking that no secret is in it, in a file below `root`, or in a file's name."""
     printed = "".join(capsys.readouterr())
     for secret in SECRETS:
         assert secret not in printed
@@ -154,7 +154,7 @@ def bench(out: Path, *more: str) -> list[str]:
 
 
 def told_key(server: Server) -> set[str]:
-    """What the server was sent, forgotten now."""
+    """Return the requests that the server received, and forget them."""
     seen = set(server.handler.seen)
     server.handler.seen.clear()
     return seen

@@ -156,7 +156,7 @@ def judged(table: Iterable[ComparisonRow]) -> Iterator[ComparisonRow]:
 
 
 def verdict(row: ComparisonRow) -> str:
-    """Who wins, in words; where nobody does, what difference could have been seen."""
+    """Return the winner in words, or the difference that could have been seen if there is none."""
     if row.p_holm is None:
         return ""
     if row.gain_low <= 0 <= row.gain_high:

@@ -13,6 +13,7 @@ from reasoner.benchmarks.store.engine_throughput import EngineUse
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Spec
 from reasoner.budget import Budget
+from reasoner.errors import ConfigError
 from reasoner.events import Result
 from reasoner.registry import accepts, strategies, tasks, verifiers
 from reasoner.run import Strategy
@@ -41,8 +42,7 @@ class Solvers:
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
         self.examples = {
-            name: list(task.examples(grid.split, grid.problems))
-            for name, task in self.tasks.items()
+            name: examples_of(task, grid.split, grid.problems) for name, task in self.tasks.items()
         }
         self._references = {
             (name, e.problem.id): e for name, examples in self.examples.items() for e in examples
@@ -108,3 +108,16 @@ def sized(name: str, n: int | None) -> Strategy:
     has_size = accepts(strategies.load(name), "n")
     strategy: Strategy = strategies.make(name, **({"n": n} if has_size and n else {}))
     return strategy
+
+
+def examples_of(task: Task, split: str, count: int) -> list[Example]:
+    """Return the first `count` problems of a split.
+
+    Raises:
+        ConfigError: the split has none, or the task cannot read it.
+    """
+    if examples := list(task.examples(split, count)):
+        return examples
+    raise ConfigError(
+        f"task {task.name!r} has no problems in split {split!r}; choose another split"
+    )

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Task, Verifier, bind, release, required_sampling
+from reasoner.base import Backend, Example, Task, Verifier, bind, release, required_sampling
 from reasoner.benchmarks.runner.bench import Job, graded, record_of
+from reasoner.benchmarks.runner.components import examples_of
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
@@ -66,13 +67,17 @@ async def run(
     refuse_others(out, EVAL)
     judge = verifier or _made(plan)
     known = named or {name: tasks.make(name) for name in plan.grid.tasks}
+    examples = {
+        (name, split): examples_of(task, split, count)
+        for name, task in known.items()
+        for split, count in _problems(plan, task).items()
+    }
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, None if verifier else judge)
         database = stack.enter_context(Database(out))
         opened = [
-            _opened(plan, database, name, task, split, problems, judge, environment)
-            for name, task in known.items()
-            for split, problems in _problems(plan, task).items()
+            _opened(plan, database, name, known[name], split, problems, judge, environment)
+            for (name, split), problems in examples.items()
         ]
         for pool in opened:
             if not isinstance(pool.task, Labelled) and (earlier := plan.grid.pool(pool.spec.task)):
@@ -96,7 +101,7 @@ class JudgedPool:
 
     spec: Spec
     task: Task
-    problems: int
+    problems: Sequence[Example]
     verifier: Verifier
     sampling: Sampling
     whole: bool
@@ -105,7 +110,7 @@ class JudgedPool:
 
     def missing(self) -> Iterator[Job]:
         """Yield the problems that are not judged yet."""
-        for index, example in enumerate(self.task.examples(self.spec.split, self.problems)):
+        for index, example in enumerate(self.problems):
             if self.judged.get(example.problem.id) is None:
                 yield Job(self.spec, self.task, index, example)
 
@@ -200,7 +205,7 @@ def _opened(
     name: str,
     task: Task,
     split: str,
-    problems: int,
+    problems: Sequence[Example],
     verifier: Verifier,
     environment: Mapping[str, Any],
 ) -> JudgedPool:

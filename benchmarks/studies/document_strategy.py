@@ -3,7 +3,7 @@
     python -m reasoner.benchmarks.studies.document_strategy NAME [--model scripted] [--root .]
 
 The strategy is in `search/` and in `reasoner/registry.py`. A page or a picture that exists is left as it is.
-The words that only its author knows are marked TODO, which the tests refuse. The picture is drawn with the
+Words that only its author knows are marked (to be written), which the tests refuse. The picture is drawn with the
 embedded GPT unless --model names another.
 """
 
@@ -25,23 +25,25 @@ PAGE = """# {name}
 
 {summary}
 
-TODO: paper, with its link.
+The paper, with its link (to be written).
 
 ```
-TODO: the algorithm
-answer: TODO
+the algorithm (to be written)
+answer: (to be written)
 ```
 
 | setting | default | what it does | what it costs |
 |---|---|---|---|
 {settings}
 
-**When.** TODO **When not.** TODO
+**When.** (to be written) **When not.** (to be written)
 
-**How ours differs.** TODO, or leave it out.
+**How ours differs.** (to be written, or left out)
 
 ![A tree it grew]({name}.svg)
 """
+BLANK = "(to be written)"
+"""The mark of what an author has to write."""
 ROW = re.compile(r"^\| \[[a-z0-9-]+\]\(.*$", re.MULTILINE)
 EXPORTS = re.compile(r"(?<=\n)(    from reasoner\.search\.\w+ import .*\n)+(?=else:)")
 
@@ -49,7 +51,7 @@ EXPORTS = re.compile(r"(?<=\n)(    from reasoner\.search\.\w+ import .*\n)+(?=el
 def page(name: str) -> str:
     """Return the skeleton of a strategy's page, with a row for each of its settings."""
     settings = "\n".join(
-        f"| `{field.name}` | {default(field)} | TODO | TODO |"
+        f"| `{field.name}` | {default(field)} | {BLANK} | {BLANK} |"
         for field in fields(strategies.load(name))
     )
     return PAGE.format(name=name, summary=summary(name), settings=settings)
@@ -57,7 +59,7 @@ def page(name: str) -> str:
 
 def summary(name: str) -> str:
     """Return the first paragraph of a strategy's docstring."""
-    paragraph = (strategies.load(name).__doc__ or "TODO").partition("\n\n")[0]
+    paragraph = (strategies.load(name).__doc__ or BLANK).partition("\n\n")[0]
     return " ".join(paragraph.split())
 
 
@@ -71,7 +73,7 @@ def indexed(index: str, name: str) -> str:
     if f"[{name}]({name}.md)" in index:
         return index
     *_, last = ROW.finditer(index)
-    row = f"\n| [{name}]({name}.md) | {summary(name)} | TODO | TODO |"
+    row = f"\n| [{name}]({name}.md) | {summary(name)} | {BLANK} | {BLANK} |"
     return index[: last.end()] + row + index[last.end() :]
 
 

@@ -155,6 +155,7 @@ async def _run_grid(
     model = environment.model(backend, grid.model, grid.weights)
     about = {**environment.describe(call.argv), "model": model}
     refuse_others(options.out, grid.command)
+    solvers.check(backend)  # Before the first file is written.
     if spec:
         spec.save(options.out)
         about["spec"] = spec.key

@@ -37,11 +37,11 @@ class Sums:
             yield Example(problem, str(sum(numbers)))
 
     def answer(self, solution: str) -> str | None:
-        """What follows the last `#`."""
+        """Return the text after the last `#`."""
         return solution.rpartition("#")[2] if "#" in solution else None
 
     def check(self, example: Example, solution: str) -> bool:
-        """Whether the sum is right."""
+        """Return True if the sum is right."""
         return self.answer(solution) == example.answer
 
 

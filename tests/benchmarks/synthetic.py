@@ -21,7 +21,7 @@ class LabelledSums(Sums):
     name: str = "labelled"
 
     def step_labels(self, problem: Problem, solution: str) -> list[bool]:
-        """Whether each line, and all before it, add up."""
+        """Return, for each line, True if it and all lines before it add up."""
         total, *rest = map(int, problem.prompt.split("+"))
         lines = list[str]()
         for number in rest:

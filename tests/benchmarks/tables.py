@@ -17,7 +17,7 @@ def sql(root: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def finished(root: Path) -> int:
-    """How many problems have a record, as long as the run is at it."""
+    """Return how many problems have a record, while the run goes on."""
     if not (root / NAME).exists():
         return 0
     try:

@@ -50,7 +50,7 @@ class Target:
     attempt: Try
 
     def __call__(self, blob: bytes) -> bool:
-        """Whether `blob` is taken; any other error than ours is let through."""
+        """Return True if `blob` is accepted; errors other than ours pass through."""
         try:
             self.attempt(blob)
         except ReasonerError:
@@ -139,7 +139,7 @@ def _database() -> bytes:
 
 
 def _reply(blob: bytes) -> object:
-    """What a server answers to one request, and tells of itself."""
+    """A server's answer to one request, and to questions about itself."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         headers = {"content-type": "application/json"}

@@ -56,7 +56,7 @@ def copied(root: Path) -> Iterator[Path]:
 
 
 def killed(tree: Path, mutant: Mutant) -> bool:
-    """Whether a test fails with the mistake in `tree`, which is left as it was."""
+    """Return True if a test fails with the mistake in `tree`, which is restored."""
     file, began = tree / mutant.file, monotonic()
     before = file.read_text()
     file.write_text(mutant.applied(tree))

@@ -17,7 +17,8 @@ from reasoner.registry import strategies, verifiers
 from reasoner.run import Run
 from reasoner.suitability import default_verifier
 from reasoner.trace import Node
-from reasoner.traits import BackendTraits
+from reasoner.traits import BackendTraits, strategy_traits, verifier_traits
+from reasoner.verifiers.verdict import Verdict
 
 ALL = BackendTraits(
     verdicts=True, logprobs=True, confidences=True, labels=True, watches=True, spells=True
@@ -83,7 +84,9 @@ def test_an_unsuitable_combination_names_one_that_works(case: str) -> None:
 
 @pytest.mark.parametrize("strategy", strategies.names())
 def test_every_strategy_suits_a_model_with_all_traits(strategy: str) -> None:
-    Reasoner(Scripted(), strategy=strategy)
+    reasoner = Reasoner(Scripted(), strategy=strategy)
+    used = strategy_traits(reasoner.strategy).uses_verifier
+    assert isinstance(reasoner.verifier, Verdict) is used
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_a_trait_declared_in_another_way_is_an_error(build: Any, message: str) -
 
 @pytest.mark.parametrize("name", verifiers.names())
 def test_every_built_in_verifier_declares_traits_or_none(name: str) -> None:
-    verifiers.load(name)
+    assert isinstance(verifier_traits(verifiers.load(name)), VerifierTraits)
 
 
 def test_arguments_of_the_engine_are_checked_at_once() -> None:

@@ -1,4 +1,4 @@
-"""What is watched ends with the process that watches, however that ends."""
+"""A watched process ends with its watcher, however that ends."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ async def test_a_search_gets_its_whole_size(tmp_path: Path) -> None:
 
 
 async def test_the_probe_stays_in_the_running(tmp_path: Path) -> None:
-    """What the arm finds is worse here: greedy is wrong."""
+    """Check that the better of both is chosen: the arm, greedy, is wrong here."""
     table = Table(edges=(), arms=arms(("greedy", 1)))
     _, result = await run(Auto(table=written(tmp_path / "t.json", table)), EASY)
     assert result.candidates[-1].score == 0.9 and result.answer == "right"

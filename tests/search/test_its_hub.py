@@ -44,7 +44,7 @@ SAMPLING = Sampling(stop=("\n",), max_tokens=30)
 
 
 def digits(prompt: Prompt, rng: random.Random) -> str:
-    """What the model writes after `prompt`."""
+    """Return the model's continuation of `prompt`."""
     written = [x for x in prompt.text.split("\n") if x]
     while len(written) < DEPTH:
         written.append(("1" if rng.random() < 0.6 else "0") + rng.choice(ascii_lowercase))

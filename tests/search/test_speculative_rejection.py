@@ -1,4 +1,4 @@
-"""Who is rejected, when, and who never."""
+"""Speculative rejection: the samples that are rejected, when, and those that never are."""
 
 from __future__ import annotations
 

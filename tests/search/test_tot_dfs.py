@@ -24,7 +24,7 @@ def last(prompt: Prompt, step: str) -> float:
 
 
 def trap(prompt: Prompt, step: str) -> float:
-    """What begins with `a` looks well and leads nowhere."""
+    """A model whose steps that begin with `a` look well and lead nowhere."""
     text = (prompt.text + step).split()
     return 0.0 if text[0] == "a" and len(text) > 1 else WORTH[text[-1]]
 

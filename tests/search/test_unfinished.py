@@ -33,7 +33,7 @@ def endless(prompt: Prompt, rng: Random) -> str:
 
 
 def stated(text: str) -> str | None:
-    """What stands after the first `#`."""
+    """Return the text after the first `#`."""
     return text.partition("#")[2].partition("\n")[0] or None
 
 
@@ -72,7 +72,7 @@ async def test_what_was_cut_off_decides_nothing(named: str) -> None:
 
 
 def would_mislead(result: Result) -> bool:
-    """Whether 7 has most solutions with an end, and 99 has most in all."""
+    """Return True if 7 has most finished solutions, and 99 most in all."""
     trace = result.trace
     ends = [stated(trace.candidate(node).text) for node in trace.finished]
     cut_off = [node for node in trace if node.completion and not node.finished]

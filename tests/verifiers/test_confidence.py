@@ -25,7 +25,7 @@ from reasoner.verifiers.tail_confidence import TailConfidence
 PROBLEM = Problem("p", "1+2+3+4")
 WRITTEN = Completion("Wait", (7, 7, 7), Finish.WRITTEN)
 patient = settings(deadline=None)
-"""How long a test takes says nothing on a machine that has other work too."""
+"""Settings without a deadline: the duration of a test says nothing on a busy machine."""
 SURE = st.lists(st.floats(0, 20), min_size=1, max_size=60)
 
 

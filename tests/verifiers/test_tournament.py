@@ -1,4 +1,4 @@
-"""Who wins against whom, in what order, and what it costs."""
+"""Tournaments: winners, the order of pairs, and the cost."""
 
 from __future__ import annotations
 

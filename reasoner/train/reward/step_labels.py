@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from reasoner.base import Backend, Example, Task
+from reasoner.benchmarks.runner.components import examples_of
 from reasoner.benchmarks.runner.scheduler import Tally
 from reasoner.benchmarks.runner.step_sampling import Stepwise
 from reasoner.benchmarks.store.judgements import Labelled
@@ -112,7 +113,7 @@ async def make(
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} is for JSON lines; call it {out.name}.jsonl")
     require_regular(out, "write")
-    examples = list(plan.task.examples(plan.split, plan.problems))
+    examples = examples_of(plan.task, plan.split, plan.problems)
     settings = {**plan.settings, **policy}
     claim(out.with_suffix(".json"), settings)
     tally, errors = Tally(), list[str]()

@@ -1,4 +1,4 @@
-"""What a few samples of a pool cost is what a run that draws so few is charged."""
+"""A few samples of a pool cost as much as a run of that size is charged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was cut off is wrong in records, and decides nothing in pools: run, imported and reranked."""
+"""Truncated solutions are wrong in records and decide nothing in pools: run, imported and reranked."""
 
 from __future__ import annotations
 

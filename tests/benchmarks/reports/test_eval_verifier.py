@@ -54,7 +54,7 @@ async def judged(
 
 
 async def of(out: Path, rule: Rule, task: Task = LABELLED, **setting: Any) -> Quality:
-    """What is found on one task."""
+    """Return the measurements of one task."""
     found = quality(await judged(out, rule, task, **setting), out, task.name)
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""How accuracy grows with compute: lines, savings, fronts and laws, from results alone."""
+"""Growth of accuracy with compute: lines, savings, fronts and laws, from results alone."""
 
 from __future__ import annotations
 

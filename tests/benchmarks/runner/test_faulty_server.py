@@ -50,7 +50,7 @@ class Named:
             yield Example(Problem(f"{i}-{name}", f"<{name}>"), "42")
 
     def answer(self, solution: str) -> str | None:
-        """What follows a `#`."""
+        """Return the text after a `#`."""
         return solution.rpartition("#")[2]
 
     def check(self, example: Example, solution: str) -> bool:

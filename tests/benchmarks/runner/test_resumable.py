@@ -167,7 +167,7 @@ class Costly(Verdict):
         return Usage(1, len(candidates))
 
     async def score(self, problem: Problem, candidates: Any) -> Judgement:
-        """What the candidate is worth, at a price."""
+        """Return the candidate's score, at a price."""
         type(self).asked += 1
         scores = (await super().score(problem, candidates)).scores
         return Judgement(scores, Usage(1, len(candidates)), malformed=1)

@@ -54,7 +54,7 @@ class World:
 
 
 def chosen(pool: Pool) -> tuple[float, float, float]:
-    """How often the best, the most frequent and the heaviest of all samples is right."""
+    """Return how often the best, the most frequent and the heaviest of all samples is right."""
     best = pool.correct[np.arange(pool.problems), pool.scores.argmax(1)].mean()
     return (
         float(best),
@@ -64,7 +64,7 @@ def chosen(pool: Pool) -> tuple[float, float, float]:
 
 
 def elected(answers: Indices, weights: Floats) -> float:
-    """How often answer 0 wins, ties shared."""
+    """Return how often answer 0 wins, with ties shared."""
     kinds = range(len(WRONG) + 1)
     totals = np.stack([(weights * (answers == kind)).sum(1) for kind in kinds], 1)
     leads: Bools = totals == totals.max(1, keepdims=True)

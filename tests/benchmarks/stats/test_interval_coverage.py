@@ -31,7 +31,7 @@ AT = KS.index(8)
 INSIDE, EDGE = 0.55, 0.48
 """Accuracies well inside of the sizes of both curves, and near the smallest of one."""
 CHECK = 1.25
-"""What scoring a sample costs, as a share of the sample."""
+"""The cost of scoring a sample, as a share of the sample's."""
 
 
 EDGED = "multiplier at the edge"
@@ -42,7 +42,7 @@ def _at(accuracy: float, values: Floats) -> float:
 
 
 def true_values(world: World, problems: int) -> dict[str, float]:
-    """What is measured, for all problems there could be."""
+    """Return the measured quantity over all possible problems."""
     line = world.truth(KS, problems)
     logs = np.log(KS)
     best, majority, coverage = (line[n] for n in ("best", "majority", "coverage"))
@@ -89,7 +89,7 @@ def measured(lines: dict[str, Floats], tokens: Floats) -> Iterator[tuple[str, fl
 
 
 def sides(world: World, experiments: int, many: int) -> dict[str, tuple[float, float]]:
-    """How often the truth is below the interval, and above."""
+    """Return how often the truth is below the interval, and above."""
     true = true_values(world, many)
     pool, tokens = world.draw(np.random.default_rng(1), experiments * PROBLEMS, SAMPLES)
     lines = {
@@ -139,7 +139,7 @@ EASY = (
     World(easy=4.0, shift=2),
     World(easy=3.0, hard=0.5, shift=2),
 )
-"""Where 16 samples solve 98, 99.7, 99.98 and 99.96 % of problems."""
+"""Settings in which 16 samples solve 98, 99.7, 99.98 and 99.96 % of problems."""
 
 
 @pytest.mark.parametrize("world", EASY, ids=lambda w: f"{w.coverage(16):.4f}")

@@ -1,4 +1,4 @@
-"""What is told of a model: its weights, or its revision on the hub."""
+"""The identity of a model: its weights, or its revision on the hub."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def told(command: Sequence[str], capsys: Captured) -> Any:
 
 
 def right(row: Row) -> list[bool]:
-    """Which completions are right: in `puzzles`, those that begin as the first right one does."""
+    """Return which completions are right: in `puzzles`, those that begin as the first right one does."""
     numbers = sorted(row["question"].removeprefix("cd:").partition("=")[0].split(","))
     return [_uses(c["text"], numbers) for c in row["completions"]]
 
@@ -115,7 +115,7 @@ def test_recorded_solutions_of_qwen(tmp_path: Path, capsys: Captured) -> None:
 
 
 def vote(some: Sequence[tuple[bool, str | None]]) -> float:
-    """Whether the majority is right; tied answers share it."""
+    """Return the share of the majority that is right; tied answers share it."""
     counts = Counter(answer for _, answer in some if isinstance(answer, str))
     tied = [a for a, n in counts.items() if n == max(counts.values())]
     rights = {a: fmean(c for c, b in some if b == a) for a in tied}

@@ -19,7 +19,7 @@ TO_BE_MADE_AGAIN = {"c92526ecda08-dirty"}
 
 
 def about(file: Path) -> Json:
-    """What a result tells of its making: itself, a part of it, or the file beside it."""
+    """Return the provenance of a result: itself, a part of it, or the file beside it."""
     told = json.loads(file.read_text())
     if isinstance(told, dict) and "commit" in told:
         return {**told, **told.get("plan", {}).get("grid", {})}

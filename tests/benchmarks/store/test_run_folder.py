@@ -21,7 +21,7 @@ from tests.benchmarks.conftest import Bench
 from tests.benchmarks.tables import sql
 
 Parsed = Counter[tuple[str, str, object]]
-"""How many times each row was parsed: its kind, experiment and problem."""
+"""Count how often each row is parsed, by kind, experiment and problem."""
 STRATEGIES = ["greedy", "majority", "best-of-n", "weighted", "beam"]
 
 
@@ -49,12 +49,12 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Parsed:
 
 
 def plotted(run: RunFolder) -> None:
-    """What `reasoner plot` does."""
+    """Do as `reasoner plot`."""
     report(run)
 
 
 def reported(run: RunFolder) -> None:
-    """What `reasoner report` does."""
+    """Do as `reasoner report`."""
     html_page.write(run, run.path / "report.html", count=3)
 
 

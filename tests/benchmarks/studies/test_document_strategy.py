@@ -40,7 +40,7 @@ def test_every_place_names_it(checkout: Path) -> None:
     document("beam", checkout, SCRIPTED)
     page = (checkout / "docs/strategies/beam.md").read_text()
     assert page.startswith("# beam\n")
-    assert "| `lookahead` | 0 | TODO | TODO |" in page
+    assert "| `lookahead` | 0 | (to be written) | (to be written) |" in page
     assert (checkout / "docs/strategies/beam.svg").read_text().startswith("<?xml")
     assert "| [beam](beam.md) | " in (checkout / "docs/strategies/README.md").read_text()
     assert ", `beam` |\n" in (checkout / "README.md").read_text()

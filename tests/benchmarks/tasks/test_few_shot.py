@@ -64,7 +64,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[str]]]:
-    """Where it is, and the prompts that it was sent."""
+    """A server's address, and the prompts that it received."""
 
     class Handler(Server):
         seen: ClassVar[list[str]] = []
@@ -109,7 +109,7 @@ def records(out: Path) -> list[dict[str, Any]]:
 
 
 def few_shot(prompt: str, question: str) -> bool:
-    """Whether four published examples stand before the question, and no more."""
+    """Return True if exactly four published examples stand before the question."""
     shown = "".join(f"Q: {q}\nA: {a}\n\n" for q, a in gsm8k.WORKED[:4])
     return prompt == f"{shown}Q: {question}\nA:"
 

@@ -1,4 +1,4 @@
-"""What servers do wrong, by name."""
+"""Faults of servers, by name."""
 
 from __future__ import annotations
 

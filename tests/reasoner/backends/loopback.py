@@ -12,7 +12,7 @@ from typing import Any
 
 Asked = dict[str, Any]
 Send = Callable[[Asked, int], AsyncIterator[bytes]]
-"""What the server sends for a request, asked for the so-many-th time; it hangs up at its end."""
+"""The bytes that a server sends for a request, by how often it was asked; it hangs up at their end."""
 
 KEY = "sk-very-secret"
 SPENT = {"prompt_tokens": 9, "completion_tokens": 4}

@@ -1,4 +1,4 @@
-"""What a model's files tell: which tokens end a step and a solution."""
+"""Facts in a model's files: the tokens that end a step and a solution."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def before_its_end(piece: Completion) -> Completion:
 
 @on_engine
 async def test_the_labels_of_a_steps_end_tell_its_verdict(embedded: Any) -> None:
-    """What the model says of a step as it ends it, read before it does."""
+    """Return the model's verdict on a step, read before it ends the step."""
     drawn = Sampling(n=6, temperature=1.3, max_tokens=60, stop=("\n",), seed=1)
     first = (await embedded.generate(Prompt(PROBLEM), drawn)).completions
     starts = [(c,) for c in first if c.finish is Finish.STOP]

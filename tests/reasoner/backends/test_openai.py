@@ -304,7 +304,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) ->
 
 
 def counted(url: str) -> Usage:
-    """What the server itself has counted so far, once nothing runs any more."""
+    """Return the server's own counts, once nothing runs any more."""
     for _ in range(100):
         lines = httpx.get(url.removesuffix("/v1") + "/metrics").text.splitlines()
         told = {name.partition("{")[0]: float(x) for name, _, x in (x.rpartition(" ") for x in lines)

@@ -43,7 +43,7 @@ async def engine(
 
 
 def counted() -> Usage:
-    """What the engine itself has counted so far."""
+    """Return the engine's own counts so far."""
     from prometheus_client import REGISTRY
 
     names = ("prompt_tokens", "prefix_cache_hits", "generation_tokens")

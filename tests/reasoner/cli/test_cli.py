@@ -191,3 +191,26 @@ def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
     assert "--search-n is for mtcs, and the searches are beam" in capsys.readouterr().err
     assert main(["compare", out, "--n", "77"]) == 2
     assert "was run in sizes 1, 2, 3, 4, none of those asked for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "data", "hint"),
+    [
+        ("bench --n 1 --strategy greedy", "", "has no problems in split 'test'"),
+        ("eval-verifier --n 2 --split test", "", "has no problems in split 'test'"),
+        (
+            "bench --n 1 --strategy beam --verifier agreement",
+            '{"id": "1+1"}\n',
+            "finished ones only",
+        ),
+    ],
+)
+def test_what_cannot_run_leaves_nothing(
+    command: str, data: str, hint: str, tmp_path: Path, capsys: Captured
+) -> None:
+    (file := tmp_path / "d.jsonl").write_text(data)
+    fields = ["--question-field", "id", "--answer-field", "id", "--model", "scripted"]
+    source = ["--task", "jsonl", "--data", str(file)]
+    assert main([*command.split(), *source, *fields, "--out", str(tmp_path / "out")]) == 2
+    assert hint in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [file]

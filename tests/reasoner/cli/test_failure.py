@@ -1,4 +1,4 @@
-"""What nobody foresaw is a bug: one line, a log with the traceback, and an exit code of its own."""
+"""An unforeseen error is a bug: one line, a log with the traceback, and an exit code of its own."""
 
 from __future__ import annotations
 

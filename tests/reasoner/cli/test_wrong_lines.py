@@ -92,7 +92,7 @@ def test_wrong_line_in_a_process(name: str, where: dict[str, str]) -> None:
 
 
 def refused(error: str, line: Line) -> None:
-    """What stands on standard error is one short, printable line with the hint; a warning may come first."""
+    """Check that standard error is one short, printable line with the hint, after warnings if any."""
     *warnings, message, end = error.split("\n")
     assert message.startswith("reasoner: ") and end == ""
     assert all(each.startswith("reasoner: warning: ") for each in warnings)

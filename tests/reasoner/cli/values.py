@@ -132,7 +132,7 @@ ENGINE: Hinted = [
     ("vllm(tensor_parallel_size=2.5)", "tensor_parallel_size=2.5"),
     ("vllm(gpu_memory_utilization='all')", "gpu_memory_utilization='all'"),
 ]
-"""What only an installation with vLLM knows to be wrong."""
+"""Values that only an installation with vLLM knows to be wrong."""
 
 TASK: Hinted = [
     ("countdwn", "did you mean countdown"),

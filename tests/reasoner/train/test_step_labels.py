@@ -44,7 +44,7 @@ class Endings:
 
 
 class Script:
-    """What follows each text, one after the other; remembers every prompt that was continued."""
+    """A model with fixed continuations, one after the other; it remembers every prompt that it continued."""
 
     def __init__(self, endings: dict[str, list[str]]) -> None:
         self._endings = {text: iter(told) for text, told in endings.items()}

@@ -122,7 +122,7 @@ class Plain:
         return told.logits[0].numpy(), told.hidden_states[-1][0].numpy()
 
     def greedy(self, ids: Sequence[int], count: int) -> list[int]:
-        """What it says, computed anew for every token."""
+        """Return the head's values, computed anew for every token."""
         said = list[int]()
         for _ in range(count):
             said.append(int(self([*ids, *said])[0][-1].argmax()))

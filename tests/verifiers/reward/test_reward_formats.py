@@ -184,7 +184,7 @@ async def test_scores_differ_from_step_to_step(known: Known, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("known", FORMATS, ids=lambda k: k.name)
 def test_a_longer_solution_goes_on_from_a_shorter_one(known: Known, tmp_path: Path) -> None:
-    """What the bank and the prefix cache live on: a child's tokens begin with its parent's."""
+    """Score and prefix caches rely on this: a child's tokens begin with its parent's."""
     _, tokenizer = known.build(tmp_path)
     verifier = known.verifier(model=str(tmp_path))
     steps = [*SOLUTIONS[0], *SOLUTIONS[2], *SOLUTIONS[3]]
@@ -209,7 +209,7 @@ async def test_steps_beyond_the_context_have_no_score(known: Known, tmp_path: Pa
 
 
 def reward(model: Any, tokenizer: Any, problem: str, solution: str) -> float:
-    """How cards of reward models with a chat template have it; the sigmoid keeps the order."""
+    """Return scores as model cards with a chat template compute them; the sigmoid keeps the order."""
     messages = [{"role": "user", "content": problem}, {"role": "assistant", "content": solution}]
     ids = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=False)
     hidden = model.model(ids).last_hidden_state

@@ -1,4 +1,4 @@
-"""How solutions are cut, what outputs mean, who computes which model, and which settings go."""
+"""Parts of reward models: cutting solutions, reading outputs, choosing who computes, and settings."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Letters:
 
 
 def logit(ids: Sequence[int]) -> float:
-    """What the stand-in outputs after `ids`."""
+    """Return the stand-in's output after `ids`."""
     told = blake2b(str(list(ids)).encode(), digest_size=4).digest()
     return int.from_bytes(told) / 2**31 - 1
 
@@ -147,7 +147,7 @@ def candidate(*pieces: str) -> Candidate:
 
 
 def expected(verifier: Toy, c: Candidate) -> tuple[float, ...]:
-    """What its steps' values are by definition."""
+    """Return the values of its steps by definition."""
     encoded = verifier.encode(Letters(), PROBLEM.prompt, c.text)
     return tuple(sigmoid(logit(encoded.ids[: r + 1])) for r in encoded.reads)
 

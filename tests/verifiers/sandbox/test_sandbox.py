@@ -1,4 +1,4 @@
-"""What the sandbox holds against a program that means harm; each leaves no process behind."""
+"""The sandbox's defences against harmful programs; each leaves no process behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def alive(marker: str) -> list[Path]:
 
 
 def soon(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether something comes true in time."""
+    """Return True if something becomes true in time."""
     end = time.monotonic() + seconds
     while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.01)
@@ -53,7 +53,7 @@ def marker() -> Iterator[str]:
 
 
 async def inside(source: str, marker: str, **limits: float) -> ProgramOutcome:
-    """What comes of Python source that wears the marker."""
+    """Return the outcome of Python source that contains the marker."""
     command = ["python3", "-c", dedent(source), marker]
     return await run(command, limits=Limits(**limits))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What a program can take of the kernel: sockets, their buffers, files without bytes."""
+"""Bounds on the kernel's resources: sockets, their buffers, files without bytes."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_files_are_counted(making: str) -> None:
 
 
 def xattrs() -> bool:
-    """Whether tmpfs has attributes of users, as Linux has from 6.6 on."""
+    """Return True if tmpfs has user attributes, as in Linux 6.6 and later."""
     release = Path("/proc/sys/kernel/osrelease").read_text().split(".")
     return (int(release[0]), int(release[1])) >= (6, 6)
 
