@@ -68,6 +68,23 @@ class Combination:
         return "'confidence'" if self.can.logprobs else "'judge'"
 
 
+READ_BY_VERIFIERS = {
+    "verdicts": "reads verdict tokens, and {policy} has no verdict tokens; use verifier {advice}, or the embedded model",
+    "logprobs": "needs log-probabilities, which the backend of {policy} does not return; use verifier {advice}, or"
+    " strategy 'majority', which needs none",
+    "confidences": "needs the confidence of every token, which the backend of {policy} does not return; use verifier"
+    " {advice}, or strategy 'majority', which needs none",
+}
+"""Messages for what a verifier reads and a backend does not return, by the trait of both."""
+
+USED_BY_STRATEGIES = {
+    "confidences": "weighs samples by the confidence of their tokens, which the backend of {policy} does not return;"
+    " use 'majority' or 'adaptive-majority', which need none",
+    "watches": "watches samples as they grow, which the backend of {policy} does not offer; use backend vllm, openai"
+    " or scripted, or strategy 'adaptive-majority'",
+}
+"""Messages for what a strategy uses and a backend does not offer, by the trait of both."""
+
 Rule = Callable[[Combination], str | None]
 """Return what is wrong with a combination and what would work, if anything is."""
 
@@ -87,31 +104,11 @@ def _no_step_scores(c: Combination) -> str | None:
     )
 
 
-def _no_verdicts(c: Combination) -> str | None:
-    if not c.judge.verdicts or c.can.verdicts:
-        return None
-    return (
-        f"{c.scorer} reads verdict tokens, and {c.policy} has no verdict tokens;"
-        f" use verifier {c.advice}, or the embedded model"
-    )
-
-
-def _no_logprobs(c: Combination) -> str | None:
-    if not c.judge.logprobs or c.can.logprobs:
-        return None
-    return (
-        f"{c.scorer} needs log-probabilities, which the backend of {c.policy} does not return;"
-        f" use verifier {c.advice}, or strategy 'majority', which needs none"
-    )
-
-
-def _no_confidences(c: Combination) -> str | None:
-    if not c.judge.confidences or c.can.confidences:
-        return None
-    return (
-        f"{c.scorer} needs the confidence of every token, which the backend of {c.policy} does not"
-        f" return; use verifier {c.advice}, or strategy 'majority', which needs none"
-    )
+def _unread_samples(c: Combination) -> str | None:
+    for trait, message in READ_BY_VERIFIERS.items():
+        if getattr(c.judge, trait) and not getattr(c.can, trait):
+            return f"{c.scorer} {message.format(policy=c.policy, advice=c.advice)}"
+    return None
 
 
 def _no_labels(c: Combination) -> str | None:
@@ -127,22 +124,11 @@ def _no_labels(c: Combination) -> str | None:
     )
 
 
-def _unsure_strategy(c: Combination) -> str | None:
-    if not c.needs.confidences or c.can.confidences:
-        return None
-    return (
-        f"{c.search} weighs samples by the confidence of their tokens, which the backend of"
-        f" {c.policy} does not return; use 'majority' or 'adaptive-majority', which need none"
-    )
-
-
-def _unwatched(c: Combination) -> str | None:
-    if not c.needs.watches or c.can.watches:
-        return None
-    return (
-        f"{c.search} watches samples as they grow, which the backend of {c.policy} does not offer;"
-        " use backend vllm, openai or scripted, or strategy 'adaptive-majority'"
-    )
+def _no_abilities(c: Combination) -> str | None:
+    for trait, message in USED_BY_STRATEGIES.items():
+        if getattr(c.needs, trait) and not getattr(c.can, trait):
+            return f"{c.search} {message.format(policy=c.policy)}"
+    return None
 
 
 def _no_second(c: Combination) -> str | None:
@@ -152,8 +138,7 @@ def _no_second(c: Combination) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _no_verifier, _no_step_scores, _no_verdicts, _no_logprobs, _no_confidences, _no_labels,
-    _unsure_strategy, _unwatched, _no_second,
+    _no_verifier, _no_step_scores, _unread_samples, _no_labels, _no_abilities, _no_second,
 )  # fmt: skip
 
 

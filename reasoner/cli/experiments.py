@@ -37,23 +37,15 @@ CHOICES = "dev"
 """The split on which choices are made."""
 
 
-class FitOptions(Options):
-    """The options of `fit-auto`."""
+class ChoiceOptions(Options):
+    """The options that commands on problems for choices have in common."""
 
-    arms: Annotated[
-        tuple[str, ...], FlagReader(names, "extend"),
-        Field(examples=["NAME:N,..."], description="what a problem may get after the probe"),
-    ] = ARMS  # fmt: skip
-    probe: Annotated[Positive, Field(description="samples that tell the difficulty")] = 4
-    bins: Annotated[Positive, Field(description="levels of difficulty")] = 5
-    tolerance: Annotated[o.Share, Field(description="accuracy that a cheaper arm may lose")] = 0.01
     task: o.Tasks = GRID.tasks
     data: o.Data = None
     question_field: o.QuestionField = None
     answer_field: o.AnswerField = None
     split: o.Split = CHOICES
-    problems: o.Problems = 200
-    out: o.Out = Path("runs/fit-auto")
+    problems: o.Problems = GRID.problems
     concurrency: o.Concurrency = CONCURRENCY
     verifier: o.Verifier = None
     model: o.ModelPath = None
@@ -62,7 +54,21 @@ class FitOptions(Options):
     seed: o.RandomSeed = GRID.seed
 
 
-class EvalOptions(Options):
+class FitOptions(ChoiceOptions):
+    """The options of `fit-auto`."""
+
+    problems: o.Problems = 200
+    arms: Annotated[
+        tuple[str, ...], FlagReader(names, "extend"),
+        Field(examples=["NAME:N,..."], description="what a problem may get after the probe"),
+    ] = ARMS  # fmt: skip
+    probe: Annotated[Positive, Field(description="samples that tell the difficulty")] = 4
+    bins: Annotated[Positive, Field(description="levels of difficulty")] = 5
+    tolerance: Annotated[o.Share, Field(description="accuracy that a cheaper arm may lose")] = 0.01
+    out: o.Out = Path("runs/fit-auto")
+
+
+class EvalOptions(ChoiceOptions):
     """The options of `eval-verifier`."""
 
     n: Annotated[Positive, Field(description="solutions per problem")] = 64
@@ -73,19 +79,7 @@ class EvalOptions(Options):
         Literal["prefixes", "whole"],
         Field(description="score each step as the solution so far, or take a whole one's"),
     ] = "prefixes"
-    task: o.Tasks = GRID.tasks
-    data: o.Data = None
-    question_field: o.QuestionField = None
-    answer_field: o.AnswerField = None
-    split: o.Split = CHOICES
-    problems: o.Problems = GRID.problems
     out: o.Out = Path("runs/eval-verifier")
-    concurrency: o.Concurrency = CONCURRENCY
-    verifier: o.Verifier = None
-    model: o.ModelPath = None
-    backend: o.Backend = None
-    base_url: o.BaseUrl = None
-    seed: o.RandomSeed = GRID.seed
 
 
 class RunOptions(o.ModelOptions, Protocol):
