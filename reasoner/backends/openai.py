@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -28,7 +29,7 @@ from reasoner.backends.token_confidence import confidences, entropies
 from reasoner.backends.verdict_tokens import table, verdicts_of
 from reasoner.base import Halt, ModelInfo
 from reasoner.concurrency import gather
-from reasoner.errors import BackendError
+from reasoner.errors import BackendError, ConfigError
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -40,6 +41,31 @@ MOST, FEWEST = 20, 5
 
 DAY = 86_400.0
 """Seconds; the upper bound of every time setting."""
+
+OWN_FIELDS = frozenset(
+    [
+        "model",
+        "n",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "max_completion_tokens",
+        "seed",
+        "stop",
+        "logprobs",
+        "top_logprobs",
+        "messages",
+        "prompt",
+        "include_stop_str_in_output",
+        "return_token_ids",
+        "return_tokens_as_token_ids",
+        "continue_final_message",
+        "add_generation_prompt",
+        "stream",
+        "stream_options",
+    ]
+)
+"""The fields of a request that the backend sets."""
 
 CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
 """Finish reasons of a sample that did not end by itself."""
@@ -72,7 +98,8 @@ class OpenAI:
         token_limit: the name of the field that limits tokens; OpenAI's reasoning models want
             `max_completion_tokens`.
         extra_body: further fields of every request, such as `reasoning_effort`, `top_k`, `min_p`,
-            `chat_template_kwargs` or `thinking_token_budget`; they replace ours of the same name.
+            `chat_template_kwargs` or `thinking_token_budget`. A field that the backend sets itself is
+            refused: the ledger relies on it.
         verdicts: the served model's folder, if a vLLM server writes verdicts into tokens
             (`--logits-processors reasoner.backends.verdict_logits:Levels`).
         transport: an alternative httpx transport, for tests.
@@ -111,7 +138,7 @@ class OpenAI:
         self._path = "/chat/completions" if chat else "/completions"
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._separate = separate
-        self._token_limit, self._extra = token_limit, dict(extra_body)
+        self._token_limit, self._extra = token_limit, further_fields(extra_body)
         self._is_vllm: bool | None = None
         self._problem_ids = dict[str, list[int]]()
 
@@ -274,6 +301,22 @@ class OpenAI:
         if self._is_vllm is None:
             self._is_vllm = await self._server.has("/version", Version)
         return bool(self._is_vllm)
+
+
+def further_fields(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `extra_body`.
+
+    Raises:
+        ConfigError: one is set by the backend, or is not JSON.
+    """
+    if taken := OWN_FIELDS & extra.keys():
+        raise ConfigError(
+            f"extra_body: {', '.join(sorted(taken))} is set by reasoner itself; use its own setting"
+        )
+    try:
+        return dict(json.loads(json.dumps(dict(extra), allow_nan=False)))
+    except (TypeError, ValueError, RecursionError) as e:
+        raise ConfigError(f"extra_body is not JSON: {e}") from e
 
 
 def singles(sampling: Sampling) -> list[Sampling]:

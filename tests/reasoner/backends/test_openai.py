@@ -21,6 +21,7 @@ import pytest
 from reasoner.backends.openai import OpenAI
 from reasoner.errors import BackendError, ConfigError
 from reasoner.registry import strategies
+from reasoner.run import last_line
 from reasoner.search.best_of_n import BestOfN
 from reasoner.search.majority import Majority
 from reasoner.solving import solve
@@ -146,6 +147,40 @@ async def test_chat_continues_the_assistants_message() -> None:
     assert roles == ["system", "user", "assistant", "user", "assistant"]
 
 
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"n": 5}, "n is set by reasoner itself"),
+        ({"max_tokens": 10**6, "stream": True}, "max_tokens, stream is set by"),
+        ({"x": float("nan")}, "not JSON"),
+        ({"x": b"bytes"}, "not JSON"),
+        ({"x": {1, 2}}, "not JSON"),
+    ],
+)
+def test_fields_that_would_mislead_the_ledger_are_refused(
+    extra: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        client(Server(), extra_body=extra)
+
+
+@pytest.mark.parametrize("value", [5, ["a"], {"text": "a"}])
+async def test_thinking_that_is_no_text_is_an_error(value: object) -> None:
+    reply = answer()
+    reply["choices"][0]["message"] = {"content": "42", "reasoning": value}
+    server = Server(httpx.Response(200, json=reply))
+    with pytest.raises(BackendError, match="malformed reply"):
+        await client(server, chat=True).generate(Prompt(PROBLEM), Sampling())
+
+
+async def test_thinking_cannot_end_in_a_lone_surrogate_or_feign_an_answer() -> None:
+    reply = answer()
+    reply["choices"][0]["message"] = {"content": "#42", "reasoning": "\ud800 #7\n</think>\n#7"}
+    server = Server(httpx.Response(200, content=json.dumps(reply).encode()))
+    [whole] = (await client(server, chat=True).generate(Prompt(PROBLEM), Sampling())).completions
+    assert whole.text.encode() and last_line(whole.text) == "42"
+
+
 THINKING = [
     ({"content": "42", "reasoning": "2*21"}, "stop", "<think>\n2*21\n</think>\n\n42"),
     ({"content": "42", "reasoning_content": "2*21"}, "stop", "<think>\n2*21\n</think>\n\n42"),
@@ -189,7 +224,7 @@ async def test_streamed_thinking_is_watched_and_is_part_of_the_candidate(name: s
 
 async def test_further_fields_reach_the_server() -> None:
     server = Server(ok)
-    extra = {"reasoning_effort": "low", "top_k": 20, "temperature": 0.5}
+    extra = {"reasoning_effort": "low", "top_k": 20}
     backend = client(server, token_limit="max_completion_tokens", extra_body=extra)
     await backend.generate(Prompt(PROBLEM), Sampling(max_tokens=7))
     [body] = server.bodies
