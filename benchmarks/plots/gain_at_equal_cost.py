@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from reasoner.benchmarks.analysis.equal_cost import ComparisonRow
-from reasoner.benchmarks.plots.style import NAME, STYLE, TITLE, save, shortened
+from reasoner.benchmarks.plots.style import NAME, STYLE, save, shortened
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.printable import one_line
 
+TASK = 20
+"""Letters of a task's name that fit over a panel, beside the kind of cost."""
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
 SPREAD = 0.52
 ROW = 0.33
@@ -36,7 +38,7 @@ def draw(rows: Sequence[ComparisonRow], out: Path, caption: str = "") -> tuple[P
         for task, panels in zip(tasks, grid, strict=True):
             for axes, cost in zip(panels, costs, strict=True):
                 chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
-                _panel(axes, chosen, names, f"{shortened(task, TITLE)}, at equal {NAMES[cost]}")
+                _panel(axes, chosen, names, f"{shortened(task, TASK)}, at equal {NAMES[cost]}")
         if caption:
             figure.text(0.01, 0.006, one_line(caption), fontsize=7.5, color="#666666")
         figure.tight_layout(rect=(0, 0.02, 1, 1), w_pad=1.5, h_pad=1.8)

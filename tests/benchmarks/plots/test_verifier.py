@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -53,6 +54,10 @@ def test_a_long_name_leaves_the_panels_their_room(tmp_path: Path) -> None:
         [long], tmp_path
     )  # A layout that fails is a warning, and so an error.
     assert "jsonl(data" in svg.read_text() and data not in svg.read_text()
+    (tmp_path / "short").mkdir()
+    _, short = reliability.draw([quality()], tmp_path / "short")
+    panel = re.compile(r'id="patch_2">\s*<path d="([^"]*)"')
+    assert panel.findall(svg.read_text()) == panel.findall(short.read_text()) != []
 
 
 def test_the_same_diagnosis_is_the_same_picture(tmp_path: Path) -> None:
