@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 from reasoner.cli.parser import Parser
+from reasoner.files import clipped
 
 GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage, going on where it was stopped
   reasoner train gpt --out runs/train --stage policy  pre-training alone
@@ -73,7 +75,16 @@ class CommandParser(Parser):
 
             add_flags(self, imported(self.command.options))
             self._complete = True
-        return super().parse_known_args(args, namespace)
+        values, rest = super().parse_known_args(args, namespace)
+        if self.command and rest:
+            self.error(f"unrecognized arguments: {clipped(' '.join(rest))}{self._nearest(rest[0])}")
+        return values, rest
+
+    def _nearest(self, word: str) -> str:
+        """Return the flags most like a wrong one, if any are."""
+        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        alike = get_close_matches(word.partition("=")[0][:100], flags, n=2)
+        return f"; did you mean {' or '.join(alike)}?" if alike else ""
 
 
 class PrintVersion(argparse.Action):

@@ -145,6 +145,20 @@ def test_a_corrupt_results_file_is_one_clear_line(tmp_path: Path, capsys: Captur
         assert error.count("\n") == 1 and "is corrupt" in error
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("solve 1+1 --stratgy beam", "did you mean --strategy"),
+        ("bench --problem=3", "did you mean --problems"),
+        ("train gpt --stge policy", "did you mean --stage"),
+        ("solve 1+1 --zzz", "see `reasoner solve --help`"),
+    ],
+)
+def test_a_misspelt_flag_names_the_nearest(line: str, hint: str, capsys: Captured) -> None:
+    assert main(line.split()) == 2
+    assert hint in capsys.readouterr().err
+
+
 def test_the_version(capsys: Captured) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"reasoner {version('reasoner')}\n"
