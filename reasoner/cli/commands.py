@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 from reasoner.cli.parser import Parser
-from reasoner.files import clipped
 
 GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage, going on where it was stopped
   reasoner train gpt --out runs/train --stage policy  pre-training alone
@@ -77,6 +76,8 @@ class CommandParser(Parser):
             self._complete = True
         values, rest = super().parse_known_args(args, namespace)
         if self.command and rest:
+            from reasoner.files import clipped
+
             self.error(f"unrecognized arguments: {clipped(' '.join(rest))}{self._nearest(rest[0])}")
         return values, rest
 
