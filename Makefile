@@ -43,8 +43,7 @@ check-slow: setup
 	$(BIN)/python -m tests.mutation $(MUTANTS)
 
 # Every strategy on 500 problems a task, for hours. It resumes: the records behind benchmarks/results/comparison are
-# there, to be unpacked into runs/compare. bfloat16 wants AVX-512 BF16, without which a CPU takes ten times as
-# long as in float32.
+# there, to be unpacked into runs/compare.
 ALL := greedy,majority,best-of-n,weighted,adaptive-best-of-n,adaptive-majority,adaptive-majority(ahead=4),esc,$\
 	deepconf,self-certainty,speculative-rejection,beam,dvts,rebase,particle,particle-gibbs,best-first,$\
 	step-rejection,tot-bfs,tot-dfs,mcts,ab-mcts,rstar,revise,budget-forcing(wait="\n"),iterative-broadening,fallback,$\
@@ -56,7 +55,7 @@ COMPARE := --problems 500 --search-n 4,16 --search-n mcts=2,10 --search-n tot-bf
 	--search-n iterative-broadening=16 --search-n auto=16,64
 comparison: setup
 	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task countdown --n 1,2,4,8,16,32,64 \
-		--backend 'vllm(dtype="bfloat16")' --out runs/compare/countdown
+		--out runs/compare/countdown
 	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task dagmath --n 1,2,4,8,16,32,64 \
 		--out runs/compare/dagmath
 	$(BIN)/reasoner compare runs/compare/countdown runs/compare/dagmath --out runs/compare
@@ -76,7 +75,11 @@ reports: setup
 	cp $(addprefix $(RECORDS)/full/,$(REPORTED) summary.json curve.png curve.svg scaling.json scaling-16.json) $(RESULTS)/full
 	$(BIN)/reasoner compare $(RECORDS)/comparison/countdown $(RECORDS)/comparison/dagmath --n 4,16,64 \
 		--out $(RECORDS)/comparison
+	$(BIN)/reasoner plot $(RECORDS)/comparison/countdown
+	$(BIN)/reasoner scaling $(RECORDS)/comparison/countdown --accuracy 0.9
 	cp $(addprefix $(RECORDS)/comparison/,$(REPORTED)) $(RESULTS)/comparison
+	cp $(RECORDS)/comparison/countdown/summary.json $(RESULTS)/comparison/summary-countdown.json
+	cp $(RECORDS)/comparison/countdown/scaling.json $(RESULTS)/comparison/scaling-countdown.json
 
 throughput: setup
 	$(BIN)/python -m reasoner.benchmarks.studies.engine_throughput

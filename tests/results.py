@@ -82,7 +82,7 @@ def table_at_equal_cost() -> list[str]:
 
 def sentences() -> list[str]:
     """Return the sentences beside the tables, number by number."""
-    per_doubling = [scaled("scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS]
+    per_doubling = [scaled("full/scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS]
     doubled = [100 * d["value"] for d in per_doubling]
     missed = max(
         point(t, "pass@k", n)["accuracy"] - point(t, "best-of-n", n)["accuracy"]
@@ -166,17 +166,16 @@ def tokens(found: Json) -> str:
 
 def saved(task: str, cost: str) -> float:
     """Return the factor by which step-rejection needs less compute than best-of-N for 90 %."""
-    multiplier = scaled("scaling", task, cost, "step-rejection")["multiplier"]
+    file = "comparison/scaling-countdown" if task == "countdown" else "full/scaling"
+    multiplier = scaled(file, task, cost, "step-rejection")["multiplier"]
     assert multiplier["accuracy"] == 0.9
     return float(multiplier["value"])
 
 
 def point(task: str, strategy: str, n: int) -> Json:
-    """A point of the full run."""
-    [found] = [
-        p for p in load("full/summary") if (p["task"], p["strategy"], p["n"]) == (task, strategy, n)
-    ]
-    return dict(found)
+    """Return a point of the full run, or of the comparison where the full run has none."""
+    points = (*load("full/summary"), *load("comparison/summary-countdown"))
+    return dict(next(p for p in points if (p["task"], p["strategy"], p["n"]) == (task, strategy, n)))
 
 
 def row(task: str, cost: str, strategy: str, n: int, folder: str = "comparison") -> Json:
@@ -194,8 +193,8 @@ def point_at_equal_cost(task: str, strategy: str, n: int) -> Json:
 
 
 def scaled(file: str, task: str, cost: str, strategy: str) -> Json:
-    """Return the scaling of a strategy of the full run."""
-    rows = load(f"full/{file}")["strategies"]
+    """Return the scaling of a strategy."""
+    rows = load(file)["strategies"]
     asked = (task, cost, strategy)
     [found] = [r for r in rows if (r["task"], r["cost"], r["strategy"]) == asked]
     return dict(found)
