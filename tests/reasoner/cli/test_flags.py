@@ -95,7 +95,6 @@ def test_every_command_can_be_imported_and_says_what_its_options_are(command: Co
     assert not undescribed
 
 
-@pytest.mark.alone
 def test_help_imports_nothing_heavy() -> None:
     program = f"""
 import sys

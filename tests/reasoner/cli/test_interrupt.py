@@ -71,6 +71,7 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
     assert 3 <= finished(tmp_path) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_engine_is_started_again_and_its_problems_go_on(tmp_path: Path) -> None:
     out, model = tmp_path / "out", str(models.qwen3(tmp_path / "model"))

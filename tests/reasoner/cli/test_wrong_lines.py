@@ -72,7 +72,6 @@ def test_wrong_line(name: str, where: dict[str, str], capsys: Captured) -> None:
     assert there(root) == before
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(120, func_only=True)
 @pytest.mark.parametrize("name", [n for i, n in enumerate(LINES) if i % EVERY == 0])
 def test_wrong_line_in_a_process(name: str, where: dict[str, str]) -> None:
