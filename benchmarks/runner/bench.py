@@ -12,7 +12,7 @@ from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
-from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally
+from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
@@ -20,6 +20,7 @@ from reasoner.benchmarks.store.owner import refuse_others
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.search_trees import Tree, tree_of
 from reasoner.benchmarks.store.store import Store
+from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreError
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
 from reasoner.types import Candidate, Prompt
@@ -111,20 +112,36 @@ async def _attempt(
     await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
-    tree = None if pooled else tree_of(result, job.task, example)
-    return JobOutcome((record_of(job, result, pooled, engine), tree), result.error)
+    if isinstance(result.cause, AccessDenied | StoreError):
+        raise result.cause
+    try:
+        tree = None if pooled else tree_of(result, job.task, example)
+        record = record_of(job, result, pooled, engine)
+    except Exception as e:  # In the task's rules.
+        return JobOutcome(_failed(job, reason(e), _spend(result)))
+    if result.cause is None:
+        return JobOutcome((record, tree), result.error)
+    record = record.model_copy(update={"error": (error := reason(result.cause))})
+    # Only a model that could not answer is worth another try.
+    return JobOutcome((record, tree), error if isinstance(result.cause, BackendError) else None)
 
 
-def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:
+def _failed(job: Job, error: str, spend: Spend = Spend()) -> tuple[Record, Tree | None]:
     problem = job.example.problem.id
     return Record(
-        problem=problem, index=job.index, correct=False, stopped="error", error=error
+        problem=problem, index=job.index, correct=False, stopped="error", error=error, spend=spend
     ), None
 
 
 def _store(stores: Mapping[str, Store], job: Job, result: tuple[Record, Tree | None]) -> Record:
     record, tree = result
-    stores[job.spec.key].append(record, tree)
+    try:
+        stores[job.spec.key].append(record, tree)
+    except ReasonerError:
+        raise
+    except Exception as e:  # It holds a value that no table can.
+        record, _ = _failed(job, reason(e), record.spend)
+        stores[job.spec.key].append(record)
     return record
 
 
