@@ -272,7 +272,10 @@ def failed_usage(least: Usage, items: list[Usage]) -> Usage:
 
 def possible(usage: Usage) -> bool:
     """Return True if a call can have this usage: not negative, finite, no more cached than prompted."""
-    counts = (usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+    counts = (
+        usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
+        usage.estimated_tokens,
+    )  # fmt: skip
     return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0
 
 
@@ -284,6 +287,7 @@ def negative(usage: Usage) -> Usage:
         -usage.cached_tokens,
         -usage.completion_tokens,
         -usage.flops,
+        -usage.estimated_tokens,
     )
 
 

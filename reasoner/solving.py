@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
+from reasoner.base import Backend, Generative, Verifier, bind, check_problem, recognise, start
 from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
@@ -61,6 +61,8 @@ async def solve(
     check_problem(verifier, problem)
     judge = None if verifier is None else bind(verifier, backend)
     engine = judge.model if isinstance(judge, Generative) else None
+    await recognise(backend, second, engine)
+    check_suitable(strategy, backend, verifier, budget, second)
     failure = await _start(backend, second, judge, engine)
     run = Run(
         problem, backend, judge, Ledger(budget, clock),

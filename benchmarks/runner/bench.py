@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Example, ModelInfo, Task, start
+from reasoner.base import Backend, Example, ModelInfo, Task, recognise, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
@@ -54,6 +54,8 @@ async def run(
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    solvers.check(backend)
+    await recognise(backend)
     solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())

@@ -33,10 +33,14 @@ async def request(cost: Usage, error: Exception | None = None) -> Judgement:
 @pytest.mark.parametrize(("least", "requests"), [(Usage(1, 3), 1), (Usage(), 2)])
 async def test_a_failed_call_is_charged_its_bill(least: Usage, requests: int) -> None:
     ledger = Ledger()
-    with pytest.raises(BackendError):
+
+    async def call() -> None:
         async with ledger.reserve("generator", lambda *_: (None, Usage(9, 99, 0, 99)), least):
             parts = [billed(request(PAID)), billed(request(PAID))]
             await gather([*parts, billed(request(PAID, BackendError("cut")))])
+
+    with pytest.raises(BackendError):
+        await call()
     assert ledger.spent == Usage(requests, 20, 0, 10)
 
 
@@ -53,11 +57,15 @@ async def test_the_parts_of_a_part_count_once() -> None:
         return Judgement((), PAID)
 
     ledger, lost = Ledger(), list[Usage]()
-    with pytest.raises(BackendError):
+
+    async def call() -> None:
         async with ledger.reserve("verifier", lambda *_: (None, Usage())):
             await billed(nested())
             add_to_bill(Usage(1, 1, 0, 1))
             await billed(request(PAID, BackendError("cut")), lost.append)
+
+    with pytest.raises(BackendError):
+        await call()
     assert (ledger.spent, lost) == (Usage(2, 11, 0, 6), [Usage()])
 
 
