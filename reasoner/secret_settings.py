@@ -9,6 +9,7 @@ from reasoner.naming import format_spec, parse_spec
 from reasoner.redaction import HEADERS, is_secret, redacted, reference, referring
 
 T = TypeVar("T")
+HEADER = "header-"
 
 
 def hidden(value: T) -> T:
@@ -30,17 +31,22 @@ def keyless(name: str) -> str:
 
 def _hidden(name: str, value: Any) -> Any:
     if isinstance(value, dict):
-        prefix = "header_" if name == HEADERS else ""
-        return {key: _hidden(f"{prefix}{key}", each) for key, each in value.items()}
+        naming = _header_name if name == HEADERS else str
+        return {key: _hidden(naming(key), each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_hidden(name, each) for each in value)
     if (
-        (is_secret(name) or name.startswith("header_"))
+        (is_secret(name) or name.startswith(HEADER))
         and isinstance(value, str | bytes | int)
         and not isinstance(value, bool)
     ):
         return reference(name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
     return _hidden_text(value) if isinstance(value, str) else value
+
+
+def _header_name(key: object) -> str:
+    """Return the name of a header as a setting; every header's value is secret."""
+    return str(key) if is_secret(str(key)) else f"{HEADER}{key}"
 
 
 def _hidden_text(text: str) -> str:

@@ -97,6 +97,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
         prompt_tokens=length,
         prompt_flops=backend.model.flops(0, length),
         tails_flops=_tails_flops(backend.model, length, spend, len(samples)) if samples else None,
+        estimated_tokens=result.usage.estimated_tokens,
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,

@@ -38,12 +38,14 @@ class Sessions:
         return {SESSION: name}
 
 
-def named_key(variable: str, key: str | None = None) -> str:
-    """Return the key in the environment variable `variable`.
+def chosen_key(key: str | None, variable: str | None) -> str | None:
+    """Return `key`, or that in the environment variable `variable` if one is named; None without both.
 
     Raises:
-        ConfigError: it is not set, or a `key` is given as well.
+        ConfigError: both are given, or the variable is not set.
     """
+    if variable is None:
+        return key
     if key is not None:
         raise ConfigError("api_key and api_key_env name two keys; give one of them")
     if not (secret := os.environ.get(variable, "").strip()):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from reasoner.backends.address import default_address
 from reasoner.backends.connection import CallLimits, Connection, NoSuchEndpoint
-from reasoner.backends.headers import Sessions, named_key
+from reasoner.backends.headers import Sessions, chosen_key
 from reasoner.backends.openai_reply import UNKNOWN, Counts, completion_of, joined, usage_of
 from reasoner.backends.openai_request import (
     RequestFields,
@@ -125,7 +125,7 @@ class OpenAI:
         )  # fmt: skip
         chosen = {"top_k": top_k, "min_p": min_p, "reasoning_effort": reasoning_effort}
         self.model = ModelInfo(model, context, int(parameters))
-        key = api_key if api_key_env is None else named_key(api_key_env, api_key)
+        key = chosen_key(api_key, api_key_env)
         url = default_address() if base_url is None else base_url
         self._server = Connection(url, key, limits, transport, headers)
         self._kind, self._chat, self._template = server, chat, Template(system, shots)
