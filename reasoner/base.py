@@ -281,15 +281,6 @@ class Starting(Protocol):
 
 
 @runtime_checkable
-class Recognising(Protocol):
-    """A backend that looks up what its model can do, which its traits then say."""
-
-    async def recognise(self) -> None:
-        """Look it up; sample nothing."""
-        ...
-
-
-@runtime_checkable
 class Closing(Protocol):
     """A component that holds something, such as an engine or a process."""
 
@@ -303,17 +294,6 @@ async def start(*components: object) -> None:
     for component in components:
         if isinstance(component, Starting):
             await component.start()
-
-
-async def recognise(*components: object) -> None:
-    """Have each component that can look up what its model can do.
-
-    Raises:
-        ConfigError: a component's settings do not suit what it found.
-    """
-    for component in components:
-        if isinstance(component, Recognising):
-            await component.recognise()
 
 
 async def release(*components: object) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reasoner.base import Backend, Generative, Verifier, bind, check_problem, recognise, start
+from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
 from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
 from reasoner.errors import BackendError, ConfigError, ReasonerError, StoreError
 from reasoner.events import Listener, Result, Solution, Stopped, ignore
+from reasoner.recognition import recognise
 from reasoner.registry import verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
 from reasoner.suitability import check_combination, component_name

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reasoner.base import Backend, Example, ModelInfo, Task, recognise, start
+from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
@@ -23,6 +23,7 @@ from reasoner.benchmarks.store.store import Store
 from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreError
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
+from reasoner.recognition import recognise
 from reasoner.types import Candidate, Prompt
 
 

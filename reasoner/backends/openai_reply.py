@@ -21,7 +21,7 @@ CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What stands for counts that a server does not report: the prompt's tokens, and those decoded."""
+    """Stand-ins for counts that a server does not report: the prompt's tokens, and those decoded."""
 
     prompt: int
     decoded: int

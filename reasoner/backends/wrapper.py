@@ -14,6 +14,7 @@ from reasoner.base import (
     check_labels,
     recognise,
 )
+from reasoner.recognition import recognise
 from reasoner.traits import BackendTraits, backend_traits
 from reasoner.types import Generation, Prompt, Sampling
 

@@ -47,7 +47,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where a reward model is served, and what requests need there.
+    """The server of a reward model, and what requests need there.
 
     `model` is the name that the server knows it by.
     """
