@@ -12,7 +12,6 @@ from reasoner.base import (
     as_spelling,
     as_watching,
     check_labels,
-    recognise,
 )
 from reasoner.recognition import recognise
 from reasoner.traits import BackendTraits, backend_traits
