@@ -10,6 +10,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from reasoner.base import ModelInfo
+from reasoner.bill import new_bill, total
 from reasoner.clock import Clock
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
@@ -90,7 +91,7 @@ The flag is True if no other call holds budget, so that no more room than this w
 class Hold(Generic[T]):
     """An admitted call: the request that was granted, and finally its spending.
 
-    `usage` is initially the cost of a call that fails or is cancelled.
+    `usage` is initially the cost of a call that fails or is cancelled, where its bill is empty.
     """
 
     granted: T
@@ -149,7 +150,8 @@ class Ledger:
     ) -> AsyncGenerator[Hold[T]]:
         """Hold the worst case of a call while it runs, then charge its usage.
 
-        Waits while other calls hold budget that may come back.
+        Waits while other calls hold budget that may come back. A call that fails or is cancelled is
+        charged its bill (see `bill`), or `failed` where nothing is on it.
 
         Raises:
             BudgetExhausted: the remaining budget does not admit the call.
@@ -159,7 +161,12 @@ class Ledger:
         hold, began = Hold(granted, failed), self.elapsed
         self._hold(worst)
         try:
-            yield hold
+            with new_bill() as items:
+                try:
+                    yield hold
+                except BaseException:
+                    hold.usage = failed_usage(failed, items)
+                    raise
         finally:
             self._release(worst)
             usage = hold.usage if possible(hold.usage) else worst
@@ -255,9 +262,20 @@ class Part(Ledger):
         self._whole._release(worst)
 
 
+def failed_usage(least: Usage, items: list[Usage]) -> Usage:
+    """Return the cost of a failed call: that of its bill, or `least` where nothing is on it."""
+    paid = total(items)
+    if not possible(paid) or paid == Usage():
+        return least
+    return replace(paid, requests=least.requests or paid.requests)
+
+
 def possible(usage: Usage) -> bool:
     """Return True if a call can have this usage: not negative, finite, no more cached than prompted."""
-    counts = (usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+    counts = (
+        usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
+        usage.estimated_tokens,
+    )  # fmt: skip
     return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0
 
 
@@ -269,6 +287,7 @@ def negative(usage: Usage) -> Usage:
         -usage.cached_tokens,
         -usage.completion_tokens,
         -usage.flops,
+        -usage.estimated_tokens,
     )
 
 

@@ -35,7 +35,7 @@ class Result:
     `answer` is in the canonical form that votes and graders compare; `candidate` is the solution
     that states it. `candidates` holds every finished solution, in order of arrival, `calls` every paid call in
     the order in which they ended. `oracle` marks results whose verifier saw the reference answer;
-    `scored_by` is the verifier's name.
+    `scored_by` is the verifier's name. `cause` is the exception behind `error`, where there was one.
     """
 
     answer: str | None
@@ -50,6 +50,7 @@ class Result:
     oracle: bool = False
     scored_by: str | None = None
     calls: tuple[Entry, ...] = ()
+    cause: Exception | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         """Return one line, whatever the size of the search."""

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 MASK = "***"
+HEADERS = "headers"
+"""The setting whose values, the headers of requests, are all secret."""
 REFERENCE = "env:"
 """Prefix of a reference to an environment variable that holds a secret: `api_key='env:MY_KEY'`, `http://env:MY_LOGIN@host/v1`."""
 SHORTEST = 6
@@ -34,6 +36,7 @@ _MASKED = [
         (rf"""(?<![\w-])({_NAMES}["']?\s*[=:]\s*)(?!\\*["']env:\w)(?:{_QUOTED})""", rf"\1{MASK}"),
         (rf"(?<![\w-])({_NAMES}\s*=\s*)(?!env:\w|\*\*\*|None\b){_BARE}", rf"\1{MASK}"),
         (rf"(--{_NAMES}\s+)(?!-)\S+", rf"\1{MASK}"),
+        (rf"""({HEADERS}["']?\s*[=:]\s*)\{{(?![^}}]*env:\w)[^}}]*(?:\}}|$)""", rf"\1{MASK}"),
         (r"\b(authorization\s*:\s*)(?!\*\*\*)(?:(?:bearer|basic)\s+)?\S+", rf"\1{MASK}"),
         (r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", rf"\1 {MASK}"),
         # The login in an address, even if the address is misspelled.
@@ -97,7 +100,8 @@ def revealed(name: str, value: Any) -> Any:
         LookupError: an environment variable is not set.
     """
     if isinstance(value, Mapping):
-        return {key: revealed(str(key), each) for key, each in value.items()}
+        inner = (lambda key: "authorization") if name == HEADERS else str
+        return {key: revealed(inner(key), each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(revealed(name, each) for each in value)
     if not isinstance(value, str):

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
 from reasoner.naming import format_spec, parse_spec
-from reasoner.redaction import is_secret, redacted, reference, referring
+from reasoner.redaction import HEADERS, is_secret, redacted, reference, referring
 
 T = TypeVar("T")
+HEADER = "header-"
 
 
 def hidden(value: T) -> T:
@@ -24,18 +25,28 @@ def hidden(value: T) -> T:
 def keyless(name: str) -> str:
     """Return a component spec without its secret settings, so that equal components have equal specs."""
     base, settings = parse_spec(name)
-    public = {key: value for key, value in settings.items() if not is_secret(key)}
+    public = {k: value for k, value in settings.items() if not (is_secret(k) or k == HEADERS)}
     return name if public == settings else format_spec(base, public)
 
 
 def _hidden(name: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _hidden(str(key), each) for key, each in value.items()}
+        naming = _header_name if name == HEADERS else str
+        return {key: _hidden(naming(key), each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_hidden(name, each) for each in value)
-    if is_secret(name) and isinstance(value, str | bytes | int) and not isinstance(value, bool):
+    if (
+        (is_secret(name) or name.startswith(HEADER))
+        and isinstance(value, str | bytes | int)
+        and not isinstance(value, bool)
+    ):
         return reference(name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
     return _hidden_text(value) if isinstance(value, str) else value
+
+
+def _header_name(key: object) -> str:
+    """Return the name of a header as a setting; every header's value is secret."""
+    return str(key) if is_secret(str(key)) else f"{HEADER}{key}"
 
 
 def _hidden_text(text: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
 from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
 from reasoner.clock import Clock
-from reasoner.errors import BackendError, ConfigError, ReasonerError
+from reasoner.errors import BackendError, ConfigError, ReasonerError, StoreError
 from reasoner.events import Listener, Result, Solution, Stopped, ignore
+from reasoner.recognition import recognise
 from reasoner.registry import verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
 from reasoner.suitability import check_combination, component_name
@@ -33,8 +36,9 @@ async def solve(
 ) -> Result:
     """Search until the strategy is done or the budget is spent, and answer either way.
 
-    A model that fails ends the run with the incumbent and the error. Engines are started first: their
-    start counts neither as the search's seconds nor against its budget.
+    A model that fails ends the run with the incumbent and the error, and so does any error of this
+    library after something was generated: the result holds what was spent. Engines are started first:
+    their start counts neither as the search's seconds nor against its budget.
 
     Args:
         problem: the problem to solve.
@@ -51,19 +55,22 @@ async def solve(
         raising: raise what the search raises unforeseen; else the run ends with that error.
 
     Raises:
-        ConfigError: components, budget or problem do not suit one another. Nothing is sampled then.
+        ConfigError: components, budget or problem do not suit one another, or a server refuses the
+            first request. Nothing is generated then.
     """
     check_suitable(strategy, backend, verifier, budget, second)
     check_problem(verifier, problem)
     judge = None if verifier is None else bind(verifier, backend)
     engine = judge.model if isinstance(judge, Generative) else None
+    await recognise(backend, second, engine)
+    check_suitable(strategy, backend, verifier, budget, second)
     failure = await _start(backend, second, judge, engine)
     run = Run(
         problem, backend, judge, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
     )  # fmt: skip
-    stopped, error = (Stopped.ERROR, failure) if failure else await _search(strategy, run, raising)
-    return _result(run, verifier, stopped, error)
+    stopped, cause = (Stopped.ERROR, failure) if failure else await _search(strategy, run, raising)
+    return _result(run, verifier, stopped, cause, raising)
 
 
 def check_suitable(
@@ -101,44 +108,80 @@ def explained(error: BaseException) -> str:
     return str(error) if isinstance(error, ReasonerError) else f"{type(error).__name__}: {error}"
 
 
-async def _start(*holders: object) -> str | None:
+async def _start(*holders: object) -> BackendError | None:
     """Start every engine; return why one did not start, else None."""
     try:
         await start(*holders)
     except BackendError as e:
-        return str(e)
+        return e
     return None
 
 
-async def _search(strategy: Strategy, run: Run, raising: bool) -> tuple[Stopped, str | None]:
+async def _search(strategy: Strategy, run: Run, raising: bool) -> tuple[Stopped, Exception | None]:
     """Search within the budget; return why the search stopped, and an error that ended it."""
     try:
         return await bounded_search(strategy, run), None
-    except BackendError as e:
-        return Stopped.ERROR, str(e)
     except Exception as e:
+        if raising and not _ends_run(e, run):
+            _note_spending(e, run)
+            raise
+        return Stopped.ERROR, e
+
+
+def _ends_run(error: Exception, run: Run) -> bool:
+    """Return True if an error ends the run with a result; files that fail concern more than one run."""
+    paid = isinstance(error, ReasonerError) and _generated(run)
+    return isinstance(error, BackendError) or (paid and not isinstance(error, StoreError))
+
+
+def _generated(run: Run) -> bool:
+    return run.ledger.spent.completion_tokens > 0
+
+
+def _note_spending(error: Exception, run: Run) -> None:
+    """Have the traceback of an unforeseen error show what the search had spent."""
+    if _generated(run):
+        error.add_note(f"The search had spent {run.ledger.spent}.")
+
+
+def _result(
+    run: Run, verifier: Verifier | None, stopped: Stopped, cause: Exception | None, raising: bool
+) -> Result:
+    """Return the run's chosen answer, every finished solution, and the cost."""
+    try:
+        answered = _answered(run)
+    except Exception as e:  # In a task's rule for answers.
+        _note_spending(e, run)
         if raising:
             raise
-        return Stopped.ERROR, explained(e)
-
-
-def _result(run: Run, verifier: Verifier | None, stopped: Stopped, error: str | None) -> Result:
-    """Return the run's chosen answer, every finished solution, and the cost."""
-    node, ledger = run.conclude(), run.ledger
-    solutions = [
-        Solution(run.trace.candidate(n), run.answer(n), n.score) for n in run.trace.finished
-    ]
+        answered, stopped, cause = _unanswered(), Stopped.ERROR, cause or e
+    ledger = run.ledger
     return Result(
-        answer=run.answer(node) if node else None,
-        candidate=run.trace.candidate(node) if node else None,
-        candidates=tuple(solutions),
+        **answered,
         trace=run.trace,
         usage=ledger.spent,
         by_role=ledger.by_role,
         seconds=ledger.elapsed,
         stopped=stopped,
-        error=error,
+        error=None if cause is None else explained(cause),
+        cause=cause,
         oracle=verifier is not None and verifier_traits(verifier).oracle,
         scored_by=None if verifier is None else component_name(verifier, verifiers),
         calls=tuple(ledger.entries),
     )
+
+
+def _answered(run: Run) -> dict[str, Any]:
+    """Return the fields of a result that tell its answer and solutions."""
+    node, trace = run.conclude(), run.trace
+    return {
+        "answer": run.answer(node) if node else None,
+        "candidate": trace.candidate(node) if node else None,
+        "candidates": tuple(
+            Solution(trace.candidate(n), run.answer(n), n.score) for n in trace.finished
+        ),
+    }
+
+
+def _unanswered() -> dict[str, Any]:
+    return {"answer": None, "candidate": None, "candidates": ()}

@@ -137,8 +137,17 @@ def _no_second(c: Combination) -> str | None:
     return f"{c.search} needs a second model; give one (second=...), or use strategy 'rstar'"
 
 
+def _no_continuing(c: Combination) -> str | None:
+    if c.can.continues or not (c.needs.continues or c.needs.scores_steps):
+        return None
+    return (
+        f"{c.search} continues unfinished solutions, which the chat server of {c.policy} cannot; use"
+        " 'best-of-n', 'majority' or another strategy that samples whole solutions, or a vLLM server"
+    )
+
+
 RULES: tuple[Rule, ...] = (
-    _no_verifier, _no_step_scores, _unread_samples, _no_labels, _no_abilities, _no_second,
+    _no_continuing, _no_verifier, _no_step_scores, _unread_samples, _no_labels, _no_abilities, _no_second,
 )  # fmt: skip
 
 
@@ -162,8 +171,9 @@ def default_verifier(strategy: object, backend: Backend) -> str | None:
     """Return the name of the verifier for a strategy where none is named; None if it needs none.
 
     That is `verdict` where the model has verdict tokens. Elsewhere finished solutions are scored by
-    `confidence`, or by `agreement` where the backend returns no log-probabilities and the strategy
-    scores all solutions at once.
+    `confidence`, or by `agreement` where the backend may return no log-probabilities and the strategy
+    scores all solutions at once. Other strategies on a server that may return none use `judge`, which
+    asks the model itself.
 
     Raises:
         ConfigError: the strategy needs a verifier, and none of these suits it.
@@ -174,10 +184,12 @@ def default_verifier(strategy: object, backend: Backend) -> str | None:
     if can.verdicts:
         return "verdict"
     if not needs.scores_steps:
-        if can.logprobs:
+        if can.logprobs and can.assured:
             return "confidence"
         if needs.scores_once:
             return "agreement"
+        if can.logprobs and needs.verifier == "required":
+            return "judge"
     if needs.verifier == "preferred" and not needs.scores_steps:
         return None
     c = Combination(strategy, None, backend)

@@ -69,7 +69,8 @@ class Usage:
 
     `prompt_tokens` counts every prompt token, `cached_tokens` those of them that the engine did not
     recompute, `completion_tokens` every decoded token, used or not. `flops` counts fresh
-    tokens only (see `ModelInfo.flops`).
+    tokens only (see `ModelInfo.flops`). `estimated_tokens` are those of both that no server reported:
+    counted by a tokenizer, or bounded from above.
     """
 
     requests: int = 0
@@ -77,6 +78,7 @@ class Usage:
     cached_tokens: int = 0
     completion_tokens: int = 0
     flops: float = 0.0
+    estimated_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -85,6 +87,7 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.completion_tokens + other.completion_tokens,
             self.flops + other.flops,
+            self.estimated_tokens + other.estimated_tokens,
         )
 
     @property

@@ -43,7 +43,7 @@ class ABMCTS:
     @property
     def traits(self) -> StrategyTraits:
         """With `rollout`, whole solutions are scored, else steps."""
-        return StrategyTraits(scores_steps=not self.rollout)
+        return StrategyTraits(scores_steps=not self.rollout, continues=True)
 
     async def search(self, run: Run) -> Node:
         """Run `n` simulations, or as many as the budget allows."""

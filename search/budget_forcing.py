@@ -27,7 +27,7 @@ class BudgetForcing:
     final: str = "\n\nFinal Answer:"
     end: str = ""
     temperature: NonNegativeFloat | None = 0.0
-    traits = StrategyTraits(verifier="unneeded", stops_early=True)
+    traits = StrategyTraits(verifier="unneeded", stops_early=True, continues=True)
 
     async def search(self, run: Run) -> Node:
         """Reason, append `wait`, reason on; return the latest answer."""

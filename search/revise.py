@@ -43,7 +43,11 @@ class Revise:
     how: Literal["resample", "ask"] = "resample"
     context: PositiveInt = 4
     choose: Literal["best", "vote"] = "best"
-    traits = StrategyTraits(verifier="preferred")
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """Solutions are continued from a cut where they are resampled."""
+        return StrategyTraits(verifier="preferred", continues=self.how == "resample")
 
     async def search(self, run: Run) -> Node:
         """Follow every chain to its end, as many at once as the budget allows."""

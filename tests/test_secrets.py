@@ -62,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 
     fails = 0
     seen: list[str]
+    organisations: set[str]
 
     def do_GET(self) -> None:
         """Be no vLLM."""
@@ -72,6 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         sent = self.headers.get("Authorization", "")
         self.seen.append(sent)
+        self.organisations.add(self.headers.get("X-Organisation", ""))
         if self.fails:
             error = {"message": f"bad key {sent.partition(' ')[2]}", "headers": dict(self.headers)}
             return self._reply(self.fails, {"error": error})
@@ -109,7 +111,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    handler = type("Listening", (Handler,), {"seen": []})
+    handler = type("Listening", (Handler,), {"seen": [], "organisations": set()})
     served = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -158,6 +160,27 @@ def told_key(server: Server) -> set[str]:
     seen = set(server.handler.seen)
     server.handler.seen.clear()
     return seen
+
+
+def test_headers_and_a_named_variable(
+    server: Server, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_SERVER_KEY", KEY)
+    out = tmp_path / "out"
+    headers = f"{{'X-Organisation': '{OTHER}'}}"
+    spec = f"openai(api_key_env='MY_SERVER_KEY', headers={headers}, retries=0)"
+    model = ["--model", "m", "--base-url", server.url, "--backend", spec]
+    assert main(bench(out, *model, "--strategy", "best-of-n")) == 0
+    assert told_key(server) == {f"Bearer {KEY}"}
+    assert server.handler.organisations == {OTHER}
+    clean(tmp_path, capsys)
+    assert Grid.load(out).backend == "openai(api_key_env='MY_SERVER_KEY', retries=0)"
+
+
+def test_headers_in_a_message_are_masked() -> None:
+    spec = f"openai(headers={{'X-Organisation': '{OTHER}', 'X-Other': 'short'}})"
+    assert redacted(f"cannot parse {spec}") == "cannot parse openai(headers=***)"
+    assert redacted(str(hidden(spec))) == hidden(spec) and OTHER not in hidden(spec)
 
 
 def test_a_key_on_the_command_line(

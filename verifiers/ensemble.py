@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
+from reasoner.bill import billed
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.traits import VerifierTraits, verifier_traits
@@ -53,7 +54,7 @@ class Ensemble(Nested):
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score with all members at once."""
-        judgements = await gather(v.score(problem, candidates) for v in self.inner)
+        judgements = await gather(billed(v.score(problem, candidates)) for v in self.inner)
         each = zip(*(j.scores for j in judgements), strict=True)
         scores = tuple(Score(self.combined([s.value for s in values])) for values in each)
         usage = sum((j.usage for j in judgements), Usage())

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Backend, check_labels
+from reasoner.bill import billed
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
@@ -87,7 +88,7 @@ class LabelToken(Borrowing):
         """Return the value of a step, nan if it cannot be read, and the usage."""
         prompt = Prompt(problem, *self._asking(step))
         try:
-            generation = await self.asked.generate(prompt, self._sampling)
+            generation = await billed(self.asked.generate(prompt, self._sampling))
         except ConfigError:
             # The length may be only a bound, so the backend decides which prompt is too long.
             if self._fits(prompt):

@@ -12,7 +12,7 @@ from reasoner.base import Backend, Example, ModelInfo, Task, start
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
-from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally
+from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
@@ -20,8 +20,10 @@ from reasoner.benchmarks.store.owner import refuse_others
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.search_trees import Tree, tree_of
 from reasoner.benchmarks.store.store import Store
+from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreError
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
+from reasoner.recognition import recognise
 from reasoner.types import Candidate, Prompt
 
 
@@ -53,6 +55,8 @@ async def run(
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    solvers.check(backend)
+    await recognise(backend)
     solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())
@@ -94,6 +98,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
         prompt_tokens=length,
         prompt_flops=backend.model.flops(0, length),
         tails_flops=_tails_flops(backend.model, length, spend, len(samples)) if samples else None,
+        estimated_tokens=result.usage.estimated_tokens,
         stopped=str(result.stopped),
         oracle=result.oracle,
         error=result.error,
@@ -111,20 +116,36 @@ async def _attempt(
     await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(database, job.spec, example.problem.id)
     result = await solvers.attempt(engine, job.spec, example, calls)
-    tree = None if pooled else tree_of(result, job.task, example)
-    return JobOutcome((record_of(job, result, pooled, engine), tree), result.error)
+    if isinstance(result.cause, AccessDenied | StoreError):
+        raise result.cause
+    try:
+        tree = None if pooled else tree_of(result, job.task, example)
+        record = record_of(job, result, pooled, engine)
+    except Exception as e:  # In the task's rules.
+        return JobOutcome(_failed(job, reason(e), _spend(result)))
+    if result.cause is None:
+        return JobOutcome((record, tree), result.error)
+    record = record.model_copy(update={"error": (error := reason(result.cause))})
+    # Only a model that could not answer is worth another try.
+    return JobOutcome((record, tree), error if isinstance(result.cause, BackendError) else None)
 
 
-def _failed(job: Job, error: str) -> tuple[Record, Tree | None]:
+def _failed(job: Job, error: str, spend: Spend = Spend()) -> tuple[Record, Tree | None]:
     problem = job.example.problem.id
     return Record(
-        problem=problem, index=job.index, correct=False, stopped="error", error=error
+        problem=problem, index=job.index, correct=False, stopped="error", error=error, spend=spend
     ), None
 
 
 def _store(stores: Mapping[str, Store], job: Job, result: tuple[Record, Tree | None]) -> Record:
     record, tree = result
-    stores[job.spec.key].append(record, tree)
+    try:
+        stores[job.spec.key].append(record, tree)
+    except ReasonerError:
+        raise
+    except Exception as e:  # It holds a value that no table can.
+        record, _ = _failed(job, reason(e), record.spend)
+        stores[job.spec.key].append(record)
     return record
 
 

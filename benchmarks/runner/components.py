@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
@@ -19,7 +19,7 @@ from reasoner.registry import accepts, strategies, tasks, verifiers
 from reasoner.run import Strategy
 from reasoner.solving import check_suitable, solve
 from reasoner.traits import verifier_traits
-from reasoner.types import Problem
+from reasoner.types import Problem, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,10 @@ class Solvers:
             extract=task.answer,
             seed=spec.seed,
             clock=calls.clock,
+            raising=False,
         )
         self.engine_use.add(result)
-        return result
+        return with_lost(result, calls.lost)
 
     def check(self, backend: Backend) -> None:
         """Refuse components that do not suit `backend`, and problems that no verifier can judge.
@@ -101,6 +102,15 @@ class Solvers:
 
         oracle: Verifier = verifiers.make(spec.verifier, check)
         return oracle
+
+
+def with_lost(result: Result, lost: Mapping[str, Usage]) -> Result:
+    """Return `result`, charged with what failed calls of earlier attempts cost, by role."""
+    if not lost:
+        return result
+    roles = dict.fromkeys((*result.by_role, *lost))
+    by_role = {r: result.by_role.get(r, Usage()) + lost.get(r, Usage()) for r in roles}
+    return replace(result, usage=sum(by_role.values(), Usage()), by_role=by_role)
 
 
 def sized(name: str, n: int | None) -> Strategy:

@@ -134,7 +134,7 @@ class JudgedPool:
             clock=calls.clock,
         )  # fmt: skip
         if result.error:
-            raise BackendError(result.error)
+            raise result.cause or BackendError(result.error)
         record = record_of(job, result, pooled=False, backend=backend)
         solutions = tuple(drawn(result.trace))
         row = Drawn(problem=record.problem, index=job.index, record=record, solutions=solutions)

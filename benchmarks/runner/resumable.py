@@ -19,6 +19,8 @@ from reasoner.base import (
     start,
 )
 from reasoner.benchmarks.store.call_log import Calls
+from reasoner.bill import billed
+from reasoner.budget import GENERATOR, VERIFIER
 from reasoner.traits import VerifierTraits, verifier_traits
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 
@@ -35,14 +37,18 @@ class JournalledModel(Wrapping):
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt`, or tell how it was continued."""
         ask = partial(self.backend.generate, prompt, sampling)
-        return await self._calls.answer(GENERATION, ("generate", *_told(prompt), sampling), ask)
+        request = "generate", *_told(prompt), sampling
+        lost = partial(self._calls.lose, GENERATOR)
+        return await billed(self._calls.answer(GENERATION, request, ask), lost)
 
     async def aclose(self) -> None:
         """Nothing: the engine is shared."""
 
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         ask = partial(as_watching(self.backend).watch, prompt, sampling, halt)
-        return await self._calls.answer(GENERATION, ("watch", *_told(prompt), sampling), ask)
+        request = "watch", *_told(prompt), sampling
+        lost = partial(self._calls.lose, GENERATOR)
+        return await billed(self._calls.answer(GENERATION, request, ask), lost)
 
 
 class JournalledVerifier:
@@ -65,7 +71,9 @@ class JournalledVerifier:
         ask = partial(self._verifier.score, problem, candidates)
         if self._verifier.estimate(problem, candidates) == Usage():
             return await ask()
-        return await self._calls.answer(JUDGEMENT, ("score", problem.prompt, *candidates), ask)
+        request = "score", problem.prompt, *candidates
+        lost = partial(self._calls.lose, VERIFIER)
+        return await billed(self._calls.answer(JUDGEMENT, request, ask), lost)
 
     def check_problem(self, problem: Problem) -> None:
         """Refuse what `verifier` refuses."""

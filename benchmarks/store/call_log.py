@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeVar
@@ -17,11 +18,16 @@ from reasoner.benchmarks.store.records import Spec
 from reasoner.clock import Clock
 from reasoner.concurrency import SETTLED
 from reasoner.errors import BackendError
+from reasoner.types import Usage
 
 T = TypeVar("T")
+USAGE = TypeAdapter(Usage)
 
 PATIENCE = 10.0
 """Seconds without a sign of the search after which it is not held to its earlier course any more."""
+
+LOST = "lost-"
+"""The start of the name under which the cost of a failed call is stored; its role follows."""
 
 UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError)
 """Raised by writing and reading back what is no answer."""
@@ -56,7 +62,8 @@ class Calls:
     does with those before. So a search whose course depends on which call ends first takes the same
     course again. "Done all" is `SETTLED` turns of the event loop; why a count is said there. New
     answers follow them. The `clock` is the attempt's; an earlier answer puts it
-    forward to when it came.
+    forward to when it came. `lost` is what failed calls of earlier attempts cost, by role: they have no
+    answer to go on from, but were paid.
 
     Raises:
         StoreError: a call cannot be kept.
@@ -65,7 +72,10 @@ class Calls:
     def __init__(self, database: Database, spec: Spec, problem: str) -> None:
         self.clock = Clock()
         self._database, self._place = database, (spec.key, problem)
-        self._found = {call: Found(*rest) for call, *rest in database.execute(FIND, *self._place)}
+        stored = {call: Found(*rest) for call, *rest in database.execute(FIND, *self._place)}
+        self._found = {call: found for call, found in stored.items() if not call.startswith(LOST)}
+        self.lost = _lost({call: f for call, f in stored.items() if call.startswith(LOST)})
+        self._losses = len(stored) - len(self._found)
         self._due = deque(self._found)
         self._waiting = dict[str, asyncio.Future[None]]()
         self._equal = Counter[str]()
@@ -95,6 +105,14 @@ class Calls:
         blob, answer = _readable(kind, reply)
         self._keep(call, blob)
         return answer
+
+    def lose(self, role: str, usage: Usage) -> None:
+        """Store the cost of a failed call, which later attempts are charged too."""
+        if usage != Usage():
+            self._losses += 1
+            when = self._asked, 0, self.clock.elapsed
+            name = f"{LOST}{role}-{self._losses}"
+            self._database.execute(KEEP, *self._place, name, *when, ENCODER.encode(usage))
 
     def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[Found, T] | None:
         """An earlier answer; one that cannot be read is forgotten, so that it is asked for again."""
@@ -177,6 +195,16 @@ def _readable(kind: TypeAdapter[T], reply: T) -> tuple[str, T]:
         raise BackendError(
             f"an answer of the model cannot be kept: {error['msg'] if error else e}"
         ) from e
+
+
+def _lost(stored: Mapping[str, Found]) -> dict[str, Usage]:
+    """Return the sum of the stored costs of each role; what cannot be read is left out."""
+    costs = dict[str, Usage]()
+    for call, found in stored.items():
+        role = call.removeprefix(LOST).rpartition("-")[0]
+        with suppress(*UNREADABLE):
+            costs[role] = costs.get(role, Usage()) + USAGE.validate_json(found.answer)
+    return costs
 
 
 def _wake(turn: asyncio.Future[None]) -> None:

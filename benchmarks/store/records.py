@@ -135,7 +135,7 @@ class Record(StoredRow):
 
     `prompt_tokens` and `prompt_flops` are the cost of the bare problem without a cache, and `tails_flops`
     the cost, over all samples after the first, of the part of it that the cache did not hold; old records
-    have none. `samples` are graded against `question` and `reference`.
+    have none. `estimated_tokens` are those that no server reported. `samples` are graded against `question` and `reference`.
     """
 
     correct: bool
@@ -145,6 +145,7 @@ class Record(StoredRow):
     prompt_tokens: Count = 0
     prompt_flops: FiniteFloat = 0
     tails_flops: FiniteFloat | None = None
+    estimated_tokens: Count = 0
     stopped: str = ""
     oracle: bool = False
     samples: tuple[Sample, ...] = ()

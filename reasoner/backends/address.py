@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import httpx
@@ -9,7 +10,13 @@ import httpx
 from reasoner.errors import ConfigError
 from reasoner.naming import quoted
 
+LOCAL = "http://127.0.0.1:8000/v1"
 HOST = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+
+def default_address() -> str:
+    """Return the address in the environment variable OPENAI_BASE_URL, or that of a server on this machine."""
+    return os.environ.get("OPENAI_BASE_URL", "").strip() or LOCAL
 
 
 def address(url: str) -> str:

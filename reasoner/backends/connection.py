@@ -6,9 +6,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
-from email.utils import parsedate_to_datetime
 from functools import partial
 from math import inf
 from typing import Annotated, Any, TypeVar
@@ -18,6 +17,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.backends.address import address
+from reasoner.backends.headers import checked_text, further_headers, header_value, retry_after
 from reasoner.backends.openai_stream import Events
 from reasoner.backends.replies import error_message, parse_reply
 from reasoner.errors import AccessDenied, BackendError, ConfigError
@@ -37,6 +37,9 @@ AGAIN = frozenset({408, 409, 425, 429})
 
 DENIED = {401: "check the api_key", 403: "check the api_key", 404: "check base_url and model"}
 """Status codes that every other request would get too, each with advice."""
+
+MISSING = frozenset({404, 405})
+"""Status codes of an endpoint that does not exist, and of an unknown model."""
 
 MESSAGE = 300
 """The maximum length of an error message, in characters."""
@@ -61,6 +64,14 @@ class CallLimits:
     connections: PositiveInt = 256
 
 
+class Unreached(BackendError):
+    """The server gives no answer to a look-up."""
+
+
+class NoSuchEndpoint(AccessDenied):
+    """The server has no such endpoint, or not for this model."""
+
+
 class TemporaryRefusal(Exception):
     """A temporary refusal; the server asks to wait for `pause` seconds."""
 
@@ -78,14 +89,18 @@ class Connection:
         api_key: str | None,
         limits: CallLimits,
         transport: httpx.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] = {},
     ) -> None:
-        place, login = without_login(_text("base_url", base_url))
+        place, login = without_login(checked_text("base_url", base_url))
         self.url, self._limits = address(place), limits
-        key = _header(server_key(None if api_key is None else _text("api_key", api_key)))
+        key = header_value(
+            server_key(None if api_key is None else checked_text("api_key", api_key))
+        )
         self._client = httpx.AsyncClient(
             # Bodies are not decompressed, so a small one cannot become large.
-            headers={"Accept-Encoding": "identity"}
-            | ({"Authorization": f"Bearer {key}"} if key else {}),
+            headers=({"Authorization": f"Bearer {key}"} if key else {})
+            | further_headers(headers)
+            | {"Accept-Encoding": "identity"},
             auth=login,
             timeout=httpx.Timeout(limits.timeout, connect=min(CONNECT, limits.timeout), pool=None),
             limits=httpx.Limits(max_connections=None),
@@ -95,8 +110,10 @@ class Connection:
         self._free = asyncio.Semaphore(limits.connections)
         self._answered = False
 
-    async def post(self, path: str, body: dict[str, Any], kind: type[M]) -> M:
-        """Send a request and return the whole reply.
+    async def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] = {}
+    ) -> bytes:
+        """Send a request and return the body of the reply.
 
         Raises:
             AccessDenied: the server refuses this and every other request.
@@ -104,14 +121,16 @@ class Connection:
             BackendError: no answer after all tries, or an invalid one.
         """
         async with self._free:
-            return self.read(kind, await self._retry(partial(self._read_whole, path, body)))
+            return await self._retry(partial(self._read_whole, path, body, headers))
 
-    async def stream(self, path: str, body: dict[str, Any], kind: type[M]) -> AsyncGenerator[M]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], kind: type[M], headers: Mapping[str, str] = {}
+    ) -> AsyncGenerator[M]:
         """Send a request and yield the reply's events up to `[DONE]`; raise the errors of `post`."""
         events = Events()
         async with (
             self._free,
-            aclosing(await self._retry(partial(self._send, path, body))) as reply,
+            aclosing(await self._retry(partial(self._send, path, body, headers))) as reply,
             aclosing(self._chunks(reply)) as chunks,
         ):
             try:
@@ -125,19 +144,41 @@ class Connection:
             except (httpx.RequestError, TimeoutError) as e:
                 raise self.error(f"broke off a stream: {self._description(e)}") from e
 
-    async def has(self, path: str, kind: type[BaseModel]) -> bool | None:
-        """Return True if `path` beside `/v1` gives a `kind`, in one try; None without an answer."""
-        request = self._client.build_request("GET", self.url.removesuffix("/v1") + path)
+    async def look_up(
+        self, path: str, kind: type[M], body: dict[str, Any] | None = None, *, beside: bool = True
+    ) -> M | None:
+        """Return what `path` gives, beside `/v1` or below it, in one try; None if that is no `kind`.
+
+        With a `body`, it is posted.
+
+        Raises:
+            Unreached: the server gives no answer.
+        """
+        method = "GET" if body is None else "POST"
+        root = self.url.removesuffix("/v1") if beside else self.url
+        request = self._client.build_request(method, root + path, json=body)
+        status, start = await self._answer(request)
+        try:
+            return parse_reply(kind, start) if status == OK else None
+        except BackendError:
+            return None
+
+    async def status(self, path: str) -> int:
+        """Return the status of a GET of `path` below `/v1`.
+
+        Raises:
+            Unreached: the server gives no answer.
+        """
+        return (await self._answer(self._client.build_request("GET", self.url + path)))[0]
+
+    async def _answer(self, request: httpx.Request) -> tuple[int, bytes]:
+        """Return the status and the first bytes of an answer, in one short try."""
         try:
             async with asyncio.timeout(min(CONNECT, self._limits.timeout)):
                 async with aclosing(await self._client.send(request, stream=True)) as reply:
-                    body = await _start(reply) if reply.status_code == OK else b""
-        except (httpx.RequestError, TimeoutError):
-            return None
-        try:
-            return bool(parse_reply(kind, body))
-        except BackendError:
-            return False
+                    return reply.status_code, await _start(reply)
+        except (httpx.RequestError, TimeoutError) as e:
+            raise Unreached(self._description(e)) from e
 
     def read(self, kind: type[M], body: bytes | str) -> M:
         """Parse a reply; raise a `BackendError` of this server if it is invalid."""
@@ -184,14 +225,18 @@ class Connection:
             pause = self._limits.backoff * 2.0 ** min(attempt, 30) * (0.5 + random.random())
             yield min(pause, self._limits.longest_pause)
 
-    async def _read_whole(self, path: str, body: dict[str, Any]) -> bytes:
+    async def _read_whole(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> bytes:
         async with (
-            aclosing(await self._send(path, body)) as reply,
+            aclosing(await self._send(path, body, headers)) as reply,
             aclosing(self._chunks(reply)) as chunks,
         ):
             return b"".join([chunk async for chunk in chunks])
 
-    async def _send(self, path: str, body: dict[str, Any]) -> httpx.Response:
+    async def _send(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> httpx.Response:
         """Send a request and return the response, checked but not yet read.
 
         Raises:
@@ -200,8 +245,12 @@ class Connection:
             ConfigError: the server refuses this request.
             BackendError: the response is not an answer.
         """
-        content, kind = json.dumps(body), {"Content-Type": "application/json"}
-        request = self._client.build_request("POST", self.url + path, content=content, headers=kind)
+        request = self._client.build_request(
+            "POST",
+            self.url + path,
+            content=json.dumps(dict(body)),
+            headers={**headers, "Content-Type": "application/json"},
+        )
         reply = await self._client.send(request, stream=True)
         self._answered = True
         try:
@@ -223,6 +272,8 @@ class Connection:
                 f"{status}: {reason}", retry_after(reply.headers.get("Retry-After", ""))
             )
         refused = f"{self.url} refused the request with {status}"
+        if status in MISSING and not _names_model(body):
+            raise NoSuchEndpoint(self._message(f"{refused}: {reason}; {DENIED[404]}"))
         if status in DENIED:
             raise AccessDenied(self._message(f"{refused}: {reason}; {DENIED[status]}"))
         if status >= 400:
@@ -253,30 +304,10 @@ class Connection:
         return clipped(redacted(text), MESSAGE)
 
 
-def retry_after(value: str) -> float:
-    """Return the seconds in a `Retry-After` header, a number or a date; 0 if it is neither."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return 0.0
-    return max(0.0, seconds)  # NaN becomes 0.
-
-
-def _text(setting: str, value: object) -> str:
-    """Return the value of a setting, or raise `ConfigError` if it is not a string."""
-    if not isinstance(value, str):
-        raise ConfigError(f"{setting} is not a string")
-    return value
-
-
-def _header(key: str) -> str:
-    """Return the key, or raise `ConfigError` if no header can hold it."""
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError("the api_key has characters other than printable ASCII")
-    return key
+def _names_model(body: str) -> bool:
+    """Return True if the message of a 404 is about the model rather than about the endpoint."""
+    about = body.lower()
+    return "model" in about and "chat" not in about
 
 
 def _compressed(reply: httpx.Response) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,77 +11,51 @@ from typing import Annotated, Any, Literal
 import httpx
 from pydantic import Field
 
-from reasoner.backends.connection import CallLimits, Connection
+from reasoner.backends.address import default_address
+from reasoner.backends.connection import CallLimits, Connection, NoSuchEndpoint
+from reasoner.backends.headers import Sessions, chosen_key
+from reasoner.backends.openai_reply import UNKNOWN, Counts, completion_of, joined, usage_of
+from reasoner.backends.openai_request import (
+    RequestFields,
+    TokenLimit,
+    chat_prompt,
+    further_fields,
+    path_of,
+    refuses_several,
+    singles,
+)
 from reasoner.backends.openai_stream import Streamed
 from reasoner.backends.prompt_template import Shots, Template
-from reasoner.backends.replies import (
-    Choice,
-    Event,
-    Reply,
-    ReportedUsage,
-    ServedSample,
-    Version,
-    logprobs,
-)
-from reasoner.backends.stop_strings import begin
-from reasoner.backends.token_confidence import confidences, entropies
-from reasoner.backends.verdict_tokens import table, verdicts_of
+from reasoner.backends.replies import Event, Reply, ReportedUsage, ServedSample, reported_usage
+from reasoner.backends.server_kinds import OTHER, VLLM, KindName, Served, check_fields, recognise
+from reasoner.backends.token_counter import TokenCounter
+from reasoner.backends.verdict_tokens import table
 from reasoner.base import Halt, ModelInfo
+from reasoner.bill import add_to_bill, billed
 from reasoner.concurrency import gather
-from reasoner.errors import BackendError, ConfigError
+from reasoner.errors import AccessDenied, BackendError, ConfigError
 from reasoner.traits import BackendTraits
-from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
-
-UNKNOWN = -1
-"""A placeholder for a token whose id the server does not report."""
-
-MOST, FEWEST = 20, 5
-"""The likeliest tokens that a server returns: for chats and vLLM, and for other completions."""
+from reasoner.types import Generation, Prompt, Sampling, Usage
 
 DAY = 86_400.0
 """Seconds; the upper bound of every time setting."""
 
-OWN_FIELDS = frozenset(
-    [
-        "model",
-        "n",
-        "temperature",
-        "top_p",
-        "max_tokens",
-        "max_completion_tokens",
-        "seed",
-        "stop",
-        "logprobs",
-        "top_logprobs",
-        "messages",
-        "prompt",
-        "include_stop_str_in_output",
-        "return_token_ids",
-        "return_tokens_as_token_ids",
-        "continue_final_message",
-        "add_generation_prompt",
-        "stream",
-        "stream_options",
-    ]
-)
-"""The fields of a request that the backend sets."""
-
-CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
-"""Finish reasons of a sample that did not end by itself."""
-
-PROBLEMS = 10_000
-"""The maximum number of problems with cached token ids."""
-
 
 class OpenAI:
-    """A served model. A vLLM server is recognised, and returns token ids and stop reasons too.
+    """A served model. The kind of server is looked up once, and vLLM returns token ids and stop reasons too.
 
     Args:
         model: the name the server knows the model by.
-        base_url: the address up to and including `/v1`.
+        base_url: the address up to and including `/v1`; by default the environment variable
+            OPENAI_BASE_URL, or else http://127.0.0.1:8000/v1.
         api_key: sent as a bearer token; by default the environment variable OPENAI_API_KEY; no token
             is sent if empty.
-        chat: use the chat endpoint; a step search then continues the assistant's message.
+        api_key_env: the environment variable that holds the key, in place of `api_key`.
+        headers: further headers of every request. Their values are secrets: no file and no message
+            has them.
+        server: the kind of server, in place of looking it up.
+        chat: use the chat endpoint; by default where the model chats: it has a chat template (vLLM,
+            llama.cpp), or the server has no other endpoint.
         system: a system message, or instructions before the prompt of a base model.
         shots: worked examples of (problem, solution).
         retries: further tries after 408, 409, 425, 429, 5xx, a timeout or a dropped connection.
@@ -93,13 +66,21 @@ class OpenAI:
         max_body: maximum bytes of an answer.
         connections: maximum number of concurrent requests; others wait.
         separate: send each sample of a call as its own request, so that each reports its usage; by
-            default only for a vLLM server. Others report (and bill) the prompt once per request.
+            default for vLLM and for servers that draw one sample a request. Others report (and bill)
+            the prompt once per request.
         context: the model's context length in tokens, if known.
-        token_limit: the name of the field that limits tokens; OpenAI's reasoning models want
-            `max_completion_tokens`.
-        extra_body: further fields of every request, such as `reasoning_effort`, `top_k`, `min_p`,
-            `chat_template_kwargs` or `thinking_token_budget`. A field that the backend sets itself is
-            refused: the ledger relies on it.
+        parameters: the model's number of (active) parameters, if known, so that FLOPs are counted.
+        tokenizer: a folder or Hugging Face name of the model's tokenizer, which counts the tokens that
+            a server does not report.
+        max_tokens: the most tokens that a request asks for.
+        token_limit: the name of the field that limits tokens; by default `max_completion_tokens` for
+            chats of OpenAI, else `max_tokens`.
+        top_k: sample among so many tokens.
+        min_p: sample among tokens of at least this share of the likeliest one's probability.
+        reasoning_effort: the effort of a reasoning model, such as "low".
+        extra_body: further fields of every request, such as `chat_template_kwargs` or
+            `thinking_token_budget`. A field that the backend sets itself is refused: the ledger relies
+            on it.
         verdicts: the served model's folder, if a vLLM server writes verdicts into tokens
             (`--logits-processors reasoner.backends.verdict_logits:Levels`).
         transport: an alternative httpx transport, for tests.
@@ -109,9 +90,12 @@ class OpenAI:
         self,
         model: str,
         *,
-        base_url: str = "http://127.0.0.1:8000/v1",
+        base_url: str | None = None,
         api_key: str | None = None,
-        chat: bool = False,
+        api_key_env: str | None = None,
+        headers: Mapping[str, str] = {},
+        server: KindName | None = None,
+        chat: bool | None = None,
         system: str = "",
         shots: Shots = (),
         retries: Annotated[int, Field(ge=0, le=100)] = 5,
@@ -123,7 +107,14 @@ class OpenAI:
         connections: Annotated[int, Field(ge=1)] = 256,
         separate: bool | None = None,
         context: Annotated[int, Field(ge=0)] = 0,
-        token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens",
+        parameters: Annotated[float, Field(ge=0, le=1e15)] = 0,
+        tokenizer: str | Path | None = None,
+        max_tokens: Annotated[int, Field(ge=1)] | None = None,
+        token_limit: TokenLimit | None = None,
+        top_k: Annotated[int, Field(ge=-1)] | None = None,
+        min_p: Annotated[float, Field(ge=0, le=1)] | None = None,
+        reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+        | None = None,
         extra_body: Mapping[str, Any] = {},
         verdicts: str | Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -132,52 +123,81 @@ class OpenAI:
             retries=retries, backoff=backoff, longest_pause=longest_pause, timeout=timeout,
             patience=patience, max_body=max_body, connections=connections,
         )  # fmt: skip
-        self.model = ModelInfo(model, context)
-        self._server = Connection(base_url, api_key, limits, transport)
-        self._chat, self._template = chat, Template(system, shots)
-        self._path = "/chat/completions" if chat else "/completions"
+        chosen = {"top_k": top_k, "min_p": min_p, "reasoning_effort": reasoning_effort}
+        self.model = ModelInfo(model, context, int(parameters))
+        key = chosen_key(api_key, api_key_env)
+        url = default_address() if base_url is None else base_url
+        self._server = Connection(url, key, limits, transport, headers)
+        self._kind, self._chat, self._template = server, chat, Template(system, shots)
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._separate = separate
-        self._token_limit, self._extra = token_limit, further_fields(extra_body)
-        self._is_vllm: bool | None = None
+        self._fields = RequestFields(
+            model, token_limit, max_tokens,
+            {name: value for name, value in chosen.items() if value is not None},
+            further_fields(extra_body),
+        )  # fmt: skip
+        self._counter = TokenCounter(tokenizer)
+        self._served: Served | None = None
+        self._single, self._sessions = False, Sessions()
         self._problem_ids = dict[str, list[int]]()
 
     @property
     def traits(self) -> BackendTraits:
-        """The abilities of servers with this interface; a server without one of them answers without it."""
-        verdicts = bool(self._verdicts)
+        """The abilities of servers with this interface; a server without one of them answers without it.
+
+        Only a vLLM server is known to have them all. Whether a chat can be continued is known once the
+        server was recognised.
+        """
+        served = self._served
         return BackendTraits(
-            verdicts=verdicts, logprobs=True, confidences=True, labels=True, watches=True
-        )
+            verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
+            assured=self._kind == "vllm", continues=served is None or served.continues,
+        )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:
-        """Return the prompt's tokens once the server reported them; before, its characters as a bound."""
+        """Return the prompt's tokens once the server reported them, or as the tokenizer counts them.
+
+        Without both, its characters are a bound.
+        """
         known = self._problem_ids.get(prompt.problem.prompt)
-        sent = self._template.text(prompt.problem) if known is None else known
-        return len(sent) + len(prompt.token_ids)
+        if known is not None:
+            return len(known) + len(prompt.token_ids)
+        chat = self._served.chat if self._served else bool(self._chat)
+        return self._counter.prompt(self._template, prompt.problem, chat) + len(prompt.token_ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return one unknown token per character, an upper bound."""
         return (UNKNOWN,) * len(text)
 
+    async def recognise(self) -> None:
+        """Look up the kind of server, and if the model chats. An unreachable server is looked up again later.
+
+        Raises:
+            ConfigError: a server of this kind does not take one of the settings.
+        """
+        if self._served is None:
+            name = self.model.name
+            served = await recognise(self._server, name, self._kind, self._chat)
+            if served:
+                check_fields(served.kind, self._fields.sampling)
+            self._served = self._served or served
+
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; see `separate` for the number of requests.
 
-        A count missing in a reply's usage is replaced by its upper bound: the prompt's characters, all
-        requested tokens, nothing cached.
+        A count missing in a reply's usage is the tokenizer's, or its upper bound: the prompt's
+        characters, all requested tokens, nothing cached.
 
         Raises:
             AccessDenied: the server refuses every request: no access, or an unknown model.
-            ConfigError: the server refuses this request, for example as too long.
+            ConfigError: the server refuses this request, for example as too long, or cannot continue it.
             BackendError: no answer after all tries, or an invalid one.
         """
-        vllm = await self._recognise()
-        separate = vllm if self._separate is None else self._separate
-        if sampling.n == 1 or not separate:
-            return await self._ask(prompt, sampling, vllm)
-        each = await gather(self._ask(prompt, one, vllm) for one in singles(sampling))
-        usage = replace(sum((g.usage for g in each), Usage()), requests=1)
-        return Generation(tuple(c for g in each for c in g.completions), usage)
+        served, wanted = await self._serving(prompt), self._fields.clipped(sampling)
+        alone = self._single or not served.kind.samples or served.kind is VLLM
+        if wanted.n == 1 or (alone if self._separate is None else self._separate):
+            return await self._each(prompt, singles(wanted), served)
+        return await self._together(prompt, wanted, served)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         """Stream one sample; close the connection as soon as `halt` returns True.
@@ -185,70 +205,130 @@ class OpenAI:
         For an aborted sample, no server reports the cached tokens, and only a vLLM server reports the
         usage so far; with others, the prompt counts at its bound and the tokens are those that arrived.
         """
-        vllm = await self._recognise()
-        options = {"include_usage": True} | ({"continuous_usage_stats": True} if vllm else {})
-        body = self._body(prompt, sampling, vllm) | {"stream": True, "stream_options": options}
-        streamed, aborted = Streamed(), False
+        served, wanted = await self._serving(prompt), self._fields.clipped(sampling)
+        streamed = Streamed()
         try:
-            async with aclosing(self._server.stream(self._path, body, Event)) as events:
-                async for event in events:
-                    new = streamed.add(event)
-                    if aborted := new is not None and halt(new) and streamed.unfinished:
-                        break
-        except BackendError:
-            if streamed.unfinished:  # Only the usage follows the end, and it has a bound.
-                raise
-        if streamed.unfinished and not aborted:
-            raise self._server.error("ended a stream before the sample's end")
-        usage = self._usage(prompt, sampling, streamed.usage, [streamed.sample])
+            aborted = await self._follow(prompt, wanted, served, streamed, halt)
+            if streamed.unfinished and not aborted:
+                raise self._server.error("ended a stream before the sample's end")
+        except BaseException:
+            if streamed.pieces:
+                add_to_bill(self._usage(prompt, wanted, streamed.usage, [streamed.sample]))
+            raise
+        usage = self._usage(prompt, wanted, streamed.usage, [streamed.sample])
         self._remember(prompt, streamed.prompt_ids)
-        return Generation((self._completion(streamed.sample, sampling, usage),), usage)
+        completion = completion_of(streamed.sample, wanted, usage.completion_tokens, self._verdicts)
+        return Generation((completion,), usage)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._server.aclose()
 
-    async def _ask(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> Generation:
-        """Send one request and return its samples."""
-        body = self._body(prompt, sampling, vllm)
-        reply = await self._server.post(self._path, body, Reply)
+    async def _serving(self, prompt: Prompt) -> Served:
+        """Return the recognised server; a completions server of an unknown kind until it answers.
+
+        Raises:
+            ConfigError: it cannot continue the beginning of a solution.
+        """
+        await self.recognise()
+        served = self._served or Served(OTHER, bool(self._chat))
+        if prompt.text:
+            served.check_continuing(self.model.name)
+        return served
+
+    async def _each(self, prompt: Prompt, parts: list[Sampling], served: Served) -> Generation:
+        """Send a request for each of `parts`, all at once."""
+        if len(parts) == 1:
+            return await self._ask(prompt, parts[0], served)
+        return joined(await gather(billed(self._ask(prompt, one, served)) for one in parts))
+
+    async def _together(self, prompt: Prompt, sampling: Sampling, served: Served) -> Generation:
+        """Ask for all samples in one request; where the server ignores or refuses `n`, for the rest alone."""
+        parts = singles(sampling)
+        try:
+            first = await billed(self._ask(prompt, sampling, served))
+        except AccessDenied:
+            raise
+        except ConfigError as e:
+            if not refuses_several(str(e)):
+                raise
+            first = await billed(self._ask(prompt, parts[0], served))
+        if not (rest := parts[len(first.completions) :]):
+            return first
+        self._single = True
+        return joined([first, await self._each(prompt, rest, served)])
+
+    async def _ask(self, prompt: Prompt, sampling: Sampling, served: Served) -> Generation:
+        """Send one request and return its samples: fewer than requested only where `n` is ignored."""
+        body = self._body(prompt, sampling, served)
+        try:
+            content = await self._server.post(
+                path_of(served), body, self._sessions.header(prompt.problem)
+            )
+        except NoSuchEndpoint as e:
+            return await self._ask(prompt, sampling, self._chatting(served, sampling, e))
+        try:
+            return self._generation(prompt, sampling, self._server.read(Reply, content))
+        except BackendError:
+            if spent := reported_usage(content):  # It was paid, whatever is wrong with the rest.
+                add_to_bill(self._usage(prompt, sampling, spent, []))
+            raise
+
+    def _generation(self, prompt: Prompt, sampling: Sampling, reply: Reply) -> Generation:
         choices = sorted(reply.choices, key=lambda choice: choice.index)
-        if len(choices) != sampling.n:
+        if not 0 < len(choices) <= sampling.n:
             raise self._server.error(f"sent {len(choices)} samples instead of {sampling.n}")
         samples = [ServedSample().add(choice) for choice in choices]
         usage = self._usage(prompt, sampling, reply.usage or ReportedUsage(), samples)
         self._remember(prompt, reply.prompt_token_ids or choices[0].prompt_token_ids)
-        return Generation(tuple(self._completion(s, sampling, usage) for s in samples), usage)
+        decoded = usage.completion_tokens // len(samples)
+        found = (completion_of(s, sampling, decoded, self._verdicts) for s in samples)
+        return Generation(tuple(found), usage)
 
-    def _body(self, prompt: Prompt, sampling: Sampling, vllm: bool) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.model.name,
-            "n": sampling.n,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            self._token_limit: sampling.max_tokens,
-        }
-        if sampling.seed is not None:
-            body["seed"] = sampling.seed
-        if stop := (*sampling.stop, *sampling.end):
-            body["stop"] = list(stop)
-        if sampling.logprobs or sampling.confidences or sampling.labels:
-            most = MOST if self._chat or vllm else FEWEST
-            top = most if sampling.labels else sampling.confidences
-            body |= {"logprobs": True, "top_logprobs": top} if self._chat else {"logprobs": top}
-        if vllm:
-            body |= {"include_stop_str_in_output": True, "return_token_ids": True}
-            # As text, equal-looking tokens would merge; labels, however, are looked up by text.
-            body["return_tokens_as_token_ids"] = not sampling.labels
-        body |= self._messages(prompt, vllm) if self._chat else self._text(prompt)
-        return body | self._extra
+    def _chatting(self, served: Served, sampling: Sampling, error: NoSuchEndpoint) -> Served:
+        """Return the server as one that only chats, where that is possible; else raise `error`."""
+        if served.chat or self._chat is not None or served.kind is VLLM:
+            raise error
+        chatting = replace(served, chat=True)
+        if sampling.stop and not chatting.continues:
+            raise ConfigError(
+                f"{error}; if it only chats, use chat=True and a strategy of whole solutions, such as 'best-of-n'"
+            )
+        self._served = chatting
+        return chatting
 
-    def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
-        messages = self._template.messages(prompt.problem, prompt.text)
-        continuing = {"continue_final_message": True, "add_generation_prompt": False}
-        return {"messages": messages} | (continuing if vllm and prompt.text else {})
+    async def _follow(
+        self, prompt: Prompt, sampling: Sampling, served: Served, streamed: Streamed, halt: Halt
+    ) -> bool:
+        """Add a stream's events to `streamed`; return True if `halt` ended it."""
+        more = {"continuous_usage_stats": True} if served.kind is VLLM else {}
+        body = self._body(prompt, sampling, served)
+        body |= {"stream": True, "stream_options": {"include_usage": True} | more}
+        stream = self._server.stream(
+            path_of(served), body, Event, self._sessions.header(prompt.problem)
+        )
+        try:
+            async with aclosing(stream) as events:
+                async for event in events:
+                    new = streamed.add(event)
+                    if new is not None and halt(new) and streamed.unfinished:
+                        return True
+        except NoSuchEndpoint as e:
+            chatting = self._chatting(served, sampling, e)
+            return await self._follow(prompt, sampling, chatting, streamed, halt)
+        except BackendError:
+            if streamed.unfinished:  # Only the usage follows the end, and it has a bound.
+                raise
+        return False
 
-    def _text(self, prompt: Prompt) -> dict[str, Any]:
+    def _body(self, prompt: Prompt, sampling: Sampling, served: Served) -> dict[str, Any]:
+        several = served.kind.samples and not (self._single and sampling.n == 1)
+        body = self._fields.body(sampling, served, n=several)
+        return body | self._prompt(prompt, served)
+
+    def _prompt(self, prompt: Prompt, served: Served) -> dict[str, Any]:
+        if served.chat:
+            return chat_prompt(self._template, prompt, served)
         ids = self._problem_ids.get(prompt.problem.prompt)
         if ids and prompt.token_ids and UNKNOWN not in prompt.token_ids:
             return {"prompt": [*ids, *prompt.token_ids]}
@@ -257,90 +337,13 @@ class OpenAI:
     def _usage(
         self, prompt: Prompt, sampling: Sampling, spent: ReportedUsage, samples: list[ServedSample]
     ) -> Usage:
-        """Return the usage of a request: the server's counts, but at least the tokens it sent."""
-        length, decoded = spent.prompt_tokens, spent.completion_tokens
-        if length is None:
-            length = sampling.n * self.prompt_length(prompt)
-        if decoded is None:
-            decoded = sampling.n * sampling.max_tokens
-        arrived = sum(len(sample.token_ids) for sample in samples)
-        return Usage(1, length, spent.cached_tokens, max(decoded, arrived))
-
-    def _completion(self, sample: ServedSample, sampling: Sampling, usage: Usage) -> Completion:
-        text, ids, last = sample.text, sample.token_ids, sample.last
-        # Each token but the end has at least one byte; the charged usage may be a much higher bound.
-        bound = min(sampling.max_tokens, len(text.encode()) + 1)
-        ids = ids or [UNKNOWN] * min(usage.completion_tokens // sampling.n, bound)
-        verdicts, finish = verdicts_of(ids, self._verdicts), _finish(last, text, sampling)
-        if (at := begin(sampling.end, text)) is not None:
-            # Token boundaries are unknown, so a continuation starts from the text.
-            text, ids, finish = text[:at], [UNKNOWN] * len(ids), Finish.EOS
-        if finish is Finish.STOP and not text.endswith(sampling.stop):
-            text += sampling.stop[0]
-        likely = [] if sampling.labels else logprobs(sample.likeliest)
-        return Completion(
-            text,
-            tuple(ids),
-            finish,
-            logprob=None if sample.sampled is None else sum(sample.sampled),
-            verdicts=verdicts,
-            confidences=confidences(likely),
-            entropies=entropies(likely),
-            logprobs=tuple(sample.sampled or ()),
-            labels=_labels(sample, sampling),
-        )
+        """Return the usage of a request; what the server does not report is counted or bounded."""
+        decoded = self._counter.decoded([s.text for s in samples], sampling)
+        unreported = Counts(sampling.n * self.prompt_length(prompt), decoded)
+        return usage_of(spent, unreported, samples, self.model)
 
     def _remember(self, prompt: Prompt, ids: list[int] | None) -> None:
         if ids and not prompt.token_ids:
-            if len(self._problem_ids) >= PROBLEMS:
+            if len(self._problem_ids) >= 10_000:
                 self._problem_ids.clear()
             self._problem_ids[prompt.problem.prompt] = ids
-
-    async def _recognise(self) -> bool:
-        """Return True for a vLLM server; an unreachable server is checked again by the next call."""
-        if self._is_vllm is None:
-            self._is_vllm = await self._server.has("/version", Version)
-        return bool(self._is_vllm)
-
-
-def further_fields(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `extra_body`.
-
-    Raises:
-        ConfigError: one is set by the backend, or is not JSON.
-    """
-    if taken := OWN_FIELDS & extra.keys():
-        raise ConfigError(
-            f"extra_body: {', '.join(sorted(taken))} is set by reasoner itself; use its own setting"
-        )
-    try:
-        return dict(json.loads(json.dumps(dict(extra), allow_nan=False)))
-    except (TypeError, ValueError, RecursionError) as e:
-        raise ConfigError(f"extra_body is not JSON: {e}") from e
-
-
-def singles(sampling: Sampling) -> list[Sampling]:
-    """Split a call into calls of one sample; vLLM seeds all samples of one request alike."""
-    seeds = [None if sampling.seed is None else sampling.seed + i for i in range(sampling.n)]
-    return [replace(sampling, n=1, seed=seed) for seed in seeds]
-
-
-def _labels(sample: ServedSample, sampling: Sampling) -> tuple[float, ...]:
-    """Return the labels' log-probabilities if all are among the likeliest tokens, else none."""
-    known = dict(sample.likeliest[0]) if sample.likeliest else {}
-    if any(label not in known for label in sampling.labels):
-        return ()
-    return tuple(known[label] for label in sampling.labels)
-
-
-def _finish(last: Choice, text: str, sampling: Sampling) -> Finish:
-    """Return the finish; only vLLM tells an end from a stop, elsewhere empty text means the end."""
-    if last.finish_reason in CUT_OFF:
-        return Finish.ABORTED
-    if last.finish_reason == "length":
-        return Finish.LENGTH
-    if not sampling.stop:
-        return Finish.EOS
-    if "stop_reason" in last.model_fields_set:
-        return Finish.STOP if last.stop_reason in sampling.stop else Finish.EOS
-    return Finish.STOP if text else Finish.EOS

@@ -35,16 +35,18 @@ class Cached(BaseModel):
 
 
 class ReportedUsage(BaseModel):
-    """The usage of a request; a server may omit each part."""
+    """The usage of a request; a server may omit each part. DeepSeek calls cached tokens cache hits."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
     prompt_tokens_details: Cached | None = None
+    prompt_cache_hit_tokens: Count | None = None
 
     @property
     def cached_tokens(self) -> int:
         """Prompt tokens read from the cache; 0 if the server does not report them."""
-        return (self.prompt_tokens_details or Cached()).cached_tokens or 0
+        details = self.prompt_tokens_details or Cached()
+        return details.cached_tokens or self.prompt_cache_hit_tokens or 0
 
     def joined(self, later: ReportedUsage) -> ReportedUsage:
         """Combine this usage of a stream with a `later` one; no count decreases."""
@@ -52,6 +54,7 @@ class ReportedUsage(BaseModel):
             prompt_tokens=_larger(self.prompt_tokens, later.prompt_tokens),
             completion_tokens=_larger(self.completion_tokens, later.completion_tokens),
             prompt_tokens_details=later.prompt_tokens_details or self.prompt_tokens_details,
+            prompt_cache_hit_tokens=later.prompt_cache_hit_tokens or self.prompt_cache_hit_tokens,
         )
 
     @model_validator(mode="after")
@@ -174,6 +177,12 @@ class Event(BaseModel):
         return self
 
 
+class Billed(BaseModel):
+    """Only the usage of a reply."""
+
+    usage: ReportedUsage
+
+
 class Reply(BaseModel):
     """A whole reply: every sample of one request."""
 
@@ -188,12 +197,6 @@ class Reply(BaseModel):
         if any(c.message is None and c.text is None for c in self.choices):
             raise ValueError("a sample has neither text nor message")
         return self
-
-
-class Version(BaseModel):
-    """The reply of a vLLM server to `/version`."""
-
-    version: str
 
 
 @dataclass(slots=True)
@@ -253,6 +256,14 @@ def parse_reply(kind: type[M], body: bytes | str) -> M:
         first = e.errors(include_url=False, include_input=False)[0]
         where, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
         raise BackendError(f"malformed reply: {where}: {reason}".replace(" : ", " ")) from None
+
+
+def reported_usage(body: bytes) -> ReportedUsage | None:
+    """Return the usage in a reply that is otherwise invalid; None without one."""
+    try:
+        return parse_reply(Billed, body).usage
+    except BackendError:
+        return None
 
 
 def error_message(body: bytes) -> str:

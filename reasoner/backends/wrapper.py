@@ -5,7 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from reasoner.base import Backend, Halt, ModelInfo, as_spelling, as_watching, check_labels
+from reasoner.base import (
+    Backend,
+    Halt,
+    ModelInfo,
+    as_spelling,
+    as_watching,
+    check_labels,
+)
+from reasoner.recognition import recognise
 from reasoner.traits import BackendTraits, backend_traits
 from reasoner.types import Generation, Prompt, Sampling
 
@@ -45,6 +53,10 @@ class Wrapping(ABC):
             ConfigError: `backend` cannot.
         """
         return as_spelling(self.backend).decode(ids)
+
+    async def recognise(self) -> None:
+        """Look up what the model of `backend` can do."""
+        await recognise(self.backend)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         """Draw one sample, aborted as soon as `halt` returns true.

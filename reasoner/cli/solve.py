@@ -112,6 +112,8 @@ def print_result(result: Result) -> None:
         f" {result.seconds:.2f} s, stopped: {result.stopped}"
         + (f", scored by {result.scored_by}" if result.scored_by else "")
     )
+    if estimated := result.usage.estimated_tokens:
+        echo(f"{estimated} of the tokens are estimates: the server reports no usage")
     if result.trace.malformed:
         echo(f"{result.trace.malformed} verdicts could not be read and were left out")
 

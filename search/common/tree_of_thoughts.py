@@ -66,7 +66,7 @@ class Thoughts(ABC):
         """A verifier is needed for `value="score"` only."""
         if self.value == "score":
             return StrategyTraits(scores_steps=True)
-        return StrategyTraits(verifier="unneeded")
+        return StrategyTraits(verifier="unneeded", continues=True)
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, Positi
 from pydantic.dataclasses import dataclass
 
 from reasoner.base import Backend
+from reasoner.bill import billed
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
@@ -127,7 +128,7 @@ class Asking(Borrowing):
 
     async def _send(self, call: Call) -> Generation:
         try:
-            return await self.asked.generate(call.prompt, call.sampling)
+            return await billed(self.asked.generate(call.prompt, call.sampling))
         except ConfigError:
             # The length may be a bound only, so that it is the backend that tells what is too long.
             if call.fits:

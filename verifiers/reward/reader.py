@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
@@ -44,15 +45,34 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The server of a reward model, and what requests need there.
+
+    `model` is the name that the server knows it by.
+    """
+
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    api_key_env: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
 def reader(
-    weights: Weights, labels: Sequence[str], engine: EngineName, arguments: Mapping[str, Any]
+    weights: Weights,
+    labels: Sequence[str],
+    engine: EngineName,
+    arguments: Mapping[str, Any],
+    server: ServerOptions | None = None,
 ) -> Reader:
     """Return the reader of the model in `weights`, shared by all verifiers with the same settings.
 
     `labels` are the tokens whose logits give a causal model's scores; none for a model with a head of its
-    own.
+    own. With `server`, it is the reader of a model served there.
     """
-
+    if server:
+        return _served_reader(weights, labels, server)
     served = choose_engine(engine, weights.architecture) == "vllm"
     settings = (weights.path, weights.info, *labels, repr(sorted(arguments.items())))
 
@@ -66,6 +86,15 @@ def reader(
         return TransformersReader(weights, labels)
 
     return shared_reader((served, _loop() if served else None, *settings), make)
+
+
+def _served_reader(weights: Weights, labels: Sequence[str], server: ServerOptions) -> Reader:
+    def make() -> Reader:
+        from reasoner.verifiers.reward.served_reader import ServedReader
+
+        return ServedReader(weights, len(labels), server)
+
+    return shared_reader((server, _loop(), weights.path, weights.info, *labels), make)
 
 
 def choose_engine(engine: EngineName, architecture: str) -> Literal["vllm", "transformers"]:

@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from reasoner.errors import ConfigError
 from reasoner.models.engine_arguments import check_engine
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from reasoner.verifiers.reward.encoding import Encoded
-from reasoner.verifiers.reward.reader import EngineName, Reader, reader
+from reasoner.verifiers.reward.reader import EngineName, Reader, ServerOptions, reader
 from reasoner.verifiers.reward.score_cache import ScoreCache, score_caches
 from reasoner.verifiers.reward.weights import Weights, weights
 
@@ -33,16 +34,26 @@ class RewardModel(ABC):
     installed and serves it, else in Transformers. `context` shortens its context; steps that end beyond
     it have no score. `engine_args` go to vLLM, such as {"gpu_memory_utilization": 0.4} beside a generator
     on the same GPU.
+
+    With `base_url`, the model is served elsewhere: by `vllm serve --runner pooling`. `model` then names
+    its tokenizer and sizes, and `served_name`, by default `model`, is its name there. `api_key`,
+    `api_key_env` and `headers` are as of the backend `openai`.
     """
 
     model: str
     engine: EngineName = "auto"
     context: PositiveInt | None = None
     engine_args: dict[str, Any] = field(default_factory=dict[str, Any])
+    base_url: str | None = None
+    served_name: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    api_key_env: str | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def __post_init__(self) -> None:
         """Check the engine's arguments and the model's files before anything is spent."""
         check_engine(self.engine_args)
+        self._check_server()
         _ = self.weights
 
     @abstractmethod
@@ -99,7 +110,29 @@ class RewardModel(ABC):
     def reader(self) -> Reader:
         """The engine that runs the model."""
         labels = self.labels(self.weights.tokenizer)
-        return reader(self.weights, labels, self.engine, self.engine_args)
+        return reader(self.weights, labels, self.engine, self.engine_args, self._server)
+
+    @property
+    def _server(self) -> ServerOptions | None:
+        if self.base_url is None:
+            return None
+        headers = tuple(sorted(self.headers.items()))
+        name = self.served_name or self.model
+        return ServerOptions(self.base_url, name, self.api_key, self.api_key_env, headers)
+
+    def _check_server(self) -> None:
+        """Refuse settings of a server without its address, and of an engine with it."""
+        options = {
+            "served_name": self.served_name, "api_key": self.api_key,
+            "api_key_env": self.api_key_env, "headers": self.headers,
+        }  # fmt: skip
+        if self.base_url is None and (lone := [name for name, value in options.items() if value]):
+            raise ConfigError(f"{', '.join(lone)}: no server is named; give base_url as well")
+        if self.base_url is not None and (self.engine != "auto" or self.engine_args):
+            raise ConfigError(
+                "engine and engine_args are for a model in this process, and base_url names a server;"
+                " leave them out and start the server with such arguments"
+            )
 
     @cached_property
     def _encoded(self) -> Callable[[str, str], Encoded]:

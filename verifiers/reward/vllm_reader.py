@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
+from reasoner.bill import billed
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError, ConfigError, EngineDied
 from reasoner.models.vllm_engine import Engine, failed, on_this_machine
@@ -55,7 +56,7 @@ class VLLMReader:
         while True:
             engine = await self.start()
             try:
-                readings = await gather(self._read(engine, a, salt) for a in inputs)
+                readings = await gather(billed(self._read(engine, a, salt)) for a in inputs)
             except EngineDied as e:
                 await self._engine.restart(engine, e)
             else:

@@ -168,7 +168,7 @@ async def sample(plan: LabelPlan, backend: Backend, example: Example) -> list[Sa
         extract=plan.task.answer, seed=plan.seed,
     )  # fmt: skip
     if result.error:
-        raise BackendError(result.error)
+        raise result.cause or BackendError(result.error)
     return [
         SampledSolution.of(example.problem, pieces, plan.separator, _right(plan, example, pieces))
         for pieces in _solutions(result.trace)

@@ -171,6 +171,7 @@ async def test_a_task_that_breaks_on_a_solution_breaks_one_problem(tmp_path: Pat
     found = records(tmp_path, task)
     assert [name for name, r in found.items() if r.error] == ["zero", "words"]
     assert "unforeseen ZeroDivisionError" in (found["zero"].error or "")
+    assert {r.spend.generated_tokens for r in found.values()} == {4}
 
 
 async def test_what_no_table_can_hold_breaks_one_problem(tmp_path: Path) -> None:
@@ -183,3 +184,4 @@ async def test_what_no_table_can_hold_breaks_one_problem(tmp_path: Path) -> None
     await bench(tmp_path, Odd({"cruel": "cruel"}), task)
     found = records(tmp_path, task)
     assert [name for name, r in found.items() if r.error] == ["cruel"]
+    assert found["cruel"].spend.generated_tokens == 4

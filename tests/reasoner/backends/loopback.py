@@ -75,7 +75,7 @@ def http(body: str | bytes | object, status: int = 200, **headers: object) -> by
 
 def reply(asked: Asked, **changes: Any) -> dict[str, Any]:
     """A good reply, but for some changes."""
-    return {"choices": [choice(i) for i in range(asked["n"])], "usage": SPENT} | changes
+    return {"choices": [choice(i) for i in range(asked.get("n", 1))], "usage": SPENT} | changes
 
 
 def choice(index: Any = 0, **changes: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def samples(**changes: Any) -> Send:
     """A reply whose samples have these changes."""
 
     def send(asked: Asked, _: int) -> AsyncIterator[bytes]:
-        choices = [choice(i, **changes) for i in range(asked["n"])]
+        choices = [choice(i, **changes) for i in range(asked.get("n", 1))]
         return whole(http(reply(asked, choices=choices)))(asked, 1)
 
     return send
