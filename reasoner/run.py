@@ -209,8 +209,11 @@ class Run:
         return self._sampler.affordable(n, self.sampling)
 
     def answer(self, node: Node) -> str | None:
-        """Return the canonical answer of the solution that ends at `node`; None if it was cut off."""
-        return self._extract(self.trace.candidate(node).text) if node.finished else None
+        """Return the canonical answer of the solution that ends at `node`; None if it was cut off.
+
+        It is read from the text after the thinking, if the model thinks first.
+        """
+        return self._extract(self.trace.candidate(node).answer_text) if node.finished else None
 
     def offer(self, node: Node) -> Node:
         """Make `node` the answer should the run end here."""

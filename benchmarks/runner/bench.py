@@ -22,6 +22,7 @@ from reasoner.benchmarks.store.search_trees import Tree, tree_of
 from reasoner.benchmarks.store.store import Store
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
+from reasoner.thinking import answer_text
 from reasoner.types import Candidate, Prompt
 
 
@@ -81,7 +82,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
     ended = result.candidate is not None and result.candidate.complete
-    right = ended and task.check(example, result.text)
+    right = ended and task.check(example, answer_text(result.text))
     samples = tuple(_samples(job, result)) if pooled and result.error is None else ()
     spend = _spend(result)
     return Record(
@@ -158,10 +159,10 @@ def _spend(result: Result) -> Spend:
 
 def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
     """Return a solution as a sample of a pool."""
-    done, task = candidate.complete, job.task
+    done, task, stated = candidate.complete, job.task, candidate.answer_text
     return Sample(
-        answer=task.answer(candidate.text) if done else None,
-        correct=done and task.check(job.example, candidate.text),
+        answer=task.answer(stated) if done else None,
+        correct=done and task.check(job.example, stated),
         score=score,
         tokens=candidate.tokens,
         text=candidate.text,

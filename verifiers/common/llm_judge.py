@@ -15,6 +15,7 @@ from reasoner.base import Backend
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.thinking import answer_text
 from reasoner.types import (
     Candidate,
     Completion,
@@ -182,7 +183,7 @@ def filled(prompt: str, **parts: str) -> str:
 
 def said(reply: Completion) -> str:
     """The text of a reply without thoughts and markup, and without a word it was cut off in."""
-    text = reply.text.rpartition("</think>")[2].partition("<think>")[0]
+    text = answer_text(reply.text)
     if reply.finish is Finish.LENGTH:
         text = re.sub(r"\S+$", "", text)
     return re.sub(r"\\boxed|\\text|[*_`$\"'\[\]{}<>\\]", "", text)
