@@ -7,6 +7,7 @@ mark, as in the chat templates of Qwen3 and DeepSeek-R1, the reply has only the 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FINAL = "<|channel|>final<|message|>"
@@ -30,10 +31,8 @@ MARKS = {
 }
 """The mark that ends thinking, by the one that begins it."""
 
-MARK_TOKENS = frozenset(
-    [*MARKS, *MARKS.values(), "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|channel>"]
-)
-"""Marks, and parts of marks, that a tokenizer may have as special tokens."""
+CHANNEL = ("<|channel|>", "<|start|>", "<|message|>", "<|end|>")
+"""Special tokens of gpt-oss that its marks consist of."""
 
 _OPENING = "|".join(map(re.escape, MARKS))
 _OPEN = re.compile(rf"^[ \t]*(?:<\|start\|>assistant)?({_OPENING})", re.MULTILINE)
@@ -102,6 +101,13 @@ def closing(opening: str) -> str:
     """Return the text that ends the thinking which `opening` began."""
     mark = MARKS.get(opening, FINAL)
     return f"<|end|><|start|>assistant{mark}" if mark == FINAL else mark
+
+
+def mark_tokens(special: Iterable[str]) -> frozenset[str]:
+    """Return those of a tokenizer's special tokens that are marks, or parts of marks."""
+    known = frozenset(special)
+    parts = {"<|channel>", *(CHANNEL if CHANNEL[0] in known else ())}
+    return known & parts.union(MARKS, MARKS.values())
 
 
 def open_mark(prompt: str) -> str:

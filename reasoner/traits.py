@@ -32,6 +32,7 @@ class StrategyTraits:
         confidences: it reads the confidence of each token, against this many likeliest tokens.
         watches: it watches samples as they grow (`Run.expand(halt=...)`).
         second_model: it needs a second model.
+        thinking_budget: it has the engine limit the tokens of thinking (`Run.limit_thinking`).
     """
 
     verifier: Literal["required", "preferred", "unneeded"] = "required"
@@ -41,6 +42,7 @@ class StrategyTraits:
     confidences: int = 0
     watches: bool = False
     second_model: bool = False
+    thinking_budget: bool = False
 
     @property
     def uses_verifier(self) -> bool:
@@ -87,6 +89,8 @@ class BackendTraits:
         labels: it returns the probabilities of tokens where `Sampling.labels` asks for them.
         watches: it has a method `watch` (see `base.Watching`).
         spells: it has a method `decode` (see `base.Spelling`).
+        images: its model takes problems with images.
+        thinking_budget: it ends thinking at `Sampling.thinking_budget` tokens.
     """
 
     verdicts: bool = False
@@ -95,6 +99,8 @@ class BackendTraits:
     labels: bool = False
     watches: bool = False
     spells: bool = False
+    images: bool = False
+    thinking_budget: bool = False
 
 
 Traits = StrategyTraits | VerifierTraits | BackendTraits
@@ -213,6 +219,7 @@ def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
         confidences=max((part.confidences for part in traits), default=0),
         watches=any(part.watches for part in traits),
         second_model=any(part.second_model for part in traits),
+        thinking_budget=any(part.thinking_budget for part in traits),
     )
 
 

@@ -27,6 +27,9 @@ def _finite(number: object) -> object:
     return None if isinstance(number, float) and not isfinite(number) else number
 
 
+LATER = ("labels", "end", "thinking_budget")
+"""Fields of `Sampling` that old records do not have; one that is not set is left out."""
+
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Size = Annotated[int, Field(ge=1, le=MOST)]
 Rating = Annotated[float | None, BeforeValidator(_finite)]
@@ -71,8 +74,8 @@ class Spec(Frozen):
 
 
 def recorded(sampling: Sampling) -> dict[str, Any]:
-    """Return `sampling` as records hold it: in old ones labels and ends did not exist."""
-    return {k: v for k, v in asdict(sampling).items() if v or k not in ("labels", "end")}
+    """Return `sampling` as records hold it: in old ones labels, ends and thinking did not exist."""
+    return {k: v for k, v in asdict(sampling).items() if v or k not in LATER}
 
 
 class Spend(Frozen):

@@ -25,11 +25,13 @@ from reasoner.backends.replies import (
     logprobs,
 )
 from reasoner.backends.stop_strings import begin
+from reasoner.backends.thinking_budget import thinking_budget
 from reasoner.backends.token_confidence import confidences, entropies
 from reasoner.backends.verdict_tokens import table, verdicts_of
 from reasoner.base import Halt, ModelInfo
 from reasoner.concurrency import gather
 from reasoner.errors import BackendError, ConfigError
+from reasoner.messages import Messages
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
@@ -140,19 +142,20 @@ class OpenAI:
         self._separate = separate
         self._token_limit, self._extra = token_limit, further_fields(extra_body)
         self._is_vllm: bool | None = None
-        self._problem_ids = dict[str, list[int]]()
+        self._problem_ids = dict[tuple[str, Messages], list[int]]()
 
     @property
     def traits(self) -> BackendTraits:
         """The abilities of servers with this interface; a server without one of them answers without it."""
         verdicts = bool(self._verdicts)
         return BackendTraits(
-            verdicts=verdicts, logprobs=True, confidences=True, labels=True, watches=True
-        )
+            verdicts=verdicts, logprobs=True, confidences=True, labels=True, watches=True,
+            images=self._chat, thinking_budget=True,
+        )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:
         """Return the prompt's tokens once the server reported them; before, its characters as a bound."""
-        known = self._problem_ids.get(prompt.problem.prompt)
+        known = self._problem_ids.get(prompt.problem.key)
         sent = self._template.text(prompt.problem) if known is None else known
         return len(sent) + len(prompt.token_ids)
 
@@ -241,7 +244,7 @@ class OpenAI:
             # As text, equal-looking tokens would merge; labels, however, are looked up by text.
             body["return_tokens_as_token_ids"] = not sampling.labels
         body |= self._messages(prompt, vllm) if self._chat else self._text(prompt)
-        return body | self._extra
+        return body | self._extra | thinking_budget(sampling, vllm)
 
     def _messages(self, prompt: Prompt, vllm: bool) -> dict[str, Any]:
         messages = self._template.messages(prompt.problem, prompt.text)
@@ -249,7 +252,7 @@ class OpenAI:
         return {"messages": messages} | (continuing if vllm and prompt.text else {})
 
     def _text(self, prompt: Prompt) -> dict[str, Any]:
-        ids = self._problem_ids.get(prompt.problem.prompt)
+        ids = self._problem_ids.get(prompt.problem.key)
         if ids and prompt.token_ids and UNKNOWN not in prompt.token_ids:
             return {"prompt": [*ids, *prompt.token_ids]}
         return {"prompt": self._template.text(prompt.problem) + prompt.text}
@@ -294,7 +297,7 @@ class OpenAI:
         if ids and not prompt.token_ids:
             if len(self._problem_ids) >= PROBLEMS:
                 self._problem_ids.clear()
-            self._problem_ids[prompt.problem.prompt] = ids
+            self._problem_ids[prompt.problem.key] = ids
 
     async def _recognise(self) -> bool:
         """Return True for a vLLM server; an unreachable server is checked again by the next call."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from reasoner.errors import ConfigError
+from reasoner.registry import verifiers
 from reasoner.testing import verifier_conformance
 from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score, Usage
@@ -81,7 +82,7 @@ def test_an_answer_guides_no_search_over_steps() -> None:
 @pytest.mark.parametrize("name", ["verdict", "confidence", "tail-confidence", "self-certainty"])
 def test_a_verifier_that_reads_sampled_tokens_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="is a text; use a verifier that reads texts"):
-        Part(name)
+        verifiers.make(f"part(verifier={name!r})")
 
 
 TestConformance = verifier_conformance(lambda: Part("judge"), lambda: Part("agreement"))
