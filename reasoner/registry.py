@@ -181,6 +181,7 @@ strategies = Registry(
         "rstar": "reasoner.search.rstar:RStar",
         "revise": "reasoner.search.revise:Revise",
         "budget-forcing": "reasoner.search.budget_forcing:BudgetForcing",
+        "short-m": "reasoner.search.short_m:ShortM",
         "fallback": "reasoner.search.fallback:Fallback",
         "iterative-broadening": "reasoner.search.iterative_broadening:IterativeBroadening",
         "ensemble": "reasoner.search.ensemble:Ensemble",

@@ -99,6 +99,10 @@ class Run:
         """From now on, have samples hold the confidence of each token, against `likeliest` tokens."""
         self.sampling = replace(self.sampling, confidences=likeliest)
 
+    def limit_thinking(self, tokens: int) -> None:
+        """From now on, have the engine end the thinking of a solution at this many tokens."""
+        self.sampling = replace(self.sampling, thinking_budget=tokens)
+
     async def expand(
         self,
         nodes: Sequence[Node],

@@ -97,6 +97,12 @@ def answer_text(reply: str) -> str:
     return split(reply).answer
 
 
+def before_close(text: str) -> str | None:
+    """Return `text` up to its last closing mark; None where there is none."""
+    marks = [mark.start() for mark in _CLOSE.finditer(text)]
+    return text[: marks[-1]] if marks else None
+
+
 def closing(opening: str) -> str:
     """Return the text that ends the thinking which `opening` began."""
     mark = MARKS.get(opening, FINAL)

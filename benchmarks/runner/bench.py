@@ -154,6 +154,8 @@ def _spend(result: Result) -> Spend:
         generator_flops=generator.flops,
         verifier_flops=verifier.flops,
         seconds=result.seconds,
+        thinking_tokens=generator.thinking_tokens,
+        thinking_estimated=generator.thinking_estimated,
     )
 
 

@@ -79,7 +79,11 @@ def recorded(sampling: Sampling) -> dict[str, Any]:
 
 
 class Spend(Frozen):
-    """The cost of one problem, by role."""
+    """The cost of one problem, by role.
+
+    `thinking_tokens` are the generated tokens that are thinking, `thinking_estimated` those of them that
+    were estimated; old records have neither.
+    """
 
     generated_tokens: FiniteFloat = 0
     prompt_tokens_fresh: FiniteFloat = 0
@@ -88,6 +92,8 @@ class Spend(Frozen):
     generator_flops: FiniteFloat = 0
     verifier_flops: FiniteFloat = 0
     seconds: FiniteFloat = 0
+    thinking_tokens: FiniteFloat = 0
+    thinking_estimated: FiniteFloat = 0
 
     @property
     def flops(self) -> float:

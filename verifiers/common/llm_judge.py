@@ -16,6 +16,7 @@ from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.thinking import answer_text
+from reasoner.thinking_tokens import count_thinking
 from reasoner.types import (
     Candidate,
     Completion,
@@ -128,7 +129,8 @@ class Asking(Borrowing):
 
     async def _send(self, call: Call) -> Generation:
         try:
-            return await self.asked.generate(call.prompt, call.sampling)
+            generation = await self.asked.generate(call.prompt, call.sampling)
+            return count_thinking(generation, call.prompt, self.asked)
         except ConfigError:
             # The length may be a bound only, so that it is the backend that tells what is too long.
             if call.fits:
