@@ -21,7 +21,7 @@ from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Samp
 
 PROBLEM = Problem("p", "?")
 
-TestWatched = conformance(lambda n=8: ShortM(n=n))
+TestWatched = conformance(lambda n=8: ShortM(n=n, m=5))
 
 
 class Token(Scripted):
