@@ -206,7 +206,7 @@ verifiers = Registry(
         "agreement": "reasoner.verifiers.agreement:Agreement",
         "ensemble": "reasoner.verifiers.ensemble:Ensemble",
         "calibrated": "reasoner.verifiers.calibrated:Calibrated",
-        "part": "reasoner.verifiers.part:Part",
+        "part": "reasoner.verifiers.part:PartOf",
         "judge": "reasoner.verifiers.judge:Judge",
         "tournament": "reasoner.verifiers.tournament:Tournament",
         "genrm": "reasoner.verifiers.genrm:GenRM",

@@ -16,7 +16,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class Part(Nested):
+class PartOf(Nested):
     """The scores that `verifier` gives to one part of each candidate, its thinking or its answer.
 
     Without it, a verifier reads candidates whole, the thinking included. A candidate without the part

@@ -12,7 +12,7 @@ from reasoner.registry import verifiers
 from reasoner.testing import verifier_conformance
 from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score, Usage
-from reasoner.verifiers.part import Part, part_of
+from reasoner.verifiers.part import PartOf, part_of
 
 PROBLEM = Problem("p", "1+2")
 
@@ -46,16 +46,16 @@ PLAIN = candidate("1+2=3\n", "#3")
 
 async def test_the_answer_is_scored_without_the_thinking() -> None:
     reads = Reads()
-    judgement = await Part(reads).score(PROBLEM, [STEPS, OPEN, PLAIN])
+    judgement = await PartOf(reads).score(PROBLEM, [STEPS, OPEN, PLAIN])
     assert reads.shown == [["\n\nso ", "#3"], ["1+2=3\n", "#3"]]
     assert [s.value for s in judgement.scores] == [0.07, 0.0, 0.08]
     assert judgement.usage == Usage(1)
-    assert Part(reads).estimate(PROBLEM, [STEPS, OPEN, PLAIN]) == Usage(2)
+    assert PartOf(reads).estimate(PROBLEM, [STEPS, OPEN, PLAIN]) == Usage(2)
 
 
 async def test_the_thinking_is_scored_without_the_answer() -> None:
     reads = Reads()
-    judgement = await Part(reads, of="thinking").score(PROBLEM, [STEPS, OPEN, PLAIN])
+    judgement = await PartOf(reads, of="thinking").score(PROBLEM, [STEPS, OPEN, PLAIN])
     assert reads.shown == [["<think>\na\n", "b\n</think>"], ["<think>\na\n"]]
     assert reads.complete == [True, False]
     assert judgement.scores[2].value == 0.0
@@ -63,7 +63,7 @@ async def test_the_thinking_is_scored_without_the_answer() -> None:
 
 async def test_nothing_is_asked_where_no_candidate_has_the_part() -> None:
     reads = Reads()
-    judgement = await Part(reads).score(PROBLEM, [OPEN, OPEN])
+    judgement = await PartOf(reads).score(PROBLEM, [OPEN, OPEN])
     assert (reads.shown, judgement.usage) == ([], Usage())
     assert [s.value for s in judgement.scores] == [0.0, 0.0]
 
@@ -75,8 +75,8 @@ def test_a_cut_piece_has_stand_ins_for_its_share_of_the_tokens() -> None:
 
 
 def test_an_answer_guides_no_search_over_steps() -> None:
-    assert verifier_traits(Part("critic", of="thinking")).scores_steps
-    assert not verifier_traits(Part("critic")).scores_steps
+    assert verifier_traits(PartOf("critic", of="thinking")).scores_steps
+    assert not verifier_traits(PartOf("critic")).scores_steps
 
 
 @pytest.mark.parametrize("name", ["verdict", "confidence", "tail-confidence", "self-certainty"])
@@ -85,4 +85,4 @@ def test_a_verifier_that_reads_sampled_tokens_is_refused(name: str) -> None:
         verifiers.make(f"part(verifier={name!r})")
 
 
-TestConformance = verifier_conformance(lambda: Part("judge"), lambda: Part("agreement"))
+TestConformance = verifier_conformance(lambda: PartOf("judge"), lambda: PartOf("agreement"))
