@@ -116,11 +116,12 @@ class Message(Frozen):
         if isinstance(self.content, str):
             return self.model_copy(update={"content": change(self.content)})
         parts = list(self.content)
-        last = next((i for i, p in reversed([*enumerate(parts)]) if isinstance(p, TextPart)), None)
-        if last is None:
-            parts.append(TextPart(type="text", text=change("")))
+        texts = [(i, part.text) for i, part in enumerate(parts) if isinstance(part, TextPart)]
+        if texts:
+            last, text = texts[-1]
+            parts[last] = TextPart(type="text", text=change(text))
         else:
-            parts[last] = TextPart(type="text", text=change(self.content[last].text))  # type: ignore[union-attr]
+            parts.append(TextPart(type="text", text=change("")))
         return self.model_copy(update={"content": tuple(parts)})
 
 
