@@ -9,23 +9,23 @@ from collections.abc import AsyncGenerator, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from difflib import get_close_matches
-from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import Field, PositiveInt
 
-from reasoner.base import Backend, Prompting, Task, Verifier, check_problem, release
+from reasoner.base import Backend, Task, Verifier, check_problem, release
 from reasoner.budget import Budget
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
 from reasoner.events import Done, Event, Listener, Result, ignore
 from reasoner.naming import LARGEST
+from reasoner.posing import Posed, as_problem, with_examples
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
 from reasoner.run import Extract, Strategy, last_line
 from reasoner.settings import check
-from reasoner.solving import check_suitable, failed, solve
+from reasoner.solving import check_images, check_suitable, failed, solve
 from reasoner.suitability import default_verifier
 from reasoner.traits import LIKENESS, backend_traits
 from reasoner.types import Problem, Sampling
@@ -98,7 +98,7 @@ class Reasoner:
 
     async def asolve(
         self,
-        problem: str | Problem,
+        problem: Posed,
         budget: Budget | None = None,
         *,
         seed: int | None = None,
@@ -137,7 +137,7 @@ class Reasoner:
         )
 
     async def asolve_many(
-        self, problems: Iterable[str | Problem], budget: Budget | None = None
+        self, problems: Iterable[Posed], budget: Budget | None = None
     ) -> list[Result]:
         """Solve every problem within its own `budget`, `concurrency` of them at a time.
 
@@ -152,6 +152,7 @@ class Reasoner:
         check_suitable(self.strategy, self.backend, self.verifier, budget or Budget(), self.second)
         for problem in posed:
             check_problem(self.verifier, problem)
+            check_images(problem, self.backend, self.second)
         governor = asyncio.Semaphore(self.concurrency)
 
         async def governed(problem: Problem) -> Result:
@@ -163,9 +164,7 @@ class Reasoner:
 
         return await gather(map(governed, posed))
 
-    async def astream(
-        self, problem: str | Problem, budget: Budget | None = None
-    ) -> AsyncGenerator[Event]:
+    async def astream(self, problem: Posed, budget: Budget | None = None) -> AsyncGenerator[Event]:
         """Yield what happens while a problem is solved; the last event is `Done`.
 
         Leaving the loop early and closing the iterator cancels the search.
@@ -194,14 +193,12 @@ class Reasoner:
     # -- synchronous ----------------------------------------------------------------------------
 
     def solve(
-        self, problem: str | Problem, budget: Budget | None = None, *, seed: int | None = None
+        self, problem: Posed, budget: Budget | None = None, *, seed: int | None = None
     ) -> Result:
         """Solve one problem within `budget`: `asolve` for code that is not asynchronous."""
         return self._wait(self.asolve(problem, budget, seed=seed))
 
-    def solve_many(
-        self, problems: Iterable[str | Problem], budget: Budget | None = None
-    ) -> list[Result]:
+    def solve_many(self, problems: Iterable[Posed], budget: Budget | None = None) -> list[Result]:
         """Solve every problem within `budget`: `asolve_many` for code that is not asynchronous."""
         return self._wait(self.asolve_many(problems, budget))
 
@@ -254,24 +251,9 @@ class Reasoner:
         settings = {"extract": self.extract} if name == "agreement" else {}
         return cast(Verifier, verifiers.make(name, **settings))
 
-    def _problem(self, problem: str | Problem) -> Problem:
-        if isinstance(problem, str):
-            _refuse_unreadable(problem)
-            name = blake2b(problem.encode(), digest_size=6).hexdigest()
-            text = self.task.prompt(problem) if isinstance(self.task, Prompting) else problem
-            problem = Problem(name, text)
-        if not self.shots:
-            return problem
-        return Problem(problem.id, self.shots + problem.prompt, problem.meta)
-
-
-def _refuse_unreadable(problem: str) -> None:
-    if not problem.strip():
-        raise ConfigError("the problem is empty; write it out")
-    try:
-        problem.encode()
-    except UnicodeEncodeError as e:
-        raise ConfigError(f"the problem is no text in UTF-8: {e.reason} at {e.start}") from e
+    def _problem(self, posed: Posed) -> Problem:
+        problem = posed if isinstance(posed, Problem) else as_problem(posed, self.task)
+        return with_examples(problem, self.shots) if self.shots else problem
 
 
 class _Loop:

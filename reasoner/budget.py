@@ -271,12 +271,13 @@ def failed_usage(least: Usage, items: list[Usage]) -> Usage:
 
 
 def possible(usage: Usage) -> bool:
-    """Return True if a call can have this usage: not negative, finite, no more cached than prompted."""
+    """Return True if a call can have this usage: not negative, finite, no part larger than its whole."""
     counts = (
         usage.requests, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens,
         usage.estimated_tokens,
     )  # fmt: skip
-    return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0
+    thinking = 0 <= usage.thinking_estimated <= usage.thinking_tokens <= usage.completion_tokens
+    return min(counts) >= 0 and 0 <= usage.flops < inf and usage.fresh_tokens >= 0 and thinking
 
 
 def negative(usage: Usage) -> Usage:
@@ -288,6 +289,8 @@ def negative(usage: Usage) -> Usage:
         -usage.completion_tokens,
         -usage.flops,
         -usage.estimated_tokens,
+        -usage.thinking_tokens,
+        -usage.thinking_estimated,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reasoner.base import Backend, Halt, as_watching
 from reasoner.budget import GENERATOR, Ledger, clip
+from reasoner.thinking_tokens import count_thinking
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
 
@@ -42,5 +43,6 @@ class Metered:
                 generation = await self.backend.generate(prompt, hold.granted)
             else:
                 generation = await as_watching(self.backend).watch(prompt, hold.granted, halt)
+            generation = count_thinking(generation, prompt, self.backend)
             hold.usage = generation.usage
         return generation

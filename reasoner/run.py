@@ -99,6 +99,10 @@ class Run:
         """From now on, have samples hold the confidence of each token, against `likeliest` tokens."""
         self.sampling = replace(self.sampling, confidences=likeliest)
 
+    def limit_thinking(self, tokens: int) -> None:
+        """From now on, have the engine end the thinking of a solution at this many tokens."""
+        self.sampling = replace(self.sampling, thinking_budget=tokens)
+
     async def expand(
         self,
         nodes: Sequence[Node],
@@ -209,8 +213,11 @@ class Run:
         return self._sampler.affordable(n, self.sampling)
 
     def answer(self, node: Node) -> str | None:
-        """Return the canonical answer of the solution that ends at `node`; None if it was cut off."""
-        return self._extract(self.trace.candidate(node).text) if node.finished else None
+        """Return the canonical answer of the solution that ends at `node`; None if it was cut off.
+
+        It is read from the text after the thinking, if the model thinks first.
+        """
+        return self._extract(self.trace.candidate(node).answer_text) if node.finished else None
 
     def offer(self, node: Node) -> Node:
         """Make `node` the answer should the run end here."""

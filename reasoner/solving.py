@@ -15,7 +15,7 @@ from reasoner.registry import verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
 from reasoner.suitability import check_combination, component_name
 from reasoner.trace import Trace
-from reasoner.traits import verifier_traits
+from reasoner.traits import backend_traits, verifier_traits
 from reasoner.types import Problem, Sampling, Usage
 
 
@@ -60,6 +60,7 @@ async def solve(
     """
     check_suitable(strategy, backend, verifier, budget, second)
     check_problem(verifier, problem)
+    check_images(problem, backend, second)
     judge = None if verifier is None else bind(verifier, backend)
     engine = judge.model if isinstance(judge, Generative) else None
     await recognise(backend, second, engine)
@@ -92,6 +93,22 @@ def check_suitable(
             raise ConfigError(
                 f"a FLOPs budget needs the size of {model.model.name!r}, which its backend"
                 " does not report; use a token budget"
+            )
+
+
+def check_images(problem: Problem, *backends: Backend | None) -> None:
+    """Refuse a problem with images for a model that takes none.
+
+    Raises:
+        ConfigError: one of `backends` takes none.
+    """
+    if not any(message.has_image for message in problem.messages):
+        return
+    for backend in filter(None, backends):
+        if not backend_traits(backend).images:
+            raise ConfigError(
+                f"problem {problem.id!r} has an image, and the backend of {backend.model.name!r} takes only text;"
+                " use openai(chat=True) with a model that sees images"
             )
 
 

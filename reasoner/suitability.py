@@ -82,6 +82,8 @@ USED_BY_STRATEGIES = {
     " use 'majority' or 'adaptive-majority', which need none",
     "watches": "watches samples as they grow, which the backend of {policy} does not offer; use backend vllm, openai"
     " or scripted, or strategy 'adaptive-majority'",
+    "thinking_budget": "has the engine limit the tokens of thinking, which the backend of {policy} does not offer; for vllm"
+    " set reasoning_parser, or use budget-forcing(native=False), which cuts the text",
 }
 """Messages for what a strategy uses and a backend does not offer, by the trait of both."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from reasoner.messages import parse_messages
 from reasoner.types import Candidate, Completion, Finish, NodeId, Problem, Prompt
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Trace:
         """Return everything as plain JSON values."""
         parents = [self.parent(n) for n in self._nodes]
         return {
-            "problem": asdict(self.problem),
+            "problem": _problem_json(self.problem),
             "nodes": [
                 {"parent": p and p.id, **asdict(n)}
                 for n, p in zip(self._nodes, parents, strict=True)
@@ -145,7 +146,7 @@ class Trace:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Trace:
         """Return the trace that `to_json` wrote."""
-        trace = cls(Problem(**data["problem"]))
+        trace = cls(_problem(data["problem"]))
         for row in data["nodes"]:
             fields = {k: v for k, v in row.items() if k != "parent"}
             trace._restore(row["parent"], fields)
@@ -169,6 +170,17 @@ class Trace:
         self._children.append([])
         if parent:
             self._children[parent.id].append(node)
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    plain = {"id": problem.id, "prompt": problem.prompt, "meta": dict(problem.meta)}
+    messages = [message.to_json() for message in problem.messages]
+    return plain | ({"messages": messages} if messages else {})
+
+
+def _problem(fields: dict[str, Any]) -> Problem:
+    messages = fields.get("messages")
+    return Problem(**fields | {"messages": parse_messages(messages) if messages else ()})
 
 
 def _completion(fields: dict[str, Any]) -> Completion:

@@ -33,6 +33,7 @@ class StrategyTraits:
         watches: it watches samples as they grow (`Run.expand(halt=...)`).
         second_model: it needs a second model.
         continues: it continues unfinished solutions, even where it does not score them.
+        thinking_budget: it has the engine limit the tokens of thinking (`Run.limit_thinking`).
     """
 
     verifier: Literal["required", "preferred", "unneeded"] = "required"
@@ -43,6 +44,7 @@ class StrategyTraits:
     watches: bool = False
     second_model: bool = False
     continues: bool = False
+    thinking_budget: bool = False
 
     @property
     def uses_verifier(self) -> bool:
@@ -91,6 +93,8 @@ class BackendTraits:
         spells: it has a method `decode` (see `base.Spelling`).
         continues: it continues the beginning of a solution.
         assured: it has these abilities for certain; of a server that may lack one, no default relies on any.
+        images: its model takes problems with images.
+        thinking_budget: it ends thinking at `Sampling.thinking_budget` tokens.
     """
 
     verdicts: bool = False
@@ -101,6 +105,8 @@ class BackendTraits:
     spells: bool = False
     continues: bool = True
     assured: bool = True
+    images: bool = False
+    thinking_budget: bool = False
 
 
 Traits = StrategyTraits | VerifierTraits | BackendTraits
@@ -220,6 +226,7 @@ def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
         watches=any(part.watches for part in traits),
         second_model=any(part.second_model for part in traits),
         continues=any(part.continues for part in traits),
+        thinking_budget=any(part.thinking_budget for part in traits),
     )
 
 

@@ -1,13 +1,15 @@
-"""The data types. Frozen and without dependencies; every other module imports these."""
+"""The data types, frozen; every other module imports these."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NewType, Self
 
+from reasoner.messages import Message, Messages, transcript
 from reasoner.printable import storable
+from reasoner.thinking import Parts, split
 
 NodeId = NewType("NodeId", int)
 
@@ -26,17 +28,37 @@ class Finish(StrEnum):
 class Problem:
     """A problem as a solver sees it. It carries no answer, by construction.
 
-    `prompt` is the text that the model continues; the backend adds system prompt and chat template.
+    `prompt` is the text that the model continues; the backend adds system prompt and chat template. A
+    problem with `messages` is a conversation, which a chat model reads turn by turn; `prompt` is then its
+    transcript, for verifiers and models without a chat template.
     """
 
     id: str
     prompt: str
     meta: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    messages: Messages = ()
 
     def __post_init__(self) -> None:
         """Replace what files cannot hold."""
         object.__setattr__(self, "id", storable(self.id))
         object.__setattr__(self, "prompt", storable(self.prompt))
+
+    @classmethod
+    def conversation(
+        cls, id: str, messages: Messages, meta: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return the problem that a conversation states."""
+        return cls(id, transcript(messages), meta or {}, messages)
+
+    @property
+    def key(self) -> tuple[str, Messages]:
+        """The content of the problem: two with equal keys look alike to a model."""
+        return self.prompt, self.messages
+
+    @property
+    def turns(self) -> Messages:
+        """The messages; of a problem in plain text, a single one of the user."""
+        return self.messages or (Message.model_construct(role="user", content=self.prompt),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +66,8 @@ class Sampling:
     """Sampling parameters for one prompt. A `stop` string stays in the completion.
 
     An `end` string ends a whole solution, as the model's end token does, and is removed. After worked
-    examples, for instance, it is the text before the next question.
+    examples, for instance, it is the text before the next question. `thinking_budget` is the most tokens of
+    thinking before the engine ends it (vLLM's `thinking_token_budget`).
 
     Log-probabilities slow an engine down, so they are returned only with `logprobs`. Confidences are
     returned only with `confidences`, the number of likeliest tokens they average. `labels` asks for the
@@ -61,6 +84,7 @@ class Sampling:
     confidences: int = 0
     labels: tuple[str, ...] = ()
     end: tuple[str, ...] = ()
+    thinking_budget: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +94,8 @@ class Usage:
     `prompt_tokens` counts every prompt token, `cached_tokens` those of them that the engine did not
     recompute, `completion_tokens` every decoded token, used or not. `flops` counts fresh
     tokens only (see `ModelInfo.flops`). `estimated_tokens` are those of both that no server reported:
-    counted by a tokenizer, or bounded from above.
+    counted by a tokenizer, or bounded from above. `thinking_tokens` are those completion tokens that are thinking,
+    `thinking_estimated` those of them that were estimated from the share of the text.
     """
 
     requests: int = 0
@@ -79,6 +104,8 @@ class Usage:
     completion_tokens: int = 0
     flops: float = 0.0
     estimated_tokens: int = 0
+    thinking_tokens: int = 0
+    thinking_estimated: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -88,6 +115,8 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.flops + other.flops,
             self.estimated_tokens + other.estimated_tokens,
+            self.thinking_tokens + other.thinking_tokens,
+            self.thinking_estimated + other.thinking_estimated,
         )
 
     @property
@@ -164,6 +193,16 @@ class Candidate:
     @property
     def text(self) -> str:
         return "".join(c.text for c in self.completions)
+
+    @property
+    def parts(self) -> Parts:
+        """The thinking and the answer of a model that thinks first; elsewhere all is answer."""
+        return split(self.text)
+
+    @property
+    def answer_text(self) -> str:
+        """The text after the thinking: the only one that may state the answer."""
+        return self.parts.answer
 
     @property
     def tokens(self) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reasoner.search.revise import Revise as Revise
     from reasoner.search.rstar import RStar as RStar
     from reasoner.search.self_certainty import SelfCertainty as SelfCertainty
+    from reasoner.search.short_m import ShortM as ShortM
     from reasoner.search.speculative_rejection import SpeculativeRejection as SpeculativeRejection
     from reasoner.search.step_rejection import StepRejection as StepRejection
     from reasoner.search.tot_bfs import TotBFS as TotBFS

@@ -113,7 +113,8 @@ class Revise:
     async def solve_again(self, run: Run, attempts: list[Node]) -> Node:
         """Ask a chat model to solve the problem again, given earlier attempts."""
         shown = "\n\n".join(
-            f"Attempt {i}:\n{run.trace.candidate(node).text}" for i, node in enumerate(attempts, 1)
+            f"Attempt {i}:\n{run.trace.candidate(node).answer_text}"
+            for i, node in enumerate(attempts, 1)
         )
         text = PROMPT.format(problem=run.problem.prompt, attempts=shown)
         [completion] = await run.ask(text)

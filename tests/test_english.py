@@ -19,6 +19,7 @@ CLUMSY = re.compile(r"(What|Whether|How|That|Where|When|Which|Who|Why)\b")
 
 SHARED_NAMES = {
     "Ensemble": "a strategy and a verifier, each registered as ensemble",
+    "Message": "a turn of a conversation, and the message in a server's reply",
     "Qwen2ForPrmModel": "the architecture in the models' own config.json, for Transformers and for vLLM",
     "SelfCertainty": "a strategy and a verifier, each registered as self-certainty",
 }

@@ -43,7 +43,7 @@ class Agreement(Nested):
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Hold the vote and score each candidate with its answer's share."""
-        answers = [self.extract(c.text) if c.complete else None for c in candidates]
+        answers = [self.extract(c.answer_text) if c.complete else None for c in candidates]
         judgement = await self._weights(problem, candidates)
         weights = [s.value for s in judgement.scores]
         if not any(w for a, w in zip(answers, weights, strict=True) if a is not None):

@@ -81,13 +81,14 @@ class Code:
 def program(candidate: Candidate) -> str | None:
     """Return the program in a candidate's text; None if there is no finished one."""
     # The end of a finished text closes an open block.
-    text = candidate.text + ("\n```" if candidate.complete else "")
+    written = candidate.answer_text
+    text = written + ("\n```" if candidate.complete else "")
     blocks = BLOCK.findall(text)
     python = [code for language, code in blocks if language.lower() in NAMES]
     nameless = [code for language, code in blocks if not language]
     if programs := python or nameless:
         return dedent(programs[-1])
-    return candidate.text if candidate.complete else None
+    return written if candidate.complete else None
 
 
 def _tests(problem: Problem) -> list[str]:

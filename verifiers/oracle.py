@@ -26,5 +26,5 @@ class Oracle:
 
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Score a right solution 1, a wrong or unfinished one 0."""
-        right = [c.complete and self.check(problem, c.text) for c in candidates]
+        right = [c.complete and self.check(problem, c.answer_text) for c in candidates]
         return Judgement(tuple(Score(float(r)) for r in right))

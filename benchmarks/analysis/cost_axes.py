@@ -41,6 +41,7 @@ class Price:
 AXES = {
     "tokens": Axis("generated tokens per problem", lambda p: p.generated_tokens),
     "flops": Axis("FLOPs per problem, verifier included", lambda p: p.flops),
+    "thinking": Axis("thinking tokens per problem", lambda p: p.thinking_tokens),
     "seconds": Axis("seconds per problem, others beside it", lambda p: p.seconds),
     "samples": Axis("samples per problem", lambda p: p.n),
 }

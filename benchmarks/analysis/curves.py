@@ -49,6 +49,13 @@ class Point(Frozen):
     seconds_p95: float
     oracle: bool = False
     split: str = "test"
+    thinking_tokens: float = 0.0
+    thinking_estimated: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the point as plain JSON values, with tokens of thinking only where there are any."""
+        absent = set[str]() if self.thinking_tokens else {"thinking_tokens", "thinking_estimated"}
+        return self.model_dump(exclude=absent)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Outcome:
         """Return the mean over problems with its 95 % interval."""
         accuracy = share(self.values)
         fields = ("generated_tokens", "prompt_tokens_fresh", "prompt_tokens_cached",
-                  "verifier_tokens", "flops", "seconds")  # fmt: skip
+                  "verifier_tokens", "flops", "seconds", "thinking_tokens", "thinking_estimated")  # fmt: skip
         costs: dict[str, Any] = {f: float(np.mean(self.costs[f])) for f in fields}
         median, tail = np.quantile(self.costs["seconds"], (0.5, 0.95))
         spec = self.spec

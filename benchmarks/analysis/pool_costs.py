@@ -82,6 +82,8 @@ class PoolCosts:
                 "generator_flops": self.prompt + again * self.tails + share * decoding,
                 "verifier_flops": scored * spend["verifier_flops"],
                 "seconds": share * spend["seconds"],
+                "thinking_tokens": share * spend["thinking_tokens"],
+                "thinking_estimated": share * spend["thinking_estimated"],
             }
         )
 

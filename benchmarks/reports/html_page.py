@@ -30,7 +30,13 @@ from reasoner.printable import all_printable
 
 KEPT = 24
 """Problems a task with trees and samples, which are most of the file."""
-KEYS = {"tokens": "generated_tokens", "flops": "flops", "seconds": "seconds", "samples": "n"}
+KEYS = {
+    "tokens": "generated_tokens",
+    "thinking": "thinking_tokens",
+    "flops": "flops",
+    "seconds": "seconds",
+    "samples": "n",
+}
 SPARE = ("#A6761D", "#7570B3", "#666666", "#E7298A", "#66A61E", "#1B9E77", "#B2182B", "#4393C3")
 
 Json = dict[str, Any]
@@ -51,9 +57,13 @@ def write(run: RunFolder, path: Path, count: int = KEPT) -> Path:
         "title": f"{', '.join(grid.tasks)}: accuracy against compute",
         "caption": small_print(grid, about),
         "tasks": list(grid.tasks),
-        "axes": [{"key": KEYS[n], "short": n, "label": axis.label} for n, axis in AXES.items()],
+        "axes": [
+            {"key": KEYS[name], "short": name, "label": axis.label}
+            for name, axis in AXES.items()
+            if name != "thinking" or any(point.thinking_tokens for point in curve)
+        ],
         "colours": colours(curve),
-        "points": [point.model_dump() for point in curve],
+        "points": [point.to_json() for point in curve],
         "rows": _rows(run),
         "problems": [row for task in grid.tasks for row in problems(run, task, count)],
         "kept": count,
@@ -138,6 +148,8 @@ def _attempt(attempt: Attempt, *, whole: bool) -> Json:
         "stopped": record.stopped,
         "error": record.error,
     }
+    if record.spend.thinking_tokens:
+        fields["thinking"] = round(record.spend.thinking_tokens)
     if whole and record.samples:
         fields["samples"] = [s.model_dump(exclude_defaults=True) for s in record.samples]
     return fields

@@ -80,7 +80,7 @@ def save(points: Sequence[Point], out: Path) -> Path:
 
 def as_json(points: Sequence[Point]) -> list[dict[str, Any]]:
     """Points as plain JSON values."""
-    return [p.model_dump() for p in points]
+    return [p.to_json() for p in points]
 
 
 def headline(points: Sequence[Point]) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreErro
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
 from reasoner.recognition import recognise
+from reasoner.thinking import answer_text
 from reasoner.types import Candidate, Prompt
 
 
@@ -85,7 +86,7 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
     ended = result.candidate is not None and result.candidate.complete
-    right = ended and task.check(example, result.text)
+    right = ended and task.check(example, answer_text(result.text))
     samples = tuple(_samples(job, result)) if pooled and result.error is None else ()
     spend = _spend(result)
     return Record(
@@ -174,15 +175,17 @@ def _spend(result: Result) -> Spend:
         generator_flops=generator.flops,
         verifier_flops=verifier.flops,
         seconds=result.seconds,
+        thinking_tokens=generator.thinking_tokens,
+        thinking_estimated=generator.thinking_estimated,
     )
 
 
 def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
     """Return a solution as a sample of a pool."""
-    done, task = candidate.complete, job.task
+    done, task, stated = candidate.complete, job.task, candidate.answer_text
     return Sample(
-        answer=task.answer(candidate.text) if done else None,
-        correct=done and task.check(job.example, candidate.text),
+        answer=task.answer(stated) if done else None,
+        correct=done and task.check(job.example, stated),
         score=score,
         tokens=candidate.tokens,
         text=candidate.text,

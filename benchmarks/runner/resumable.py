@@ -102,4 +102,6 @@ def journalled(verifier: Verifier, calls: Calls) -> Verifier:
 
 
 def _told(prompt: Prompt) -> tuple[object, ...]:
-    return prompt.problem.prompt, prompt.text, prompt.token_ids
+    problem = prompt.problem
+    # Without messages, a call has the name that earlier versions gave it.
+    return *problem.key[: 1 + bool(problem.messages)], prompt.text, prompt.token_ids

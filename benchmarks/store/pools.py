@@ -22,6 +22,7 @@ from reasoner.benchmarks.store.store import Store
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import clipped, shown
 from reasoner.registry import tasks
+from reasoner.thinking import answer_text
 from reasoner.types import Finish, Problem
 from reasoner.verifiers.common.aggregation import AGGREGATES
 
@@ -170,10 +171,10 @@ def recorded(record: Record) -> Recorded:
 
 
 def _sample(task: Task, example: Example, written: Written, aggregate: str) -> Sample:
-    complete = written.finish_reason != Finish.LENGTH
+    complete, stated = written.finish_reason != Finish.LENGTH, answer_text(written.text)
     return Sample(
-        answer=task.answer(written.text) if complete else None,
-        correct=complete and task.check(example, written.text),
+        answer=task.answer(stated) if complete else None,
+        correct=complete and task.check(example, stated),
         score=score(written, aggregate),
         tokens=written.tokens or 0,
         text=written.text,

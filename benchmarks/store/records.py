@@ -27,6 +27,9 @@ def _finite(number: object) -> object:
     return None if isinstance(number, float) and not isfinite(number) else number
 
 
+LATER = ("labels", "end", "thinking_budget")
+"""Fields of `Sampling` that old records do not have; one that is not set is left out."""
+
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Size = Annotated[int, Field(ge=1, le=MOST)]
 Rating = Annotated[float | None, BeforeValidator(_finite)]
@@ -71,12 +74,16 @@ class Spec(Frozen):
 
 
 def recorded(sampling: Sampling) -> dict[str, Any]:
-    """Return `sampling` as records hold it: in old ones labels and ends did not exist."""
-    return {k: v for k, v in asdict(sampling).items() if v or k not in ("labels", "end")}
+    """Return `sampling` as records hold it: in old ones labels, ends and thinking did not exist."""
+    return {k: v for k, v in asdict(sampling).items() if v or k not in LATER}
 
 
 class Spend(Frozen):
-    """The cost of one problem, by role."""
+    """The cost of one problem, by role.
+
+    `thinking_tokens` are the generated tokens that are thinking, `thinking_estimated` those of them that
+    were estimated; old records have neither.
+    """
 
     generated_tokens: FiniteFloat = 0
     prompt_tokens_fresh: FiniteFloat = 0
@@ -85,6 +92,8 @@ class Spend(Frozen):
     generator_flops: FiniteFloat = 0
     verifier_flops: FiniteFloat = 0
     seconds: FiniteFloat = 0
+    thinking_tokens: FiniteFloat = 0
+    thinking_estimated: FiniteFloat = 0
 
     @property
     def flops(self) -> float:

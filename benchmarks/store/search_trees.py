@@ -81,7 +81,7 @@ def tree_of(result: Result, task: Task, example: Example) -> Tree:
             tokens=len(written.token_ids) if written else 0,
             score=node.score,
             ended=node.finished,
-            right=right(trace.candidate(node).text) if node.finished else None,
+            right=right(trace.candidate(node).answer_text) if node.finished else None,
             chosen=node.id in path,
         )
 

@@ -24,6 +24,7 @@ from reasoner.benchmarks.plots.search_tree import draw
 from reasoner.errors import BackendError, ReasonerError
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks
+from reasoner.thinking import answer_text
 from reasoner.types import Problem
 
 TOY = Example(Problem("toy", "12+30+41+5+19"), "107")
@@ -43,7 +44,7 @@ class Grower:
         if result.error:
             raise BackendError(result.error)
         finished = zip(result.trace.finished, result.candidates, strict=True)
-        right = {node.id for node, s in finished if self.check(s.candidate.text)}
+        right = {node.id for node, s in finished if self.check(s.candidate.answer_text)}
         title = f"{name}: {self.example.problem.prompt.strip()}"
         draw(result, out, title, self.caption(result, settings), right)
 
@@ -56,7 +57,7 @@ class Grower:
     def caption(self, result: Result, settings: dict[str, Any]) -> str:
         """Return a line with the settings, the size and cost of the tree, and the answer."""
         pieces, tokens = len(result.trace) - 1, result.usage.completion_tokens
-        verdict = "right" if self.check(result.text) else "wrong"
+        verdict = "right" if self.check(answer_text(result.text)) else "wrong"
         parts = (
             *(f"{key} = {value!r}" for key, value in settings.items()),
             f"{pieces} nodes",

@@ -3,6 +3,10 @@
 {"q": "How many legs have three spiders?", "a": "24"}
 
 jsonl(data='mine.jsonl', question_field='q', answer_field='a', grader='numeric')
+
+A problem may be a conversation, in place of the question:
+
+{"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2+2?"}], "answer": "4"}
 """
 
 from collections.abc import Sequence
@@ -11,15 +15,18 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from reasoner.benchmarks.tasks.loading import Row, rows, text
+from reasoner.benchmarks.tasks.loading import Row, conversation, rows, text
 from reasoner.benchmarks.tasks.question_answering import Grader, Questions, worked_examples
+from reasoner.messages import map_last_user, transcript
+from reasoner.types import Problem
 
 
 @dataclass(frozen=True)
 class JSONL(Questions):
     """Any data set of questions and answers: JSONL, JSON, CSV, Parquet, or a name on the hub.
 
-    `shots` are taken from its train split. `id_field` names the problems; without it, their indices do.
+    `shots` are taken from its train split. `id_field` names the problems; without it, their indices do. A row
+    with `messages_field` is a conversation; the instruction follows the user's last turn.
     """
 
     data: str = ""
@@ -27,6 +34,7 @@ class JSONL(Questions):
     question_field: str = "question"
     answer_field: str = "answer"
     id_field: str = ""
+    messages_field: str = "messages"
 
     name: ClassVar[str] = "jsonl"
 
@@ -41,8 +49,21 @@ class JSONL(Questions):
         """Return the row's `id_field`, or its split and index."""
         return text(row, self.id_field) if self.id_field else super().identity(split, index, row)
 
+    def problem(self, name: str, row: Row) -> Problem:
+        """Return the problem of a row: its conversation, if it has one, or else its question.
+
+        Raises:
+            ConfigError: the conversation is malformed.
+        """
+        if self.messages_field not in row or self.question_field in row:
+            return super().problem(name, row)
+        messages = conversation(row, self.messages_field)
+        return Problem.conversation(name, map_last_user(messages, self.prompt))
+
     def question(self, row: Row) -> str:
-        """Return the row's `question_field`."""
+        """Return the row's `question_field`, or the transcript of its conversation."""
+        if self.messages_field in row and self.question_field not in row:
+            return transcript(conversation(row, self.messages_field))
         return text(row, self.question_field)
 
     def reference(self, row: Row) -> str:

@@ -24,6 +24,7 @@ from typing import IO, Any, TypeVar, cast
 from reasoner.documents import BOM, Malformed, parse_json
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import DOCUMENT, bounded_lines, clipped, opened, require_regular, shown, size
+from reasoner.messages import Messages, parse_messages
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -108,6 +109,19 @@ def text(row: Row, *names: str) -> str:
             " neither text nor a number; name another field"
         )
     return str(value)
+
+
+def conversation(row: Row, name: str) -> Messages:
+    """Return the conversation in a field of `row`: a list of messages, or JSON text of one.
+
+    Raises:
+        ConfigError: the row has no such field, or no conversation in it.
+    """
+    value = field(row, name)
+    try:
+        return parse_messages(parse_json(value.encode()) if isinstance(value, str) else value)
+    except (Malformed, ConfigError) as e:
+        raise ConfigError(f"field {name!r} of a problem is no conversation: {clipped(e)}") from e
 
 
 def shuffled(items: Sequence[T], count: int, seed: int) -> list[T]:

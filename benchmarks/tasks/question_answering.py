@@ -154,7 +154,11 @@ class Questions:
                 " unique values, or none"
             )
         for name, row in named.items():
-            yield Example(Problem(name, self.prompt(self.question(row))), self.reference(row))
+            yield Example(self.problem(name, row), self.reference(row))
+
+    def problem(self, name: str, row: Row) -> Problem:
+        """Return the problem of a row."""
+        return Problem(name, self.prompt(self.question(row)))
 
     def identity(self, split: str, index: int, row: Row) -> str:
         """Return a unique name for a row."""

@@ -15,6 +15,7 @@ from reasoner.backends.verdict_tokens import described, endings, table
 from reasoner.errors import ConfigError
 from reasoner.files import opened
 from reasoner.models.files import VALUE, ModelFiles
+from reasoner.thinking import mark_tokens
 
 NEVER = -100.0
 """The logit bias of a token that must never be sampled, at any temperature in use."""
@@ -139,5 +140,20 @@ class Checkpoint(ModelFiles):
         return next(i for i in reversed(range(len(ids))) if len(self.decode(ids[:i])) <= at)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of `ids` without special tokens."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        """Return the text of `ids` without special tokens, except for the marks of thinking."""
+        if not self._marks:
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        shown = [i for i in ids if i in self._marks or i not in self._special]
+        return str(self.tokenizer.decode(shown, skip_special_tokens=False))
+
+    @cached_property
+    def _special(self) -> dict[int, str]:
+        """The special tokens, which a text does not show."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        return {i: token.content for i, token in added.items() if token.special}
+
+    @cached_property
+    def _marks(self) -> frozenset[int]:
+        """The special tokens that are marks of thinking, or parts of such marks (gpt-oss, Magistral)."""
+        names = mark_tokens(self._special.values())
+        return frozenset(i for i, name in self._special.items() if name in names)

@@ -34,6 +34,7 @@ from reasoner.base import Halt, ModelInfo
 from reasoner.bill import add_to_bill, billed
 from reasoner.concurrency import gather
 from reasoner.errors import AccessDenied, BackendError, ConfigError
+from reasoner.messages import Messages
 from reasoner.traits import BackendTraits
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
@@ -139,7 +140,7 @@ class OpenAI:
         self._counter = TokenCounter(tokenizer)
         self._served: Served | None = None
         self._single, self._sessions = False, Sessions()
-        self._problem_ids = dict[str, list[int]]()
+        self._problem_ids = dict[tuple[str, Messages], list[int]]()
 
     @property
     def traits(self) -> BackendTraits:
@@ -152,6 +153,7 @@ class OpenAI:
         return BackendTraits(
             verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
             assured=self._kind == "vllm", continues=served is None or served.continues,
+            images=self._chat is not False, thinking_budget=True,
         )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:
@@ -159,7 +161,7 @@ class OpenAI:
 
         Without both, its characters are a bound.
         """
-        known = self._problem_ids.get(prompt.problem.prompt)
+        known = self._problem_ids.get(prompt.problem.key)
         if known is not None:
             return len(known) + len(prompt.token_ids)
         chat = self._served.chat if self._served else bool(self._chat)
@@ -329,7 +331,7 @@ class OpenAI:
     def _prompt(self, prompt: Prompt, served: Served) -> dict[str, Any]:
         if served.chat:
             return chat_prompt(self._template, prompt, served)
-        ids = self._problem_ids.get(prompt.problem.prompt)
+        ids = self._problem_ids.get(prompt.problem.key)
         if ids and prompt.token_ids and UNKNOWN not in prompt.token_ids:
             return {"prompt": [*ids, *prompt.token_ids]}
         return {"prompt": self._template.text(prompt.problem) + prompt.text}
@@ -346,4 +348,4 @@ class OpenAI:
         if ids and not prompt.token_ids:
             if len(self._problem_ids) >= 10_000:
                 self._problem_ids.clear()
-            self._problem_ids[prompt.problem.prompt] = ids
+            self._problem_ids[prompt.problem.key] = ids

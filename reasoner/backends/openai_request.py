@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from reasoner.backends.prompt_template import Template
 from reasoner.backends.server_kinds import VLLM, Served
+from reasoner.backends.thinking_budget import thinking_budget
 from reasoner.errors import ConfigError
 from reasoner.types import Prompt, Sampling
 
@@ -80,6 +81,7 @@ class RequestFields:
             **(_of_vllm(sampling) if served.kind is VLLM else {}),
             **self.sampling,
             **self.extra,
+            **thinking_budget(sampling, vllm=served.kind is VLLM),
         }
 
     def clipped(self, sampling: Sampling) -> Sampling:

@@ -14,17 +14,20 @@ from pydantic import PositiveInt
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.exclusive_batches import ExclusiveBatches
-from reasoner.backends.prompt_template import Shots, Template
+from reasoner.backends.prompt_template import Rendered, Shots, Template
 from reasoner.backends.token_confidence import confidences
 from reasoner.backends.verdict_tokens import verdicts_of
 from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
+from reasoner.messages import Messages
 from reasoner.models.engine_arguments import check_engine
 from reasoner.models.vllm_engine import Engine, cuda, failed, on_this_machine
 from reasoner.traits import BackendTraits
-from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
+from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling, Usage
 
+REASONING = frozenset({"reasoning_parser", "reasoning_config"})
+"""Engine arguments that tell vLLM how the model marks its thinking; one is needed to limit it."""
 LEVELS = "reasoner.backends.verdict_logits:Levels"
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
@@ -67,7 +70,7 @@ class VLLM:
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine = Engine(self._arguments)
         self._batches = ExclusiveBatches()
-        self._prompts = dict[str, list[int]]()
+        self._prompts = dict[tuple[str, Messages], Rendered]()
 
     @property
     def model(self) -> ModelInfo:
@@ -85,6 +88,7 @@ class VLLM:
             labels=True,
             watches=True,
             spells=True,
+            thinking_budget=not REASONING.isdisjoint(self._engine_args),
         )
 
     def prompt_length(self, prompt: Prompt) -> int:
@@ -121,7 +125,7 @@ class VLLM:
             calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
             outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
         usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
-        return Generation(tuple(self._completion(o, sampling) for o in outputs), usage)
+        return Generation(tuple(self._completion(o, sampling, prompt) for o in outputs), usage)
 
     async def watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         """Sample once; abort in the engine as soon as `halt` returns True.
@@ -146,7 +150,7 @@ class VLLM:
                     break
                 seen = len(output.likeliest)
         usage = self._usage(len(ids), output) + Usage(requests=1)
-        return Generation((self._completion(output, sampling),), usage)
+        return Generation((self._completion(output, sampling, prompt),), usage)
 
     async def start(self) -> Any:
         """Return the running engine, started by the first caller."""
@@ -182,17 +186,15 @@ class VLLM:
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         """Return the rendered problem, then the sampled ids or the start of a solution as text."""
-        written = prompt.token_ids or self.checkpoint.encode(prompt.text)
-        return [*self._problem_ids(prompt), *written]
+        return self._rendered(prompt.problem).continued(prompt, self.checkpoint.encode)
 
-    def _problem_ids(self, prompt: Prompt) -> list[int]:
-        text = prompt.problem.prompt
-        if text not in self._prompts:
+    def _rendered(self, problem: Problem) -> Rendered:
+        if problem.key not in self._prompts:
             if len(self._prompts) > 10_000:
                 self._prompts.clear()
             tokenizer = self.checkpoint.tokenizer
-            self._prompts[text] = self._template.ids(tokenizer, prompt.problem, self._chat)
-        return self._prompts[text]
+            self._prompts[problem.key] = self._template.render(tokenizer, problem, self._chat)
+        return self._prompts[problem.key]
 
     def _params(self, sampling: Sampling) -> list[Any]:
         """Return the engine settings of each sample; equal seeds give equal samples."""
@@ -217,19 +219,20 @@ class VLLM:
                 flat_logprobs=bool(labels) or likeliest is not None,
                 logit_bias=silent or None,
                 skip_special_tokens=True,
+                thinking_token_budget=sampling.thinking_budget,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             for i in range(sampling.n)
         ]
 
-    def _completion(self, output: Output, sampling: Sampling) -> Completion:
+    def _completion(self, output: Output, sampling: Sampling, prompt: Prompt) -> Completion:
         labels = self._labels(output, sampling)
         if (size := self.checkpoint.before(sampling.end, output.token_ids)) is not None:
             # One token counts as the end, as for a model with its own.
             output = output.first(size + 1)
         ids = tuple(output.token_ids)
         return Completion(
-            text=self.checkpoint.decode(ids[:size]),
+            text=self._rendered(prompt.problem).shown(prompt, self.checkpoint.decode(ids[:size])),
             token_ids=ids,
             finish=self._finish(output) if size is None else Finish.EOS,
             logprob=output.logprob,

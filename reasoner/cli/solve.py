@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reasoner.cli.commands import Invocation
     from reasoner.events import Result
     from reasoner.trace import Node
+    from reasoner.types import Usage
 
 
 class SolveOptions(Options):
@@ -107,7 +108,7 @@ def print_result(result: Result) -> None:
     answer = None if result.answer is None else one_line(result.answer)
     echo(f"\nanswer: {answer}")
     echo(
-        f"{len(result.candidates)} solutions, {used.completion_tokens} tokens generated,"
+        f"{len(result.candidates)} solutions, {used.completion_tokens} tokens generated{thinking(used)},"
         f" {used.fresh_tokens} prompt tokens ({used.cached_tokens} more from the cache),"
         f" {result.seconds:.2f} s, stopped: {result.stopped}"
         + (f", scored by {result.scored_by}" if result.scored_by else "")
@@ -116,6 +117,15 @@ def print_result(result: Result) -> None:
         echo(f"{estimated} of the tokens are estimates: the server reports no usage")
     if result.trace.malformed:
         echo(f"{result.trace.malformed} verdicts could not be read and were left out")
+
+
+def thinking(used: Usage) -> str:
+    """Return the number of tokens of thinking in words; empty where there are none."""
+    if not used.thinking_tokens:
+        return ""
+    return (
+        f" ({'about ' if used.thinking_estimated else ''}{used.thinking_tokens} of them thinking)"
+    )
 
 
 def result_json(problem: str, result: Result) -> dict[str, Any]:

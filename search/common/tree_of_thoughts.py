@@ -14,6 +14,7 @@ from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted
 from reasoner.run import Run
 from reasoner.search.common.voting import distinct
+from reasoner.thinking import answer_text
 from reasoner.trace import Node
 from reasoner.traits import StrategyTraits
 
@@ -113,7 +114,7 @@ class Thoughts(ABC):
         if node.depth < self.depth and 2 * node.length < run.sampling.max_tokens:
             [reply] = await run.ask(self.fill(self.propose_prompt, run, node, branch))
             end = run.sampling.stop[0] if run.sampling.stop else "\n"
-            if steps := proposals(reply.text)[:branch]:
+            if steps := proposals(answer_text(reply.text))[:branch]:
                 return [run.write(node, step + end) for step in steps]
         return await run.expand([node])
 
@@ -128,7 +129,7 @@ class Thoughts(ABC):
         """Ask for `votes` verdicts and set their mean as the score; 1 if all are sure."""
         prompt = self.fill(self.value_prompt, run, node, self.votes)
         replies = await run.ask(prompt, n=self.votes, role=VERIFIER)
-        total = sum(VALUES.get(verdict(reply.text), 0.0) for reply in replies)
+        total = sum(VALUES.get(verdict(answer_text(reply.text)), 0.0) for reply in replies)
         node.score = total / len(replies) / VALUES["sure"]
 
     def fill(self, prompt: str, run: Run, node: Node, n: int) -> str:

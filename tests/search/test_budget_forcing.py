@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from reasoner.backends.scripted import END, Scripted
 from reasoner.budget import Budget
+from reasoner.errors import ConfigError
 from reasoner.events import Result, Stopped
 from reasoner.search.budget_forcing import BudgetForcing
 from reasoner.solving import solve
-from reasoner.types import Problem, Prompt, Sampling
+from reasoner.traits import BackendTraits
+from reasoner.types import Generation, Problem, Prompt, Sampling
 
 
 def thinker(prompt: Prompt, _: random.Random) -> str:
@@ -104,3 +106,63 @@ async def test_a_small_budget_keeps_the_first_answer() -> None:
 def test_a_maximum_of_nothing_is_refused() -> None:
     with pytest.raises(ValidationError, match="maximum"):
         BudgetForcing(maximum=0)
+
+
+def opened(prompt: Prompt, _: random.Random) -> str:
+    """Think in marks, for long unless the thinking is closed."""
+    if prompt.text.endswith("Answer:"):
+        return f"forced{END}"
+    return f"<think>{'.' * 40}</think>answer{prompt.text.count('Wait')}{END}".removeprefix(
+        prompt.text
+    )
+
+
+async def test_a_cut_within_marks_closes_them_before_the_answer() -> None:
+    result = await force(BudgetForcing(n=1, maximum=20), Scripted(reply=opened))
+    assert result.text == "<think>" + "." * 13 + "\n</think>\n\nFinal Answer:forced"
+    assert result.answer == "Final Answer:forced"
+
+
+async def test_a_known_mark_begins_the_answer_that_is_removed() -> None:
+    result = await force(BudgetForcing(n=1), Scripted(reply=reasoning))
+    assert result.text == "thought0Waitthought1</think>answer1"
+    assert result.answer == "answer1"
+
+
+class Limiting(Scripted):
+    """A model whose engine ends the thinking; it remembers the limits."""
+
+    traits = BackendTraits(thinking_budget=True)
+
+    def __init__(self) -> None:
+        super().__init__(reply=reasoning)
+        self.limits = list[int | None]()
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        self.limits.append(sampling.thinking_budget)
+        return await super().generate(prompt, sampling)
+
+
+async def test_the_engine_limits_the_thinking() -> None:
+    backend = Limiting()
+    result = await force(BudgetForcing(n=1, maximum=300, native=True), backend)
+    assert backend.limits == [300, 300]
+    assert result.answer == "answer1"
+
+
+async def test_by_text_the_engine_limits_nothing() -> None:
+    backend = Limiting()
+    await force(BudgetForcing(n=1, maximum=300), backend)
+    assert set(backend.limits) == {None}
+
+
+async def test_an_engine_that_limits_no_thinking_is_refused_before_the_first_token() -> None:
+    backend = Scripted(reply=reasoning)
+    with pytest.raises(ConfigError, match=r"budget-forcing\(native=False\)"):
+        await force(BudgetForcing(maximum=30, native=True), backend)
+    assert backend.usage.requests == 0
+
+
+def test_native_needs_a_maximum() -> None:
+    with pytest.raises(ValidationError, match="set it"):
+        BudgetForcing(native=True)

@@ -25,6 +25,7 @@ from reasoner.search.particle_gibbs import ParticleGibbs
 from reasoner.search.rebase import Rebase
 from reasoner.search.revise import Revise
 from reasoner.search.rstar import RStar
+from reasoner.search.short_m import ShortM
 from reasoner.search.speculative_rejection import SpeculativeRejection
 from reasoner.search.step_rejection import StepRejection
 from reasoner.search.tot_bfs import TotBFS
@@ -67,6 +68,7 @@ STRATEGIES: dict[str, Strategy] = {
     "particle": Particle(n=12, ess=1.0),
     "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
     "best-first": BestFirst(n=5, branch=2),
+    "short-m": ShortM(n=5, m=2),
     "step-rejection": StepRejection(n=9, batch=2),
     "mcts": MCTS(n=8, branch=2, parallel=1),
     "mcts-parallel": MCTS(n=8, branch=2, parallel=3, rollout=False),

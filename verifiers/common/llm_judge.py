@@ -16,6 +16,8 @@ from reasoner.bill import billed
 from reasoner.budget import worst_case
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.thinking import answer_text
+from reasoner.thinking_tokens import count_thinking
 from reasoner.types import (
     Candidate,
     Completion,
@@ -128,7 +130,8 @@ class Asking(Borrowing):
 
     async def _send(self, call: Call) -> Generation:
         try:
-            return await billed(self.asked.generate(call.prompt, call.sampling))
+            generation = await billed(self.asked.generate(call.prompt, call.sampling))
+            return count_thinking(generation, call.prompt, self.asked)
         except ConfigError:
             # The length may be a bound only, so that it is the backend that tells what is too long.
             if call.fits:
@@ -183,7 +186,7 @@ def filled(prompt: str, **parts: str) -> str:
 
 def said(reply: Completion) -> str:
     """The text of a reply without thoughts and markup, and without a word it was cut off in."""
-    text = reply.text.rpartition("</think>")[2].partition("<think>")[0]
+    text = answer_text(reply.text)
     if reply.finish is Finish.LENGTH:
         text = re.sub(r"\S+$", "", text)
     return re.sub(r"\\boxed|\\text|[*_`$\"'\[\]{}<>\\]", "", text)

@@ -35,8 +35,8 @@ class RuleVerifier(Free):
     def judge(self, problem: Problem, candidate: Candidate) -> float:
         """Apply the rule."""
         if candidate.complete:
-            return float(self.holds(problem, candidate.text))
-        return UNDECIDED if self.possible(problem, candidate.text) else 0.0
+            return float(self.holds(problem, candidate.answer_text))
+        return UNDECIDED if self.possible(problem, candidate.answer_text) else 0.0
 
     @abstractmethod
     def holds(self, problem: Problem, solution: str) -> bool:

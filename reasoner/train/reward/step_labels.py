@@ -20,6 +20,7 @@ from reasoner.concurrency import gather
 from reasoner.errors import BackendError, ConfigError, ReasonerError
 from reasoner.files import require_regular, save_json, save_text
 from reasoner.solving import solve
+from reasoner.thinking import answer_text
 from reasoner.trace import Trace
 from reasoner.train.manifest import claim
 from reasoner.train.progress import Report
@@ -221,7 +222,7 @@ def _solutions(trace: Trace) -> list[tuple[Completion, ...]]:
 def _right(plan: LabelPlan, example: Example, pieces: Sequence[Completion]) -> bool:
     """Return True if the model ended the solution itself, with a right answer."""
     ended = pieces[-1].finish is Finish.EOS
-    return ended and plan.task.check(example, "".join(p.text for p in pieces))
+    return ended and plan.task.check(example, answer_text("".join(p.text for p in pieces)))
 
 
 def _row(

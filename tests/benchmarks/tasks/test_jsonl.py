@@ -83,3 +83,46 @@ def test_the_pages_plugin_works(tmp_path: Path) -> None:
     task = made["Minerva"](data=written(tmp_path / "p.jsonl", {"question": "?", "answer": "0.50"}))
     assert isinstance(task, Task)
     assert [task.check(e, "The answer is $1/2$.") for e in task.examples("test", 2)] == [True]
+
+
+CONVERSATION = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "1+1"},
+    {"role": "assistant", "content": "2"},
+    {"role": "user", "content": "+ 2?"},
+]
+
+
+def test_a_row_may_be_a_conversation(tmp_path: Path) -> None:
+    rows = [{"messages": CONVERSATION, "answer": "4"}, {"question": "2 + 2?", "answer": "4"}]
+    data = written(tmp_path / "p.jsonl", *rows)
+    task = tasks.make("jsonl", data=data, instruction="Box it.")
+    first, second = (example.problem for example in task.examples("test", 2))
+    assert [m.text for m in first.messages] == ["Be brief.", "1+1", "2", "+ 2?\nBox it.\n"]
+    assert first.prompt.endswith("user: + 2?\nBox it.\n")
+    assert second.messages == () and second.prompt == "2 + 2?\nBox it.\n"
+
+
+def test_a_conversation_may_be_a_text_of_json_under_another_name(tmp_path: Path) -> None:
+    data = written(tmp_path / "p.jsonl", {"turns": json.dumps(CONVERSATION), "answer": "4"})
+    [example] = tasks.make("jsonl", data=data, messages_field="turns").examples("test", 1)
+    assert len(example.problem.messages) == 4
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ("[[[", "is no conversation: "),
+        (None, "a conversation is a list"),
+        ([{"role": "wizard", "content": "x"}], "0.role: "),
+        (CONVERSATION[:3], "the last one is the assistant's"),
+        ([{"role": "user", "content": [[[]]]}], "0.content.parts.0"),
+    ],
+)
+def test_a_malformed_conversation_is_one_clear_line(
+    tmp_path: Path, messages: Any, reason: str
+) -> None:
+    data = written(tmp_path / "p.jsonl", {"messages": messages, "answer": "4"})
+    with pytest.raises(ConfigError, match=r"field 'messages' of a problem is no") as caught:
+        list(tasks.make("jsonl", data=data).examples("test", 1))
+    assert reason in str(caught.value) and "\n" not in str(caught.value)

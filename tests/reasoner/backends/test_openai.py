@@ -20,6 +20,7 @@ import pytest
 
 from reasoner.backends.openai import OpenAI
 from reasoner.errors import BackendError, ConfigError
+from reasoner.messages import parse_messages
 from reasoner.registry import strategies
 from reasoner.run import last_line
 from reasoner.search.best_of_n import BestOfN
@@ -362,6 +363,67 @@ def check_counts(paid: Usage, before: Usage, after: Usage, given_up: int = 0) ->
     assert paid.cached_tokens <= cached if given_up else paid.cached_tokens == cached
     late = after.completion_tokens - before.completion_tokens - paid.completion_tokens
     assert 0 <= late <= 16 * given_up
+
+
+def chatted(text: str = "42") -> httpx.Response:
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text},
+        "finish_reason": "stop",
+    }
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    return httpx.Response(200, json={"choices": [choice], "usage": usage})
+
+
+async def test_a_conversation_is_sent_as_messages_with_its_images() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "what?"}, image]},
+    ]
+    server = Server(chatted(), chatted())
+    backend = client(server, chat=True, system="Think.")
+    problem = Problem.conversation("p", parse_messages(messages))
+    await solve(problem, Majority(n=1), backend)
+    sent = server.bodies[0]["messages"]
+    assert sent[0] == {"role": "system", "content": "Think.\n\nBe brief."}
+    assert sent[1]["content"] == messages[1]["content"]
+    with pytest.raises(ConfigError, match=r"has an image.*openai\(chat=True\)"):
+        await solve(problem, Majority(n=1), client(server))
+    assert len(server.bodies) == 1
+
+
+class Recognised(Server):
+    """A vLLM server."""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"version": "0.32.0"})
+        return super().__call__(request)
+
+
+async def test_a_vllm_server_limits_the_thinking() -> None:
+    server = Recognised(chatted())
+    backend = client(server, chat=True, extra_body={"top_k": 5})
+    await backend.generate(Prompt(PROBLEM), Sampling(thinking_budget=30))
+    assert server.bodies[0]["thinking_token_budget"] == 30
+    assert server.bodies[0]["top_k"] == 5
+
+
+async def test_another_server_is_not_asked_to_limit_thinking() -> None:
+    server = Server(chatted())
+    strategy = strategies.make("budget-forcing(native=True, maximum=30)")
+    with pytest.raises(ConfigError, match="is no vLLM and does not limit thinking"):
+        await solve(PROBLEM, strategy, client(server, chat=True))
+    assert server.bodies == []
+
+
+async def test_thinking_of_a_server_without_token_ids_is_estimated() -> None:
+    server = Server(chatted("<think>1</think>3333"))
+    result = await solve(PROBLEM, Majority(n=1), client(server, chat=True))
+    assert result.answer == "3333"
+    assert result.usage.completion_tokens == 2
+    assert (result.usage.thinking_tokens, result.usage.thinking_estimated) == (2, 2)
 
 
 @pytest.mark.engine
