@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from reasoner.types import Problem
@@ -17,6 +17,8 @@ class Template:
 
     system: str = ""
     shots: Shots = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further variables of the chat template, such as `enable_thinking`."""
 
     def text(self, problem: Problem) -> str:
         """Return the text for a base model: instructions, shots, then the problem."""
@@ -29,7 +31,10 @@ class Template:
         if not (bool(tokenizer.chat_template) if chat is None else chat):
             return list(tokenizer.encode(self.text(problem)))
         text = tokenizer.apply_chat_template(
-            self.messages(problem), tokenize=False, add_generation_prompt=True
+            self.messages(problem),
+            tokenize=False,
+            add_generation_prompt=True,
+            **self.arguments,
         )
         return list(tokenizer.encode(text, add_special_tokens=False))
 
