@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from reasoner.messages import Message
@@ -45,6 +45,8 @@ class Template:
 
     system: str = ""
     shots: Shots = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Further variables of the chat template, such as `enable_thinking`."""
 
     def text(self, problem: Problem) -> str:
         """Return the text for a base model: instructions, shots, then the problem or its transcript."""
@@ -62,7 +64,10 @@ class Template:
             text, ids = self.text(problem), tokenizer.encode(self.text(problem))
         else:
             text = tokenizer.apply_chat_template(
-                self.messages(problem), tokenize=False, add_generation_prompt=True
+                self.messages(problem),
+                tokenize=False,
+                add_generation_prompt=True,
+                **self.arguments,
             )
             ids = tokenizer.encode(text, add_special_tokens=False)
         mark = open_mark(text)

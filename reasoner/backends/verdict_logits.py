@@ -1,6 +1,9 @@
 """A logits processor for vLLM that writes verdicts into the sampled tokens.
 
-Any vLLM server can load it: `vllm serve MODEL --logits-processors reasoner.backends.verdict_logits:Levels`.
+Any vLLM server can load it: `--logits-processors reasoner.backends.verdict_logits:Levels`.
+
+vLLM 0.32 and 0.33 have two model runners with an interface each: the first serves CPUs without Triton, the
+second is the default on a GPU. Each refuses what is not a subclass of its own, so `Levels` is one of both.
 """
 
 from __future__ import annotations
@@ -9,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from vllm.v1.sample.logits_processor import LogitsProcessor
+from vllm.v1.sample.logits_processor import LogitsProcessor as FirstInterface
+from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SecondInterface
 
 from reasoner.backends.verdict_tokens import LOG_ODDS, endings
 
 
-class Levels(LogitsProcessor):
+class Levels(FirstInterface, SecondInterface):
     """Move the probability of an end to the single level token that encodes its verdict.
 
     It acts before temperature and top-p, so a verdict does not depend on the sampling settings.
     """
 
-    def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
+    def __init__(self, vllm_config: Any, *state: Any) -> None:
+        """Read the endings of the model; `state` is what a runner stores of its requests, unused."""
         self._endings = endings(Path(vllm_config.model_config.model))
 
     def is_argmax_invariant(self) -> bool:
@@ -30,12 +35,14 @@ class Levels(LogitsProcessor):
     def update_state(self, batch_update: Any) -> None:
         """Do nothing: no state is stored per request."""
 
-    def apply(self, logits: torch.Tensor) -> torch.Tensor:
-        """Rewrite `logits` (requests, vocabulary) in place."""
+    def apply(self, logits: torch.Tensor, context: Any = None) -> torch.Tensor:
+        """Rewrite `logits` (rows, vocabulary) in place; the second runner's `context` is not needed."""
         for ending in self._endings:
             good, bad = logits[:, ending.good], logits[:, ending.bad]
             place = ((good - bad) / (2 * LOG_ODDS) + 0.5) * (len(ending.levels) - 1)
-            level = place.round().clamp(0, len(ending.levels) - 1).long() + ending.levels.start
+            # Where a grammar forbids both tokens, their odds are undefined, and no level has a probability.
+            place = place.nan_to_num().round().clamp(0, len(ending.levels) - 1)
+            level = place.long() + ending.levels.start
             either = torch.logaddexp(good, bad)
             logits[:, ending.levels.start : ending.levels.stop] = -torch.inf
             logits[:, [ending.good, ending.bad]] = -torch.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from inspect import signature
@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from reasoner.backends.chat_arguments import check_chat_arguments
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.exclusive_batches import ExclusiveBatches
 from reasoner.backends.prompt_template import Rendered, Shots, Template
@@ -22,7 +23,9 @@ from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.messages import Messages
 from reasoner.models.engine_arguments import check_engine
-from reasoner.models.vllm_engine import Engine, cuda, failed, on_this_machine
+from reasoner.models.lora import Adapter
+from reasoner.models.parallel import check_parallel
+from reasoner.models.vllm_engine import Engine, cuda, failed, gpus, on_this_machine
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling, Usage
 
@@ -47,10 +50,13 @@ class VLLM:
         shots: worked examples of (problem, solution).
         kv_cache_gib: on a CPU, memory for the key-value cache.
         max_model_len: tokens of problem and solution, if fewer than the model's context.
+        lora: folder of a LoRA adapter, with which every request is answered.
+        chat_template_kwargs: further variables of the chat template, such as `enable_thinking`.
         engine_args: further arguments of `AsyncEngineArgs`.
 
     Raises:
-        ConfigError: the folder is missing or holds no model, or vLLM has no such argument.
+        ConfigError: the folder is missing or holds no model or adapter, or vLLM or the chat template has
+            no such argument.
     """
 
     def __init__(
@@ -62,20 +68,26 @@ class VLLM:
         shots: Shots = (),
         kv_cache_gib: PositiveInt = 2,
         max_model_len: PositiveInt | None = None,
+        lora: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
         **engine_args: Any,
     ) -> None:
         check_engine(engine_args, signature(VLLM).parameters)
         self.checkpoint = Checkpoint(model, max_model_len)
-        self._template = Template(system, shots)
+        self._adapter = None if lora is None else Adapter(lora)
+        self._template = Template(system, shots, dict(chat_template_kwargs or {}))
+        if chat_template_kwargs:
+            check_chat_arguments(chat_template_kwargs, self.checkpoint.tokenizer)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
-        self._engine = Engine(self._arguments)
+        self._engine = Engine(self.arguments)
         self._batches = ExclusiveBatches()
         self._prompts = dict[tuple[str, Messages], Rendered]()
 
     @property
     def model(self) -> ModelInfo:
-        """The model's name and size, read from its configuration."""
-        return self.checkpoint.info
+        """The model's name and size with its adapter, read from its configuration."""
+        info, adapter = self.checkpoint.info, self._adapter
+        return replace(info, parameters=info.parameters + adapter.parameters) if adapter else info
 
     @property
     def traits(self) -> BackendTraits:
@@ -175,7 +187,8 @@ class VLLM:
         try:
             # Rendered ids go to the engine directly, without a thread pool.
             rendered = {"type": "token", "prompt_token_ids": ids}
-            request = engine.generate(rendered, params, self._engine.name())
+            lora = self._adapter and self._adapter.request()
+            request = engine.generate(rendered, params, self._engine.name(), lora_request=lora)
             async with aclosing(request) as parts:
                 async for part in parts:
                     yield part
@@ -271,7 +284,14 @@ class VLLM:
                 f" {self.model.context} for problem and solution; shorten it or use another model"
             )
 
-    def _arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the engine on this machine.
+
+        Raises:
+            ConfigError: the model cannot be spread over its GPUs as the arguments say.
+        """
+        heads = self.checkpoint.config.get_text_config().num_attention_heads
+        check_parallel(self._engine_args, heads, gpus())
         arguments = {
             "model": self.checkpoint.path,
             "max_num_seqs": 512,
@@ -282,6 +302,8 @@ class VLLM:
         if self.checkpoint.verdicts:
             # Log-probabilities are of the rewritten logits, which are sampled from.
             arguments |= {"logits_processors": [LEVELS], "logprobs_mode": "processed_logprobs"}
+        if self._adapter:
+            arguments |= self._adapter.arguments
         if not cuda():
             if not any(name.endswith("parallel_size") for name in self._engine_args):
                 arguments |= {"distributed_executor_backend": _scheduler_executor()}

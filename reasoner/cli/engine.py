@@ -8,7 +8,7 @@ from typing import Any
 
 from reasoner.cli.option_types import DataOptions, ExperimentOptions, ModelOptions
 from reasoner.errors import ConfigError
-from reasoner.naming import format_spec
+from reasoner.naming import format_spec, parse_spec
 
 
 def engine(options: ModelOptions) -> dict[str, Any]:
@@ -20,16 +20,24 @@ def engine(options: ModelOptions) -> dict[str, Any]:
 
 def policy(options: ModelOptions) -> dict[str, str]:
     """Return the fields of records that tell the model apart from others."""
-    from reasoner.api import EMBEDDED
-    from reasoner.backends.checkpoint import fingerprint
     from reasoner.secret_settings import keyless
 
-    weights = "" if options.base_url else fingerprint(Path(options.model or EMBEDDED).expanduser())
     return {
         "model": options.model or "embedded",
-        "weights": weights,
+        "weights": _weights(options),
         "backend": keyless(engine(options)["backend"]),
     }
+
+
+def _weights(options: ModelOptions) -> str:
+    """Return the fingerprint of the weights on this machine; empty for a server's."""
+    from reasoner.api import EMBEDDED
+    from reasoner.backends.checkpoint import fingerprint
+    from reasoner.models.gguf import local_model
+
+    if options.base_url or parse_spec(engine(options)["backend"])[0] == "openai":
+        return ""
+    return fingerprint(Path(local_model(options.model or str(EMBEDDED))).expanduser())
 
 
 def with_data(tasks: Sequence[str], options: DataOptions) -> list[str]:

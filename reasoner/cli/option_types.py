@@ -13,7 +13,9 @@ from reasoner.options import FlagReader, OutputFolder, Positive, RunPath, Seed
 ModelPath = Annotated[
     str | None,
     FlagReader(place),
-    Field(description="a folder or a Hugging Face name (default: the embedded GPT)"),
+    Field(
+        description="a folder, GGUF file, package:NAME or Hugging Face name (default: the embedded GPT)"
+    ),
 ]
 Backend = Annotated[
     str | None, FlagReader(text), Field(description="default: vllm, or openai with --base-url")

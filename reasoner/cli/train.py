@@ -196,8 +196,9 @@ def _check_inputs(model: str, *files: Path) -> None:
 
 def _model(name: str | None) -> str:
     from reasoner.api import EMBEDDED
+    from reasoner.models.gguf import local_model
 
-    return name or str(EMBEDDED)
+    return local_model(name or str(EMBEDDED))
 
 
 def _work(kind: str) -> Any:

@@ -21,6 +21,13 @@ ELSEWHERE = ("temperature",)
 ALIKE = 0.8
 """Similarity from which a name counts as misspelt, as `difflib` measures it."""
 CLASSES = ("EngineArgs", "AsyncEngineArgs")
+CHOICES = {
+    "dtype": ("config/model.py", "ModelDType"),
+    "quantization": ("model_executor/layers/quantization/__init__.py", "QuantizationMethods"),
+    "kv_cache_dtype": ("config/cache.py", "CacheDType"),
+}
+"""The file and the name of the `Literal` with the values of an argument."""
+POSITIVE = ("tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size")
 
 
 def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> None:
@@ -42,6 +49,11 @@ def check_engine(arguments: Mapping[str, Any], others: Iterable[str] = ()) -> No
 
 
 def _check(name: str, kind: Any, value: Any) -> None:
+    choices = _choices(name)
+    if choices and isinstance(value, str) and value not in choices:
+        raise ConfigError(f"vLLM's {name} cannot be {quoted(value)}; {near(value, choices)}")
+    if name in POSITIVE and isinstance(value, int) and value < 1:
+        raise ConfigError(f"vLLM's {name}={quoted(value)}: it must be at least 1")
     try:
         TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError as e:
@@ -51,17 +63,7 @@ def _check(name: str, kind: Any, value: Any) -> None:
 @cache
 def _known() -> dict[str, Any]:
     """Return the names and types of the engine's arguments; none without vLLM."""
-    try:
-        package = find_spec("vllm")
-    except ValueError:  # A module of this name exists without a spec.
-        package = None
-    if package is None or package.origin is None:
-        return {}
-    source = Path(package.origin).parent / "engine" / "arg_utils.py"
-    try:
-        tree = ast.parse(source.read_text())
-    except (OSError, SyntaxError):
-        return {}
+    tree = _source("engine/arg_utils.py")
     return {
         field.target.id: _type(field.annotation)
         for node in tree.body
@@ -69,6 +71,38 @@ def _known() -> dict[str, Any]:
         for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
+
+
+@cache
+def _choices(name: str) -> tuple[str, ...]:
+    """Return the values that an argument can have; none if they are not listed."""
+    if name not in CHOICES:
+        return ()
+    file, variable = CHOICES[name]
+    for node in _source(file).body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=found)], value=ast.Subscript(slice=ast.Tuple(elts=values))
+            ):
+                if found == variable:
+                    return tuple(str(v.value) for v in values if isinstance(v, ast.Constant))
+            case _:
+                continue
+    return ()
+
+
+def _source(file: str) -> ast.Module:
+    """Parse a file of vLLM; nothing if there is none."""
+    try:
+        package = find_spec("vllm")
+    except ValueError:  # A module of this name exists without a spec.
+        package = None
+    if package is None or package.origin is None:
+        return ast.Module([], [])
+    try:
+        return ast.parse((Path(package.origin).parent / file).read_text())
+    except (OSError, SyntaxError):
+        return ast.Module([], [])
 
 
 def _type(annotation: ast.expr) -> Any:

@@ -12,6 +12,7 @@ from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
 from reasoner.files import clipped
 from reasoner.models.folder import check_model_folder
+from reasoner.models.gguf import local_model
 from reasoner.models.sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
@@ -23,12 +24,13 @@ NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
 
 
 class ModelFiles:
-    """The files of a model folder or Hugging Face name; `limit` shortens its context.
+    """The files of a model folder, GGUF file, `package:NAME` or Hugging Face name.
 
-    Code shipped with weights is never run.
+    `limit` shortens its context. Code shipped with weights is never run. GGUF weights are converted to
+    a folder by the first use (see `models.gguf`).
 
     Raises:
-        ConfigError: the folder is missing or holds no model.
+        ConfigError: the folder is missing or holds no model, or weights cannot be converted.
     """
 
     kind: ClassVar[str] = "model"
@@ -37,6 +39,7 @@ class ModelFiles:
     """The Transformers class whose parameters are counted."""
 
     def __init__(self, path: str, limit: int | None = None) -> None:
+        path = local_model(path)
         self.path, self._limit = path, limit
         folder = Path(os.path.expanduser(path))
         if os.path.isdir(folder):

