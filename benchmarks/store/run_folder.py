@@ -110,7 +110,7 @@ class RunFolder:
         try:
             from pandas import DataFrame
         except ImportError as e:
-            raise ConfigError("frames need pandas; install 'reasoner[data]'") from e
+            raise ConfigError("frames need pandas; install 'test-time-compute[data]'") from e
         if rows == "samples":
             return DataFrame(list(self._samples()), columns=list(SAMPLES))
         return DataFrame(list(self._attempts()), columns=[*ATTEMPTS, *COSTS])

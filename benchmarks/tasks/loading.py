@@ -172,7 +172,7 @@ def _hub(name: str, subsets: Sequence[str]) -> dict[str, ReadRows]:
     except ImportError:
         raise ConfigError(
             f"there is no file {name!r}, and reading it from the Hugging Face hub needs datasets:"
-            " pip install 'reasoner[data]'; offline, name a local copy by data='FILE'"
+            " pip install 'test-time-compute[data]'; offline, name a local copy by data='FILE'"
         ) from None
     try:
         parts = [hub.load_dataset(name, subset or None) for subset in subsets]
@@ -244,7 +244,7 @@ def _parquet(path: Path) -> list[Row]:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
         raise ConfigError(
-            f"reading {shown(path)!r} needs pyarrow: pip install 'reasoner[data]'"
+            f"reading {shown(path)!r} needs pyarrow: pip install 'test-time-compute[data]'"
         ) from None
     require_regular(path)
     try:

@@ -95,7 +95,7 @@ class PrintVersion(argparse.Action):
         """Print and exit."""
         from importlib.metadata import version
 
-        print(f"reasoner {version('reasoner')}")
+        print(f"reasoner {version('test-time-compute')}")
         parser.exit()
 
 

@@ -24,8 +24,8 @@ def foreseen(error: BaseException) -> int:
     match error:
         case ModuleNotFoundError(name=package) if package in ENGINE:
             complain(
-                f"this needs {package}, which is not installed: install 'reasoner[cpu]' or"
-                " 'reasoner[gpu]', or use a server (--base-url) or --model scripted"
+                f"this needs {package}, which is not installed: install 'test-time-compute[cpu]' or"
+                " 'test-time-compute[gpu]', or use a server (--base-url) or --model scripted"
             )
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             complain(f"{error.strerror}" + (f": {error.filename}" if error.filename else ""))
@@ -56,5 +56,5 @@ def _log(error: BaseException, argv: Sequence[str]) -> str:
 def _record(error: BaseException, argv: Sequence[str]) -> str:
     """Return the command, the versions and the traceback, without secrets."""
     command = shlex.join(["reasoner", *argv])
-    where = f"reasoner {version('reasoner')}, Python {platform.python_version()}, {sys.platform}"
+    where = f"reasoner {version('test-time-compute')}, Python {platform.python_version()}, {sys.platform}"
     return redacted("\n".join([command, where, "", *traceback.format_exception(error)]))

@@ -210,7 +210,7 @@ def _work(kind: str) -> Any:
         return import_module(f"reasoner.train.{kind}")
     except ImportError as e:
         raise ConfigError(
-            f"training needs {e.name}; install 'reasoner[cpu,train]', or gpu for cpu"
+            f"training needs {e.name}; install 'test-time-compute[cpu,train]', or gpu for cpu"
         ) from e
 
 
