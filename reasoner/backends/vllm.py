@@ -20,11 +20,14 @@ from reasoner.backends.verdict_tokens import verdicts_of
 from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
+from reasoner.extras import require
 from reasoner.models.engine_arguments import check_engine
 from reasoner.models.vllm_engine import Engine, cuda, failed, on_this_machine
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
 
+WITHOUT = "or name a server by base_url, or model 'scripted'"
+"""Ways to sample without vLLM."""
 LEVELS = "reasoner.backends.verdict_logits:Levels"
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
@@ -47,6 +50,7 @@ class VLLM:
         engine_args: further arguments of `AsyncEngineArgs`.
 
     Raises:
+        MissingPackage: vLLM is not installed.
         ConfigError: the folder is missing or holds no model, or vLLM has no such argument.
     """
 
@@ -61,6 +65,7 @@ class VLLM:
         max_model_len: PositiveInt | None = None,
         **engine_args: Any,
     ) -> None:
+        require("vllm", user="backend 'vllm'", instead=WITHOUT)
         check_engine(engine_args, signature(VLLM).parameters)
         self.checkpoint = Checkpoint(model, max_model_len)
         self._template = Template(system, shots)

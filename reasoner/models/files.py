@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.extras import require
 from reasoner.files import clipped
 from reasoner.models.folder import check_model_folder
 from reasoner.models.sizes import active_parameters, attention
@@ -28,6 +29,7 @@ class ModelFiles:
     Code shipped with weights is never run.
 
     Raises:
+        MissingPackage: Transformers is not installed.
         ConfigError: the folder is missing or holds no model.
     """
 
@@ -37,6 +39,7 @@ class ModelFiles:
     """The Transformers class whose parameters are counted."""
 
     def __init__(self, path: str, limit: int | None = None) -> None:
+        require("transformers", user=f"a {self.kind} in this process")
         self.path, self._limit = path, limit
         folder = Path(os.path.expanduser(path))
         if os.path.isdir(folder):
