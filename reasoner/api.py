@@ -51,7 +51,8 @@ class Reasoner:
         task: how solutions are sampled and what they answer.
         shots: worked examples, put before every problem.
         backend: the kind of backend; by default `vllm`.
-        sampling, temperature: how solutions are sampled, in place of the task's way.
+        sampling: how solutions are sampled, in place of the task's way.
+        temperature, top_p, max_tokens: parts of it.
         extract: finds the canonical answer in a solution's text, in place of the task's way.
         seed: equal seeds give equal searches.
         concurrency: the most problems in flight.
@@ -74,18 +75,21 @@ class Reasoner:
         sampling: Sampling | None = None,
         extract: Extract | None = None,
         temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None,
+        top_p: Annotated[float, Field(gt=0, le=1)] | None = None,
+        max_tokens: PositiveInt | None = None,
         seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0,
         concurrency: PositiveInt = 64,
         second: str | Path | Backend | None = None,
         **engine: Any,
     ) -> None:
-        plain = {"temperature": temperature, "seed": seed, "concurrency": concurrency}
-        check("Reasoner", Reasoner, plain | {"shots": shots, "sampling": sampling})
+        parts = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        plain = {"shots": shots, "sampling": sampling, "seed": seed, "concurrency": concurrency}
+        check("Reasoner", Reasoner, parts | plain)
         self.strategy: Strategy = _component(strategies, strategy)
         self.backend = open_backend(model, backend, **engine)
         self.second = None if second is None else open_backend(second)
         self.task: Task | None = None if task is None else _component(tasks, task)
-        self.sampling = sampling or _sampling(self.task, temperature)
+        self.sampling = sampling or _sampling(self.task, parts)
         self.extract = extract or (self.task.answer if self.task else last_line)
         self.verifier = self._verifier(verifier)
         check_suitable(self.strategy, self.backend, self.verifier, second=self.second)
@@ -343,6 +347,6 @@ def _refuse_misspelt(backend: str, engine: dict[str, Any]) -> None:
             )
 
 
-def _sampling(task: Task | None, temperature: float | None) -> Sampling:
+def _sampling(task: Task | None, parts: dict[str, Any]) -> Sampling:
     sampling = task.sampling if task else Sampling(stop=("\n",))
-    return sampling if temperature is None else replace(sampling, temperature=temperature)
+    return replace(sampling, **{name: part for name, part in parts.items() if part is not None})

@@ -25,6 +25,10 @@ GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage
       --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
                                                       the same on a GPU, from 750,000 problems"""
 
+COMPLETION_EXAMPLE = """reasoner completion bash > ~/.local/share/bash-completion/completions/reasoner
+  reasoner completion zsh > ~/.zfunc/_reasoner        in a folder of $fpath
+  reasoner completion fish > ~/.config/fish/completions/reasoner.fish"""
+
 BENCH = ("numpy", "scipy", "sklearn", "matplotlib", "math_verify")
 TORCH = ("torch", "transformers", "tokenizers", "safetensors")
 
@@ -76,17 +80,21 @@ class CommandParser(Parser):
         self, args: Any = None, namespace: Any = None
     ) -> Any:
         """Parse after the flags are there."""
-        if self.command and not self._complete:
-            from reasoner.cli.flags import add_flags
-
-            add_flags(self, imported(self.command.options))
-            self._complete = True
+        self.add_flags()
         values, rest = super().parse_known_args(args, namespace)
         if self.command and rest:
             from reasoner.files import clipped
 
             self.error(f"unrecognized arguments: {clipped(' '.join(rest))}{self._nearest(rest[0])}")
         return values, rest
+
+    def add_flags(self) -> None:
+        """Add the flags of the command, once."""
+        if self.command and not self._complete:
+            from reasoner.cli.flags import add_flags
+
+            add_flags(self, imported(self.command.options))
+            self._complete = True
 
     def _nearest(self, word: str) -> str:
         """Return the flags most like a wrong one, if any are."""
@@ -214,6 +222,11 @@ COMMANDS = (
         "Estimate what a doubling of compute buys, what an accuracy costs, and who leads.",
         "reasoner scaling runs/mine --accuracy 0.9",
         needs=BENCH,
+    ),
+    Command(
+        "completion", "cli.completion:completion", "cli.completion:CompletionOptions",
+        "Print a script for tab completion.",
+        COMPLETION_EXAMPLE,
     ),
 )  # fmt: skip
 
