@@ -35,7 +35,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Recording:
     recording = Recording()
 
     def opened(*_: object, **settings: Any) -> Recording:
-        recording.settings = settings
+        recording.settings |= settings
         return recording
 
     monkeypatch.setattr(api, "open_backend", opened)
@@ -50,7 +50,10 @@ def test_flags_change_how_solutions_are_sampled(backend: Recording) -> None:
 
 
 def test_without_flags_a_task_decides(backend: Recording) -> None:
-    assert main(["solve", "dg:c=a+b,a=1,b=2?c", "--strategy", "majority", "--task", "dagmath"]) == 0
+    assert (
+        main(["solve", "dg:c=a+b,a=7025,b=1840?c", "--strategy", "majority", "--task", "dagmath"])
+        == 0
+    )
     [sampling] = backend.samplings
     task = Reasoner(backend, task="dagmath").sampling
     assert (sampling.temperature, sampling.top_p) == (task.temperature, task.top_p)
