@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
-from concurrent.futures import Future
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from hashlib import blake2b
 from inspect import signature
 from pathlib import Path
@@ -20,6 +21,7 @@ from reasoner.base import Backend, Prompting, Task, Verifier, check_problem, rel
 from reasoner.budget import Budget
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.event_loop import EventLoop
 from reasoner.events import Done, Event, Listener, Result, ignore
 from reasoner.naming import LARGEST
 from reasoner.registry import Registry, backends, strategies, tasks, verifiers
@@ -94,7 +96,7 @@ class Reasoner:
         self.verifier = self._verifier(verifier)
         check_suitable(self.strategy, self.backend, self.verifier, second=self.second)
         self.shots, self.seed, self.concurrency = shots, seed, concurrency
-        self._loop: _Loop | None = None
+        self._loop: EventLoop | None = None
         self._opening = threading.Lock()
         self._pid = 0
 
@@ -115,7 +117,7 @@ class Reasoner:
                 or this is a fork of the process that used the object first.
         """
         self._refuse_fork()
-        return await self._solve(self._problem(problem), budget, seed, listen)
+        return await self._at_home(self._solve(self._problem(problem), budget, seed, listen))
 
     async def _solve(
         self,
@@ -165,7 +167,7 @@ class Reasoner:
                 except Exception as e:  # Before the search, or in its task's rule for answers.
                     return failed(problem, e)
 
-        return await gather(map(governed, posed))
+        return await self._at_home(gather(map(governed, posed)))
 
     async def astream(
         self, problem: str | Problem, budget: Budget | None = None
@@ -175,7 +177,9 @@ class Reasoner:
         Leaving the loop early and closing the iterator cancels the search.
         """
         events = asyncio.Queue[Event | None]()
-        search = asyncio.create_task(self.asolve(problem, budget, listen=events.put_nowait))
+        here = asyncio.get_running_loop()  # The search may be in another thread's.
+        put = partial(here.call_soon_threadsafe, events.put_nowait)
+        search = asyncio.create_task(self.asolve(problem, budget, listen=put))
         search.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while event := await events.get():
@@ -187,7 +191,7 @@ class Reasoner:
 
     async def aclose(self) -> None:
         """Release the engines, and what the verifier holds."""
-        await release(self.backend, self.second, self.verifier)
+        await self._at_home(release(self.backend, self.second, self.verifier))
 
     async def __aenter__(self) -> Self:
         return self
@@ -231,10 +235,18 @@ class Reasoner:
         except ConfigError:
             call.close()
             raise
-        # One loop for the object's whole life: an engine lives in the loop it was started in.
+        return self._own_loop().run(call)
+
+    def _own_loop(self) -> EventLoop:
+        """Return the one loop of synchronous calls: an engine lives in the loop it was started in."""
         with self._opening:
-            self._loop = self._loop or _Loop()
-        return self._loop.run(call)
+            self._loop = self._loop or EventLoop()
+        return self._loop
+
+    async def _at_home(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await `call` where synchronous calls run, if there have been any, or may be: in a notebook."""
+        home = self._own_loop() if "ipykernel" in sys.modules else self._loop
+        return await (home.arun(call) if home else call)
 
     def _refuse_fork(self) -> None:
         """Let one process use this object: threads and connections do not outlive a fork.
@@ -276,29 +288,6 @@ def _refuse_unreadable(problem: str) -> None:
         problem.encode()
     except UnicodeEncodeError as e:
         raise ConfigError(f"the problem is no text in UTF-8: {e.reason} at {e.start}") from e
-
-
-class _Loop:
-    """An event loop in a thread of its own, so that notebooks and servers may call in too."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="reasoner", daemon=True)
-        self._thread.start()
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        future: Future[T] = asyncio.run_coroutine_threadsafe(call, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        self.run(self._loop.shutdown_asyncgens())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 def _component(registry: Registry, named: str | T) -> T:
