@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
-from concurrent.futures import Future
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast
@@ -19,6 +20,7 @@ from reasoner.base import Backend, Task, Verifier, check_problem, release
 from reasoner.budget import Budget
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.event_loop import EventLoop
 from reasoner.events import Done, Event, Listener, Result, ignore
 from reasoner.naming import LARGEST
 from reasoner.posing import Posed, as_problem, with_examples
@@ -51,7 +53,8 @@ class Reasoner:
         task: how solutions are sampled and what they answer.
         shots: worked examples, put before every problem.
         backend: the kind of backend; by default `vllm`.
-        sampling, temperature: how solutions are sampled, in place of the task's way.
+        sampling: how solutions are sampled, in place of the task's way.
+        temperature, top_p, max_tokens: parts of it.
         extract: finds the canonical answer in a solution's text, in place of the task's way.
         seed: equal seeds give equal searches.
         concurrency: the most problems in flight.
@@ -74,23 +77,26 @@ class Reasoner:
         sampling: Sampling | None = None,
         extract: Extract | None = None,
         temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None,
+        top_p: Annotated[float, Field(gt=0, le=1)] | None = None,
+        max_tokens: PositiveInt | None = None,
         seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0,
         concurrency: PositiveInt = 64,
         second: str | Path | Backend | None = None,
         **engine: Any,
     ) -> None:
-        plain = {"temperature": temperature, "seed": seed, "concurrency": concurrency}
-        check("Reasoner", Reasoner, plain | {"shots": shots, "sampling": sampling})
+        parts = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        plain = {"shots": shots, "sampling": sampling, "seed": seed, "concurrency": concurrency}
+        check("Reasoner", Reasoner, parts | plain)
         self.strategy: Strategy = _component(strategies, strategy)
         self.backend = open_backend(model, backend, **engine)
         self.second = None if second is None else open_backend(second)
         self.task: Task | None = None if task is None else _component(tasks, task)
-        self.sampling = sampling or _sampling(self.task, temperature)
+        self.sampling = sampling or _sampling(self.task, parts)
         self.extract = extract or (self.task.answer if self.task else last_line)
         self.verifier = self._verifier(verifier)
         check_suitable(self.strategy, self.backend, self.verifier, second=self.second)
         self.shots, self.seed, self.concurrency = shots, seed, concurrency
-        self._loop: _Loop | None = None
+        self._loop: EventLoop | None = None
         self._opening = threading.Lock()
         self._pid = 0
 
@@ -111,7 +117,7 @@ class Reasoner:
                 or this is a fork of the process that used the object first.
         """
         self._refuse_fork()
-        return await self._solve(self._problem(problem), budget, seed, listen)
+        return await self._at_home(self._solve(self._problem(problem), budget, seed, listen))
 
     async def _solve(
         self,
@@ -162,7 +168,7 @@ class Reasoner:
                 except Exception as e:  # Before the search, or in its task's rule for answers.
                     return failed(problem, e)
 
-        return await gather(map(governed, posed))
+        return await self._at_home(gather(map(governed, posed)))
 
     async def astream(self, problem: Posed, budget: Budget | None = None) -> AsyncGenerator[Event]:
         """Yield what happens while a problem is solved; the last event is `Done`.
@@ -170,7 +176,9 @@ class Reasoner:
         Leaving the loop early and closing the iterator cancels the search.
         """
         events = asyncio.Queue[Event | None]()
-        search = asyncio.create_task(self.asolve(problem, budget, listen=events.put_nowait))
+        here = asyncio.get_running_loop()  # The search may be in another thread's.
+        put = partial(here.call_soon_threadsafe, events.put_nowait)
+        search = asyncio.create_task(self.asolve(problem, budget, listen=put))
         search.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while event := await events.get():
@@ -182,7 +190,7 @@ class Reasoner:
 
     async def aclose(self) -> None:
         """Release the engines, and what the verifier holds."""
-        await release(self.backend, self.second, self.verifier)
+        await self._at_home(release(self.backend, self.second, self.verifier))
 
     async def __aenter__(self) -> Self:
         return self
@@ -224,10 +232,18 @@ class Reasoner:
         except ConfigError:
             call.close()
             raise
-        # One loop for the object's whole life: an engine lives in the loop it was started in.
+        return self._own_loop().run(call)
+
+    def _own_loop(self) -> EventLoop:
+        """Return the one loop of synchronous calls: an engine lives in the loop it was started in."""
         with self._opening:
-            self._loop = self._loop or _Loop()
-        return self._loop.run(call)
+            self._loop = self._loop or EventLoop()
+        return self._loop
+
+    async def _at_home(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await `call` where synchronous calls run, if there have been any, or may be: in a notebook."""
+        home = self._own_loop() if "ipykernel" in sys.modules else self._loop
+        return await (home.arun(call) if home else call)
 
     def _refuse_fork(self) -> None:
         """Let one process use this object: threads and connections do not outlive a fork.
@@ -254,29 +270,6 @@ class Reasoner:
     def _problem(self, posed: Posed) -> Problem:
         problem = posed if isinstance(posed, Problem) else as_problem(posed, self.task)
         return with_examples(problem, self.shots) if self.shots else problem
-
-
-class _Loop:
-    """An event loop in a thread of its own, so that notebooks and servers may call in too."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="reasoner", daemon=True)
-        self._thread.start()
-
-    def run(self, call: Coroutine[Any, Any, T]) -> T:
-        future: Future[T] = asyncio.run_coroutine_threadsafe(call, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        self.run(self._loop.shutdown_asyncgens())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 def _component(registry: Registry, named: str | T) -> T:
@@ -325,6 +318,6 @@ def _refuse_misspelt(backend: str, engine: dict[str, Any]) -> None:
             )
 
 
-def _sampling(task: Task | None, temperature: float | None) -> Sampling:
+def _sampling(task: Task | None, parts: dict[str, Any]) -> Sampling:
     sampling = task.sampling if task else Sampling(stop=("\n",))
-    return sampling if temperature is None else replace(sampling, temperature=temperature)
+    return replace(sampling, **{name: part for name, part in parts.items() if part is not None})

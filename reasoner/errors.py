@@ -2,7 +2,8 @@
 
 ReasonerError
 ├── ConfigError        a request or setting is invalid
-│   └── AccessDenied   a server refuses every request: wrong key, model or address
+│   ├── AccessDenied   a server refuses every request: wrong key, model or address
+│   └── MissingPackage  a feature needs a package that is not installed
 ├── PluginError        a named component exists but would not load
 ├── StoreError         a results file cannot be read or written
 ├── Malformed          a document is malformed (in `documents`)
@@ -29,6 +30,14 @@ class ConfigError(ReasonerError, ValueError):
 
 class AccessDenied(ConfigError):
     """A server refuses this request and every other: wrong key, unknown model or address."""
+
+
+class MissingPackage(ConfigError, ModuleNotFoundError):
+    """A feature needs a package that is not installed; the message names the extra that brings it."""
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class PluginError(ReasonerError, ImportError):

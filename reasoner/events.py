@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 
 from reasoner.budget import GENERATOR, VERIFIER, Entry
+from reasoner.printable import one_line
 from reasoner.trace import Node, Trace
 from reasoner.types import Candidate, Usage
 
@@ -59,6 +61,20 @@ class Result:
             f"Result(answer={self.answer!r}, stopped={str(self.stopped)!r}, solutions={len(self.candidates)},"
             f" tokens={self.usage.completion_tokens}, seconds={self.seconds:.3f}{error})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the answer, its cost and the search tree for a notebook; no text of a model is markup."""
+        from reasoner.tree_svg import MOST, tree_svg
+
+        more = f"; the first {MOST} of {len(self.trace)} nodes" if len(self.trace) > MOST else ""
+        return f"<p>{escape(one_line(repr(self) + more))}</p>{tree_svg(self.trace, self._node)}"
+
+    @property
+    def _node(self) -> Node | None:
+        """The node at which the chosen solution ends, if it is in the tree."""
+        pieces = self.candidate.completions if self.candidate else ()
+        ends = (node for node in self.trace if node.completion and node.completion is pieces[-1])
+        return next(ends, None) if pieces else None
 
     @property
     def text(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError, PluginError
+from reasoner.extras import missing
 from reasoner.naming import LARGEST, near, parse_spec, quoted
 from reasoner.options import MOST
 from reasoner.redaction import revealed
@@ -56,13 +57,14 @@ class Registry:
         Raises:
             ConfigError: there is no such name, two packages claim it, or its traits are not declared
                 as they should be.
+            MissingPackage: it needs a package that an extra brings.
             PluginError: it would not import.
         """
         entry = self._find(parse_spec(name)[0])
         try:
             component = entry.load()
         except (ImportError, AttributeError, TypeError) as e:
-            raise PluginError(
+            raise missing(e, f"{self.kind} {name!r}") or PluginError(
                 f"{self.kind} {name!r} ({entry.value}) failed to import: {e};"
                 " install what it needs, or choose another"
             ) from e

@@ -14,11 +14,17 @@ from reasoner.registry import backends, strategies, tasks, verifiers
 from tests import ROOT, results
 
 README = (ROOT / "README.md").read_text()
-EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+FIRST, EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[:2]
 
 
-def test_the_example_is_short() -> None:
-    assert len([line for line in EXAMPLE.splitlines() if line.strip()]) <= 12
+@pytest.mark.parametrize("example", [FIRST, EXAMPLE])
+def test_an_example_is_short(example: str) -> None:
+    assert len([line for line in example.splitlines() if line.strip()]) <= 12
+
+
+def test_the_first_example_needs_no_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(FIRST, "README.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == "12+30=42\n42+41=83\n#83\n83 budget 500\n"
 
 
 def test_ci_runs_every_command() -> None:

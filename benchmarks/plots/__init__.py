@@ -1,1 +1,5 @@
 """Figures."""
+
+from reasoner.extras import require
+
+require("matplotlib", user="reasoner.benchmarks.plots")

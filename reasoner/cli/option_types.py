@@ -6,9 +6,9 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from reasoner.cli.parsing import names, rate, share, sizes, text
+from reasoner.cli.parsing import names, nucleus, rate, share, sizes, temperature, text
 from reasoner.cli.places import place
-from reasoner.options import FlagReader, OutputFolder, Positive, RunPath, Seed
+from reasoner.options import FlagReader, InputFile, OutputFolder, Positive, RunPath, Seed
 
 ModelPath = Annotated[
     str | None,
@@ -24,6 +24,33 @@ BaseUrl = Annotated[
     str | None, FlagReader(text), Field(description="address of an OpenAI-compatible server")
 ]
 RandomSeed = Annotated[Seed, Field(description="seed of everything that is drawn")]
+
+Temperature = Annotated[
+    Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+    FlagReader(temperature),
+    Field(description="0 for the likeliest tokens (default: the task's, or 1)"),
+]
+TopP = Annotated[
+    Annotated[float, Field(gt=0, le=1)] | None,
+    FlagReader(nucleus),
+    Field(description="sample from the likeliest tokens of this share (default: the task's, or 1)"),
+]
+MaxTokens = Annotated[
+    Positive | None,
+    Field(
+        examples=["TOKENS"], description="most tokens of a solution (default: the task's, or 1024)"
+    ),
+]
+System = Annotated[
+    str | None, FlagReader(text), Field(examples=["TEXT"], description="the system message")
+]
+ShotsFile = Annotated[
+    InputFile | None,
+    Field(
+        examples=["FILE.jsonl"],
+        description='worked examples before the problem, as lines {"problem": ..., "solution": ...}',
+    ),
+]
 
 Tasks = Annotated[
     tuple[str, ...], FlagReader(names, "extend"), Field(description="tasks to solve, with commas")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from reasoner.errors import ConfigError
@@ -22,6 +23,17 @@ class Parser(argparse.ArgumentParser):
 
         complain(f"{message}; see `{self.prog} --help`")
         sys.exit(2)
+
+    def actions(self) -> list[argparse.Action]:
+        """Return the flags and arguments."""
+        return list(self._actions)
+
+    def parsers(self) -> Iterator[Parser]:
+        """Yield this parser, and those of its commands."""
+        yield self
+        for action in self._actions:
+            for each in action.choices.values() if isinstance(action.choices, dict) else ():
+                yield from each.parsers()
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Name the choices closest to a wrong one; the library would list all of them."""

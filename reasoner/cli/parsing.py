@@ -51,6 +51,20 @@ def rate(value: str) -> float:
     return step
 
 
+def temperature(value: str) -> float:
+    """Read a temperature: a number from 0."""
+    if not 0 <= (number := _number(value)) < float("inf"):
+        raise ArgumentTypeError(f"{quoted(value)} is not a temperature such as 0.7")
+    return number
+
+
+def nucleus(value: str) -> float:
+    """Read a share of the probability that tokens are drawn from: a number above 0, at most 1."""
+    if not 0 < (part := _number(value)) <= 1:
+        raise ArgumentTypeError(f"{quoted(value)} is not above 0 and at most 1")
+    return part
+
+
 def sizes(value: str) -> list[int]:
     """Read positive whole numbers, separated by commas."""
     return [positive(part) for part in value.split(",")]

@@ -43,6 +43,11 @@ class SolveOptions(Options):
         Field(examples=["tokens=2000[,seconds=5]"], description="what the search may spend"),
     ] = None  # fmt: skip
     verifier: o.Verifier = None
+    temperature: o.Temperature = None
+    top_p: o.TopP = None
+    max_tokens: o.MaxTokens = None
+    system: o.System = None
+    shots: o.ShotsFile = None
     model: o.ModelPath = None
     backend: o.Backend = None
     base_url: o.BaseUrl = None
@@ -51,17 +56,19 @@ class SolveOptions(Options):
 
 def solve(options: SolveOptions, call: Invocation) -> int:
     """Solve one problem and print the steps of the search."""
-    from reasoner.api import Reasoner
+    from reasoner.api import Reasoner, open_backend
     from reasoner.benchmarks.runner.components import sized
 
     with stdout_for_json(call.json):
         reasoner = Reasoner(
-            options.model,
+            open_backend(options.model, **engine(options), **_context(options)),
             strategy=sized(options.strategy, options.n),
             verifier=named_verifier(options.verifier, options.strategy),
             task=options.task,
+            temperature=options.temperature,
+            top_p=options.top_p,
+            max_tokens=options.max_tokens,
             seed=options.seed,
-            **engine(options),
         )
         text = piped() if options.problem == "-" else options.problem
         result = interruptible(_follow(reasoner, text, options, quiet=call.json))
@@ -71,6 +78,14 @@ def solve(options: SolveOptions, call: Invocation) -> int:
     if result.error:
         complain(f"stopped early: {result.error}")
     return 1 if result.error else 0
+
+
+def _context(options: SolveOptions) -> dict[str, Any]:
+    """Return the settings of a backend that put a text before the problem."""
+    from reasoner.cli.shots import read_shots
+
+    system = {} if options.system is None else {"system": options.system}
+    return system if options.shots is None else system | {"shots": read_shots(options.shots)}
 
 
 async def _follow(reasoner: Reasoner, text: str, options: SolveOptions, *, quiet: bool) -> Result:

@@ -14,7 +14,7 @@ from reasoner.cli import option_types as o
 from reasoner.cli.engine import engine, policy, with_data
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
-from reasoner.errors import ConfigError
+from reasoner.extras import needed_by
 from reasoner.options import InputFile, Options, OutputFile, Positive
 from reasoner.terminal import echo
 
@@ -205,14 +205,10 @@ def _work(kind: str) -> Any:
     """Import the module of a kind of training.
 
     Raises:
-        ConfigError: a package that it needs is not installed.
+        MissingPackage: a package that it needs is not installed.
     """
-    try:
+    with needed_by("training"):
         return import_module(f"reasoner.train.{kind}")
-    except ImportError as e:
-        raise ConfigError(
-            f"training needs {e.name}; install 'reasoner[cpu,train]', or gpu for cpu"
-        ) from e
 
 
 def _finish(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.extras import require
 from reasoner.files import clipped
 from reasoner.models.folder import check_model_folder
 from reasoner.models.gguf import local_model
@@ -30,6 +31,7 @@ class ModelFiles:
     a folder by the first use (see `models.gguf`).
 
     Raises:
+        MissingPackage: Transformers is not installed.
         ConfigError: the folder is missing or holds no model, or weights cannot be converted.
     """
 
@@ -39,6 +41,7 @@ class ModelFiles:
     """The Transformers class whose parameters are counted."""
 
     def __init__(self, path: str, limit: int | None = None) -> None:
+        require("transformers", user=f"a {self.kind} in this process")
         path = local_model(path)
         self.path, self._limit = path, limit
         folder = Path(os.path.expanduser(path))

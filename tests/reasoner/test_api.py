@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import pytest
 
@@ -241,3 +242,36 @@ async def test_an_engine_that_does_not_start_is_data() -> None:
         result = await solver.asolve("1+2")
     assert (result.stopped, result.error) == (Stopped.ERROR, "the engine did not start: no memory")
     assert result.usage == Usage() and result.candidate is None
+
+
+class Resident(Scripted):
+    """A model that, like an engine, answers only in the event loop of its first call."""
+
+    home: asyncio.AbstractEventLoop | None = None
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        here = asyncio.get_running_loop()
+        self.home = self.home or here
+        assert self.home is here
+        return await super().generate(prompt, sampling)
+
+
+async def test_async_after_sync_and_sync_again() -> None:
+    with Reasoner(Resident(), strategy="majority") as reasoner:
+        first = reasoner.solve("1+2")
+        assert (await reasoner.asolve("1+2")).answer == first.answer
+        assert [r.answer for r in await reasoner.asolve_many(["1+2"])] == [first.answer]
+        *_, last = [event async for event in reasoner.astream("1+2")]
+        assert isinstance(last, Done) and last.result.answer == first.answer
+        assert reasoner.solve("1+2").answer == first.answer
+
+
+async def test_sync_after_async_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook runs each cell in a loop that a synchronous call cannot wait for."""
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    reasoner = Reasoner(Resident(), strategy="majority")
+    first = await reasoner.asolve("1+2")
+    assert reasoner.solve("1+2").answer == first.answer
+    *_, last = [event async for event in reasoner.astream("1+2")]
+    assert isinstance(last, Done)
+    reasoner.close()

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import ConfigError, StoreError
+from reasoner.extras import needed_by
 from reasoner.files import read_bytes, save_bytes, shown
 from reasoner.verifiers.common.probability import log_odds, sigmoid
 
@@ -47,7 +48,8 @@ class Isotonic:
             ConfigError: there is not one label for each score.
         """
         _require_labels(scores, right)
-        from sklearn.isotonic import IsotonicRegression
+        with needed_by("fitting a calibration"):
+            from sklearn.isotonic import IsotonicRegression
 
         curve = IsotonicRegression(y_min=0, y_max=1).fit(scores, [float(r) for r in right])
         return cls(tuple(curve.X_thresholds_.tolist()), tuple(curve.y_thresholds_.tolist()))
@@ -82,7 +84,8 @@ class Platt:
             ConfigError: there is not one label for each score.
         """
         _require_labels(scores, right)
-        from sklearn.linear_model import LogisticRegression
+        with needed_by("fitting a calibration"):
+            from sklearn.linear_model import LogisticRegression
 
         odds, chances = [[log_odds(s, EDGE)] for s in scores], smoothed_labels(right)
         curve = LogisticRegression(C=1e6, tol=1e-8, max_iter=1000).fit(

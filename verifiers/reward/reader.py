@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
 from reasoner.errors import ConfigError
+from reasoner.extras import installed, require
 from reasoner.types import Usage
 from reasoner.verifiers.reward.encoding import Encoded, Reading
 from reasoner.verifiers.reward.weights import Weights
@@ -105,8 +105,10 @@ def choose_engine(engine: EngineName, architecture: str) -> Literal["vllm", "tra
     """
     if engine == "vllm" and architecture in UNSERVED:
         raise ConfigError(f"vLLM does not serve {architecture}; use engine='transformers'")
+    if engine == "vllm":
+        require("vllm", user="engine 'vllm'", instead="or use engine='transformers'")
     if engine == "auto":
-        served = find_spec("vllm") is not None and architecture not in UNSERVED
+        served = installed("vllm") and architecture not in UNSERVED
         return "vllm" if served else "transformers"
     return engine
 

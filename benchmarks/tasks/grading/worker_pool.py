@@ -9,14 +9,14 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
-from importlib.util import find_spec
 from itertools import count
 from multiprocessing import Pipe
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
 from reasoner.benchmarks.tasks.grading.grade import Grade
-from reasoner.errors import ConfigError, ReasonerError
+from reasoner.errors import ReasonerError
+from reasoner.extras import require
 
 logger = logging.getLogger(__name__)
 PROGRAM = Path(__file__).with_name("worker.py")
@@ -30,15 +30,11 @@ class WorkerPool:
     does not respond for `patience` seconds is killed too.
 
     Raises:
-        ConfigError: math-verify is not installed.
+        MissingPackage: math-verify is not installed.
     """
 
     def __init__(self, workers: int, limit: float, patience: float) -> None:
-        if find_spec("math_verify") is None:
-            raise ConfigError(
-                "symbolic grading needs math-verify, which is not installed:"
-                " pip install math-verify, or grade by 'exact' or 'numeric'"
-            )
+        require("math_verify", user="symbolic grading", instead="or grade by 'exact' or 'numeric'")
         self._limit, self._patience = limit, patience
         self._idle = deque[Worker]()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="grading")

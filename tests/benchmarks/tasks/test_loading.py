@@ -154,7 +154,8 @@ def test_a_name_that_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(
-        ConfigError, match=r"needs datasets: pip install 'reasoner\[data\]'; offline"
+        ConfigError,
+        match=r"needs datasets, which is not installed: pip install 'test-time-compute\[data\]'; offline",
     ):
         rows("openai/gsm8k:main", "test")
 

@@ -161,7 +161,7 @@ def test_a_misspelt_flag_names_the_nearest(line: str, hint: str, capsys: Capture
 
 def test_the_version(capsys: Captured) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"reasoner {version('reasoner')}\n"
+    assert capsys.readouterr().out == f"reasoner {version('test-time-compute')}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

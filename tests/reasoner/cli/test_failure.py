@@ -88,6 +88,7 @@ def test_a_full_disk_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Captured
 
 def test_a_missing_engine_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     def start(*_: object) -> None:
+        monkeypatch.setitem(sys.modules, "vllm", None)
         raise ModuleNotFoundError("No module named 'vllm'", name="vllm")
 
     monkeypatch.setattr(Scripted, "generate", start)
