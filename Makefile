@@ -75,11 +75,13 @@ reports: setup
 	cp $(addprefix $(RECORDS)/full/,$(REPORTED) summary.json curve.png curve.svg scaling.json scaling-16.json) $(RESULTS)/full
 	$(BIN)/reasoner compare $(RECORDS)/comparison/countdown $(RECORDS)/comparison/dagmath --n 4,16,64 \
 		--out $(RECORDS)/comparison
-	$(BIN)/reasoner plot $(RECORDS)/comparison/countdown
-	$(BIN)/reasoner scaling $(RECORDS)/comparison/countdown --accuracy 0.9
 	cp $(addprefix $(RECORDS)/comparison/,$(REPORTED)) $(RESULTS)/comparison
-	cp $(RECORDS)/comparison/countdown/summary.json $(RESULTS)/comparison/summary-countdown.json
-	cp $(RECORDS)/comparison/countdown/scaling.json $(RESULTS)/comparison/scaling-countdown.json
+	for task in countdown dagmath; do \
+		$(BIN)/reasoner plot $(RECORDS)/comparison/$$task; \
+		$(BIN)/reasoner scaling $(RECORDS)/comparison/$$task --accuracy 0.9; \
+		mkdir -p $(RESULTS)/comparison/$$task; \
+		cp $(addprefix $(RECORDS)/comparison/$$task/,environment.json summary.json scaling.json) $(RESULTS)/comparison/$$task; \
+	done
 
 throughput: setup
 	$(BIN)/python -m reasoner.benchmarks.studies.engine_throughput

@@ -168,7 +168,7 @@ def tokens(found: Json) -> str:
 
 def saved(task: str, cost: str) -> float:
     """Return the factor by which step-rejection needs less compute than best-of-N for 90 %."""
-    file = "comparison/scaling-countdown" if task == "countdown" else "full/scaling"
+    file = f"comparison/{task}/scaling"
     multiplier = scaled(file, task, cost, "step-rejection")["multiplier"]
     assert multiplier["accuracy"] == 0.9
     return float(multiplier["value"])
@@ -176,7 +176,7 @@ def saved(task: str, cost: str) -> float:
 
 def point(task: str, strategy: str, n: int) -> Json:
     """Return a point of the full run, or of the comparison where the full run has none."""
-    points = (*load("full/summary"), *load("comparison/summary-countdown"))
+    points = (*load("full/summary"), *load(f"comparison/{task}/summary"))
     return dict(
         next(p for p in points if (p["task"], p["strategy"], p["n"]) == (task, strategy, n))
     )
