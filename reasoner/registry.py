@@ -228,6 +228,7 @@ backends = Registry(
     "reasoner.backends",
     {
         "vllm": "reasoner.backends.vllm:VLLM",
+        "transformers": "reasoner.backends.transformers:Transformers",
         "openai": "reasoner.backends.openai:OpenAI",
         "scripted": "reasoner.backends.scripted:Scripted",
     },
