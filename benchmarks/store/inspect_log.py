@@ -38,18 +38,18 @@ ATTACHED = "attachment://"
 M = TypeVar("M", bound=Frozen)
 
 
-class Part(Frozen, extra="ignore"):
+class MessagePart(Frozen, extra="ignore"):
     """A part of a message: text, reasoning, or something else, which is left out."""
 
     text: Text = ""
     reasoning: Text = ""
 
 
-class Message(Frozen, extra="ignore"):
+class LoggedMessage(Frozen, extra="ignore"):
     """A message of a conversation."""
 
     role: str = "assistant"
-    content: Text | list[Part] = ""
+    content: Text | list[MessagePart] = ""
 
     def read(self, attached: Mapping[str, str]) -> str:
         """Return the text, its reasoning between think tags."""
@@ -63,10 +63,10 @@ class Message(Frozen, extra="ignore"):
         )
 
 
-class Choice(Frozen, extra="ignore"):
+class LoggedChoice(Frozen, extra="ignore"):
     """A completion."""
 
-    message: Message
+    message: LoggedMessage
     stop_reason: str = "unknown"
 
 
@@ -76,10 +76,10 @@ class TokenUsage(Frozen, extra="ignore"):
     output_tokens: Count | None = None
 
 
-class Output(Frozen, extra="ignore"):
+class LoggedOutput(Frozen, extra="ignore"):
     """The model's last reply; it has no choices where the sample failed."""
 
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[LoggedChoice, ...] = ()
     usage: TokenUsage | None = None
 
 
@@ -89,22 +89,22 @@ class Rated(Frozen, extra="ignore"):
     value: Any = None
 
 
-class Sample(Frozen, extra="ignore"):
+class LoggedSample(Frozen, extra="ignore"):
     """One epoch of a sample."""
 
     id: int | str
     epoch: int = 1
-    input: Text | list[Message]
+    input: Text | list[LoggedMessage]
     target: Text | list[Text] = ""
     choices: list[Text] | None = None
-    output: Output = Output()
+    output: LoggedOutput = LoggedOutput()
     scores: dict[str, Rated] | None = None
     attachments: dict[str, Text] = Field(default_factory=dict[str, Text])
 
     @property
     def question(self) -> str:
         """The input: of a conversation, its user's messages; with the options, if it has some."""
-        turns = [Message(content=self.input)] if isinstance(self.input, str) else self.input
+        turns = [LoggedMessage(content=self.input)] if isinstance(self.input, str) else self.input
         users = [t for t in turns if t.role == "user"] or turns
         text = "\n\n".join(t.read(self.attachments) for t in users)
         options = (f"\n{chr(65 + i)}) {choice}" for i, choice in enumerate(self.choices or ()))
@@ -131,7 +131,7 @@ class Sample(Frozen, extra="ignore"):
 class Log(Frozen, extra="ignore"):
     """A log in one JSON file."""
 
-    samples: list[Sample] = Field(min_length=1)
+    samples: list[LoggedSample] = Field(min_length=1)
 
 
 def read_inspect(path: Path, score: str = "") -> list[Recorded]:
@@ -143,7 +143,7 @@ def read_inspect(path: Path, score: str = "") -> list[Recorded]:
         ConfigError: the file is no such log, or has a sample twice.
         StoreError: the file cannot be read, or is too large.
     """
-    problems = dict[str, dict[int, Sample]]()
+    problems = dict[str, dict[int, LoggedSample]]()
     for sample in _samples(path):
         epochs = problems.setdefault(spelled(sample.id), {})
         if sample.epoch in epochs:
@@ -179,7 +179,7 @@ def grade(scores: Mapping[str, Rated], score: str) -> bool | None:
     return value >= 1 if isinstance(value, bool | int | float) else None
 
 
-def _recorded(name: str, epochs: Mapping[int, Sample], score: str) -> Recorded:
+def _recorded(name: str, epochs: Mapping[int, LoggedSample], score: str) -> Recorded:
     first = next(iter(epochs.values()))
     return Recorded(
         id=name,
@@ -189,7 +189,7 @@ def _recorded(name: str, epochs: Mapping[int, Sample], score: str) -> Recorded:
     )
 
 
-def _samples(path: Path) -> Iterator[Sample]:
+def _samples(path: Path) -> Iterator[LoggedSample]:
     if not is_archive(path):
         hint = "convert it with `inspect log convert --to eval`"
         yield from _parsed(path, path.name, read_bytes(path, hint=hint), Log).samples
@@ -206,7 +206,7 @@ def _samples(path: Path) -> Iterator[Sample]:
                     f"{shown(path)} unpacks to more than {size(DOCUMENT)} a sample or {size(UNPACKED)}"
                     " in all; split it"
                 )
-            yield _parsed(path, name, blob, Sample)
+            yield _parsed(path, name, blob, LoggedSample)
     if not members:
         raise ConfigError(f"{shown(path)} is an archive without samples/, so no log of inspect")
 

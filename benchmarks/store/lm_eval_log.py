@@ -20,7 +20,7 @@ from reasoner.printable import Text
 from reasoner.schema import Frozen
 
 
-class Line(Frozen, extra="allow"):
+class LoggedProblem(Frozen, extra="allow"):
     """A line of the log; the metrics are further fields, named by `metrics`."""
 
     doc_id: int | str
@@ -72,9 +72,9 @@ def is_lm_eval(row: Mapping[str, Any]) -> bool:
     return {"doc_id", "resps", "target"} <= row.keys()
 
 
-def _line(path: Path, number: int, blob: bytes) -> Line:
+def _line(path: Path, number: int, blob: bytes) -> LoggedProblem:
     try:
-        return Line.model_validate(parse_json(blob))
+        return LoggedProblem.model_validate(parse_json(blob))
     except (Malformed, ValidationError) as e:
         why = reason(e) if isinstance(e, ValidationError) else str(e)
         raise ConfigError(
@@ -83,7 +83,7 @@ def _line(path: Path, number: int, blob: bytes) -> Line:
         ) from e
 
 
-def _recorded(place: str, name: str, line: Line, score: str) -> Recorded:
+def _recorded(place: str, name: str, line: LoggedProblem, score: str) -> Recorded:
     texts = [text for request in line.resps for text in request]
     if not all(isinstance(text, str) for text in texts):
         raise ConfigError(
