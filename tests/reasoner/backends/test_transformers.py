@@ -11,9 +11,10 @@ import pytest
 import pytest_asyncio
 
 from reasoner.backends.transformers import Transformers
+from reasoner.benchmarks.tasks.dagmath import DagMath
 from reasoner.registry import backends, strategies
 from reasoner.types import Finish, Problem, Prompt, Sampling
-from tests import models
+from tests import ROOT, engines, models
 from tests.engines import PROBLEM as TEXT
 from tests.engines import conforms
 
@@ -102,3 +103,18 @@ async def test_cancelling_stops_the_loop(engine: Transformers) -> None:
 @pytest.mark.parametrize("name", strategies.names())
 async def test_strategy(engine: Transformers, name: str) -> None:
     await conforms(name, engine, times=1)
+
+
+@engines.VLLM
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_greedy_text_equals_vllms_on_the_embedded_gpt(forked_engines: None) -> None:
+    folder = str(ROOT / "reasoner" / "gpt")
+    greedy = Sampling(temperature=0, max_tokens=60)
+    texts = list[list[str]]()
+    for name in ("transformers", "vllm"):
+        backend = backends.make(name, folder)
+        calls = [backend.generate(Prompt(e.problem), greedy) for e in DagMath().examples("dev", 4)]
+        texts.append([g.completions[0].text for g in await asyncio.gather(*calls)])
+        await backend.aclose()
+    assert texts[0] == texts[1] and all(texts[0])
