@@ -232,6 +232,7 @@ backends = Registry(
     "reasoner.backends",
     {
         "vllm": "reasoner.backends.vllm:VLLM",
+        "transformers": "reasoner.backends.transformers:Transformers",
         "openai": "reasoner.backends.openai:OpenAI",
         "scripted": "reasoner.backends.scripted:Scripted",
     },
@@ -255,5 +256,6 @@ tasks = Registry(
         "game24": "reasoner.benchmarks.tasks.game24:Game24",
         "humaneval": "reasoner.benchmarks.tasks.humaneval:HumanEval",
         "jsonl": "reasoner.benchmarks.tasks.jsonl:JSONL",
+        "reasoning-gym": "reasoner.benchmarks.tasks.reasoning_gym:ReasoningGym",
     },
 )

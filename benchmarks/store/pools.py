@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reasoner.base import Example, Task
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import IMPORT, refuse_others
-from reasoner.benchmarks.store.pool_file import Recorded, Written, read_pool
+from reasoner.benchmarks.store.pool_file import Recorded, Written
+from reasoner.benchmarks.store.pool_formats import Format, read_recorded
 from reasoner.benchmarks.store.records import Record, Sample, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.benchmarks.store.store import Store
@@ -32,11 +33,18 @@ RECORDED = "recorded"
 
 @dataclass(frozen=True, slots=True)
 class Importing:
-    """Settings of a pool's import: the grading task, the aggregate of step scores, and field names."""
+    """Settings of a pool's import: the grading task, the aggregate of step scores, and field names.
+
+    With `grades` "log" a solution is right if the file says so, by the metric or scorer `score`; the task
+    then reads its answer only.
+    """
 
     task: str
     aggregate: str = "last"
     fields: Mapping[str, str] | None = None
+    format: Format = "auto"
+    grades: Literal["task", "log"] = "task"
+    score: str = ""
 
 
 def import_pool(
@@ -45,11 +53,12 @@ def import_pool(
     """Grade the pool in `path` into the run `out`, and return the run's grid.
 
     Raises:
-        ConfigError: a line is no problem, or two are the same.
+        ConfigError: the file is in none of the formats, has a problem twice, or lacks grades.
         StoreError: the file cannot be read, or `out` cannot be written or holds another pool.
     """
     task: Task = tasks.make(importing.task)
-    pool = read_pool(path, importing.fields)
+    pool = read_recorded(path, importing.format, importing.fields, importing.score)
+    _check_grades(path, pool, importing)
     refuse_others(out, IMPORT)
     grid = grid_of(pool, importing)
     spec = grid.pool(importing.task)
@@ -61,7 +70,7 @@ def import_pool(
         done = store.done()
         for index, problem in enumerate(pool):
             if problem.id not in done:
-                store.append(graded(task, problem, index, importing.aggregate))
+                store.append(graded(task, problem, index, importing))
     return grid
 
 
@@ -123,7 +132,7 @@ def sizes(most: int) -> list[int]:
     return sorted({*range(1, min(most, 8) + 1), *powers, most})
 
 
-def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
+def graded(task: Task, problem: Recorded, index: int, importing: Importing) -> Record:
     """Return the record of a problem's pool.
 
     Raises:
@@ -131,7 +140,7 @@ def graded(task: Task, problem: Recorded, index: int, aggregate: str) -> Record:
     """
     example = Example(Problem(problem.id, problem.question), problem.answer)
     try:
-        samples = tuple(_sample(task, example, c, aggregate) for c in problem.completions)
+        samples = tuple(_sample(task, example, c, importing) for c in problem.completions)
     except (ValueError, LookupError, TypeError, ArithmeticError) as e:  # A problem of another task.
         raise ConfigError(
             f"the task cannot grade problem {clipped(problem.id, 40)!r} ({clipped(e)}); name the --task"
@@ -170,12 +179,26 @@ def recorded(record: Record) -> Recorded:
     )
 
 
-def _sample(task: Task, example: Example, written: Written, aggregate: str) -> Sample:
+def _check_grades(path: Path, pool: Sequence[Recorded], importing: Importing) -> None:
+    """Raise if the file's own grades are wanted, and some solution has none."""
+    if importing.grades == "task":
+        return
+    for problem in pool:
+        if any(c.correct is None for c in problem.completions):
+            named = f" by {importing.score!r}" if importing.score else ""
+            raise ConfigError(
+                f"{shown(path)} has no grade{named} of each solution of problem"
+                f" {clipped(problem.id, 40)!r}; name another --score, or grade with --grades task"
+            )
+
+
+def _sample(task: Task, example: Example, written: Written, importing: Importing) -> Sample:
     complete, stated = written.finish_reason != Finish.LENGTH, answer_text(written.text)
+    logged = importing.grades == "log"
     return Sample(
         answer=task.answer(stated) if complete else None,
-        correct=complete and task.check(example, stated),
-        score=score(written, aggregate),
+        correct=bool(written.correct) if logged else complete and task.check(example, stated),
+        score=score(written, importing.aggregate),
         tokens=written.tokens or 0,
         text=written.text,
         steps=written.step_scores,

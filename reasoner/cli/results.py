@@ -22,7 +22,9 @@ def import_pool(args: options.ImportOptions, call: Invocation) -> int:
     from reasoner.benchmarks.store.environment import describe
     from reasoner.benchmarks.store.run_folder import RunFolder
 
-    importing = recorded.Importing(args.task, args.aggregate, args.fields)
+    importing = recorded.Importing(
+        args.task, args.aggregate, args.fields, args.format, args.grades, args.score or ""
+    )
     out = args.out or Path("runs") / args.file.stem
     with stdout_for_json(call.json):
         grid = recorded.import_pool(args.file, importing, out, describe(call.argv))

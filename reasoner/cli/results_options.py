@@ -16,7 +16,10 @@ class ImportOptions(Options):
 
     positional = ("file",)
 
-    file: Annotated[InputFile, Field(description="JSON lines, one problem per line")]
+    file: Annotated[
+        InputFile,
+        Field(description="JSON lines, one problem per line, or a log of lm-eval or inspect"),
+    ]
     task: Annotated[str, Field(description="grades the solutions; `reasoner list tasks`")]
     out: Annotated[
         OutputFolder | None,
@@ -26,6 +29,18 @@ class ImportOptions(Options):
         Literal["last", "min", "prod", "mean"],
         Field(description="combines the scores of steps where a solution has no score"),
     ] = "last"
+    format: Annotated[
+        Literal["auto", "pool", "lm-eval", "inspect"],
+        Field(description="of the file; auto recognises it"),
+    ] = "auto"
+    grades: Annotated[
+        Literal["task", "log"],
+        Field(description="who decides what is right: the task, or the log's own score"),
+    ] = "task"
+    score: Annotated[
+        str | None,
+        Field(examples=["NAME"], description="the log's metric or scorer (default: its first)"),
+    ] = None
     id_field: Annotated[
         str | None, Field(examples=["NAME"], description="the field of a line with its id")
     ] = None

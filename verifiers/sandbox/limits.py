@@ -7,7 +7,7 @@ import resource
 import shutil
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -88,13 +88,14 @@ def bubblewrap(
     limits: Limits,
     *,
     files: dict[str, int],
+    folders: Mapping[str, Path] = {},
     seccomp: int,
     status: int,
 ) -> list[str]:
     """Return the command for `program` in a sandbox.
 
-    `files` maps read-only paths in the sandbox to open descriptors. bwrap reads its system-call filter
-    from `seccomp` and reports its progress on `status`.
+    `files` maps read-only paths in the sandbox to open descriptors, `folders` to folders outside. bwrap
+    reads its system-call filter from `seccomp` and reports its progress on `status`.
 
     Raises:
         ConfigError: a tool it needs is not installed.
@@ -103,12 +104,13 @@ def bubblewrap(
     _need("prlimit", "util-linux")
     root = os.geteuid() == 0
     return [
-        *_with_scratch(bwrap, limits, root),
+        *_with_scratch(bwrap, limits, root, folders),
         bwrap,
         *("--unshare-all", "--unshare-user", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY),
         *("--die-with-parent", "--cap-drop", "ALL", "--hostname", "sandbox"),
         *("--clearenv", *(x for pair in INSIDE.items() for x in ("--setenv", *pair))),
         *_system(PREFIX),
+        *_mounted({place: Path(place) for place in folders}),
         *("--bind", "/tmp", "/tmp", "--symlink", "/tmp", "/dev/shm"),
         *(x for name, fd in files.items() for x in ("--ro-bind-data", str(fd), name)),
         *("--remount-ro", "/", "--chdir", "/tmp"),
@@ -119,19 +121,20 @@ def bubblewrap(
     ]  # fmt: skip
 
 
-def _with_scratch(bwrap: str, limits: Limits, root: bool) -> list[str]:
+def _with_scratch(bwrap: str, limits: Limits, root: bool, folders: Mapping[str, Path]) -> list[str]:
     """Return a command prefix that bounds /tmp, in memory, and makes root an ordinary user.
 
     bwrap bounds the bytes of such a folder but not the number of its files, which take kernel memory.
     The limit of processes does not bind root, so root becomes nobody; nobody may not have access to
-    the folder of Python, which is therefore mounted.
+    the folder of Python, which is therefore mounted, as are `folders`.
     """
     _need("mount", "mount")
     # CAP_SETFCAP lets the sandbox proper have a user of its own for this namespace's root.
     rights = ["--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETFCAP"]
     if not root:
         rights += ["--unshare-user", "--uid", "0", "--gid", "0"]
-    view = [*_system(Path(sys.base_prefix)), "--bind", "/proc", "/proc", "--dir", "/tmp"]
+    view = [*_system(Path(sys.base_prefix)), *_mounted(folders)]
+    view += ["--bind", "/proc", "/proc", "--dir", "/tmp"]
     options = f"size={limits.scratch},nr_inodes={limits.files + 1},mode=1777,nosuid,nodev"
     mounting = ["/bin/sh", "-c", 'mount -t tmpfs -o "$0" scratch /tmp && exec "$@"', options]
     return [
@@ -153,6 +156,11 @@ def _open_to_all(path: Path) -> bool:
     return not path.is_absolute() or all(
         place.stat().st_mode & stat.S_IXOTH for place in (path.resolve(), *path.resolve().parents)
     )
+
+
+def _mounted(folders: Mapping[str, Path]) -> list[str]:
+    """Return the read-only mounts of `folders` at their paths in the sandbox."""
+    return [x for place, folder in folders.items() for x in ("--ro-bind", str(folder), place)]
 
 
 def _system(prefix: Path) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -105,10 +105,12 @@ def start(
     sandbox: Kind,
     arguments: Sequence[str] = (),
     passed: Sequence[int] = (),
+    folders: Mapping[str, Path] = {},
 ) -> Process:
     """Start a run with the descriptors `passed` open; `finish` must follow.
 
-    The run is killed when `files` is closed.
+    The run is killed when `files` is closed. A sandbox has the folders outside it that are named in
+    `folders`, read-only, by their paths inside.
 
     Raises:
         ConfigError: a tool is missing.
@@ -124,7 +126,14 @@ def start(
     files.callback(os.close, status)
     with os.fdopen(report):
         words = [*_command(program, PREFIX, SOURCE), *arguments]
-        inside = bubblewrap(words, limits, files={SOURCE: source}, seccomp=seccomp, status=report)
+        inside = bubblewrap(
+            words,
+            limits,
+            files={SOURCE: source},
+            folders=folders,
+            seccomp=seccomp,
+            status=report,
+        )
         # BARE, since the libraries of LD_PRELOAD (vLLM sets it) do not exist inside.
         return start_process(
             files,

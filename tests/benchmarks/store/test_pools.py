@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reasoner.benchmarks.store.pool_file import Recorded, read_pool, write_pool
+from reasoner.benchmarks.store.pool_formats import read_recorded
 from reasoner.benchmarks.store.pools import export_pool, sizes
 from reasoner.benchmarks.store.run_folder import Run, RunFolder
 from reasoner.benchmarks.tasks.countdown import draw
@@ -338,4 +339,4 @@ def test_nothing_is_written_where_nothing_can_be(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"):
         write_pool([], written(tmp_path / "file", []) / "pool.jsonl")
     with pytest.raises(ConfigError, match="holds no problems"):
-        read_pool(written(tmp_path / "e.jsonl", []))
+        read_recorded(written(tmp_path / "e.jsonl", []), "auto")
