@@ -82,7 +82,9 @@ def table_at_equal_cost() -> list[str]:
 
 def sentences() -> list[str]:
     """Return the sentences beside the tables, number by number."""
-    per_doubling = [scaled("full/scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS]
+    per_doubling = [
+        scaled("full/scaling-16", t, TOKENS, "best-of-n")["line"]["doubling"] for t in TASKS
+    ]
     doubled = [100 * d["value"] for d in per_doubling]
     missed = max(
         point(t, "pass@k", n)["accuracy"] - point(t, "best-of-n", n)["accuracy"]
@@ -175,7 +177,9 @@ def saved(task: str, cost: str) -> float:
 def point(task: str, strategy: str, n: int) -> Json:
     """Return a point of the full run, or of the comparison where the full run has none."""
     points = (*load("full/summary"), *load("comparison/summary-countdown"))
-    return dict(next(p for p in points if (p["task"], p["strategy"], p["n"]) == (task, strategy, n)))
+    return dict(
+        next(p for p in points if (p["task"], p["strategy"], p["n"]) == (task, strategy, n))
+    )
 
 
 def row(task: str, cost: str, strategy: str, n: int, folder: str = "comparison") -> Json:

@@ -62,7 +62,7 @@ class VLLM:
         **engine_args: Any,
     ) -> None:
         check_engine(engine_args, signature(VLLM).parameters)
-        self.checkpoint = Checkpoint(model, max_model_len)
+        self.checkpoint, self._limit = Checkpoint(model, max_model_len), max_model_len
         self._template = Template(system, shots)
         self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
         self._engine = Engine(self._arguments)
@@ -147,6 +147,22 @@ class VLLM:
                 seen = len(output.likeliest)
         usage = self._usage(len(ids), output) + Usage(requests=1)
         return Generation((self._completion(output, sampling),), usage)
+
+    async def reload(self, folder: str) -> None:
+        """Serve the weights in `folder`, a model of the same architecture and tokenizer, from now on.
+
+        Raises:
+            BackendError: the engine cannot load them.
+        """
+        self.checkpoint = Checkpoint(folder, self._limit)
+        if not self._engine.running:
+            return
+        engine = await self.start()
+        try:
+            await engine.collective_rpc("reload_weights", kwargs={"weights_path": folder})
+            await engine.reset_prefix_cache()
+        except Exception as e:
+            raise failed(e, "vLLM cannot load other weights") from e
 
     async def start(self) -> Any:
         """Return the running engine, started by the first caller."""

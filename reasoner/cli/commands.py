@@ -24,6 +24,14 @@ GPT_EXAMPLE = """reasoner train gpt --out runs/train                 every stage
       --fresh --problems 50000 200000 --rollouts 1 --times 4 --verdict-steps 3600
                                                       the same on a GPU, from 750,000 problems"""
 
+POLICY_EXAMPLE = """reasoner train policy --task countdown --out runs/sft      imitate the task's own solutions
+  reasoner train policy --data FILE.jsonl --lora 16 --out runs/lora
+                                                      imitate those of a file, with adapters
+  reasoner train policy --method expert-iteration --task countdown --out runs/expert
+                                                      learn from its own right solutions
+  reasoner train policy --method reinforce --task countdown --rounds 100 --problems 16 \\
+      --samples 16 --out runs/reinforce               learn from all of its own solutions"""
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -106,7 +114,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
     for command in COMMANDS:
         _add(commands, command)
-    about = "Train the embedded GPT or reward models; label solutions to train those on."
+    about = "Train policies, the embedded GPT or reward models; label solutions to train those on."
     train = commands.add_parser("train", help=about, description=about, allow_abbrev=False)
     kinds = train.add_subparsers(metavar="KIND", required=True, parser_class=CommandParser)
     for command in TRAINING:
@@ -200,6 +208,11 @@ COMMANDS = (
 )  # fmt: skip
 
 TRAINING = (
+    Command(
+        "policy", "cli.train:train_policy", "cli.policy_options:PolicyOptions",
+        "Train a model further: on solutions, by expert iteration, or by reinforcement.",
+        POLICY_EXAMPLE,
+    ),
     Command(
         "gpt", "cli.train:train_gpt", "train.gpt.options:GptOptions",
         "Train the embedded GPT from scratch.",
