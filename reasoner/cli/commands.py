@@ -186,6 +186,11 @@ COMMANDS = (
         "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
     ),
     Command(
+        "export", "cli.results:export", "cli.results_options:TrainingSetOptions",
+        "Write a training set from the solutions of a run, in the format of TRL or verl.",
+        "reasoner export runs/mine --format sft --out sft.jsonl",
+    ),
+    Command(
         "rerank", "cli.results:rerank", "cli.results_options:RerankOptions",
         "Have another verifier choose among the solutions of a run; nothing is sampled.",
         "reasoner rerank runs/mine --verifier arithmetic",

@@ -127,6 +127,7 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
         pairs = read_pairs(options.data, task)
     else:
         pairs = demonstrations(task, options.demonstrations, options.seed)
+    _check_inputs(_model(options.model))
     recipe = options.training_recipe()
     summary: Summary = _work("policy.sft").train_alone(
         _model(options.model), pairs, recipe, options.out, describe(call.argv),
@@ -140,6 +141,7 @@ def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
     from reasoner.benchmarks.store.environment import describe
     from reasoner.train.progress import say
 
+    _check_inputs(_model(options.model))
     method = _work(f"policy.{options.method.replace('-', '_')}")
     engine = _work("policy.rollout_engine").RolloutEngine(
         lambda model: open_backend(model, options.backend), say
@@ -236,7 +238,7 @@ def _train_reward(kind: str, options: OrmOptions, call: Invocation, *settings: s
 
 
 def _check_inputs(model: str, *files: Path) -> None:
-    """Read the labels and look at the model before PyTorch is imported, which takes seconds."""
+    """Read the labels, if any, and look at the model before PyTorch is imported, which takes seconds."""
     read = _work("reward.labelled_solutions").read
     for file in files:
         read(file)

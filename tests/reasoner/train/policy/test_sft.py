@@ -56,9 +56,10 @@ def test_a_killed_run_ends_with_the_same_weights(
 ) -> None:
     recipe = replace(RECIPE, lora=lora)
     whole = sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "whole", {}, report=silent)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         kill_at(4, patch)
-        sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
+        with pytest.raises(Killed):
+            sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
     assert sft.checkpoint(tmp_path / "cut").exists()
     cut = sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
     one, other = weights(tmp_path / "whole"), weights(tmp_path / "cut")
