@@ -22,7 +22,7 @@ from reasoner.train.policy.recipe import RolloutRecipe, TrainingRecipe
 from reasoner.train.policy.rollout_engine import RolloutEngine
 from reasoner.train.policy.rollouts import RolloutPlan, SampledProblem, sample, usage_of
 from reasoner.train.progress import Report
-from reasoner.traits import verifier_traits
+from reasoner.traits import strategy_traits, verifier_traits
 
 LEARNING: tuple[Role, ...] = ("train", "rollout", "score")
 """The roles whose compute is the price of the weights."""
@@ -124,6 +124,11 @@ def plan_of(job: TrainingJob, backend: Backend, *, on_policy: bool = False) -> R
     task: Task = tasks.make(recipe.task)
     strategy = Majority(n=recipe.samples) if on_policy else sized(recipe.strategy, recipe.samples)
     sampling = replace(task.sampling, temperature=1.0, top_p=1.0) if on_policy else task.sampling
+    if recipe.verifier and recipe.reward == "rule" and not strategy_traits(strategy).uses_verifier:
+        raise ConfigError(
+            f"strategy {recipe.strategy!r} asks no verifier, and the reward is the task's own check; add"
+            " --reward verifier, or leave --verifier out"
+        )
     name = recipe.verifier or default_verifier(strategy, backend)
     if name is None and recipe.reward == "verifier":
         raise ConfigError("a verifier's reward needs a verifier; name one with --verifier")

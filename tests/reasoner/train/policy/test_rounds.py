@@ -147,6 +147,7 @@ async def test_a_verifier_can_reward(taught: Path, letters: str, tmp_path: Path)
 
 BAD = {
     "oracle": ({"verifier": "oracle", "reward": "verifier"}, "reads the answers"),
+    "unused": ({"verifier": "regex(pattern='b')"}, "add --reward verifier"),
     "no verifier": ({"reward": "verifier"}, "needs a verifier"),
     "task": ({"task": "leters"}, "did you mean letters"),
 }
