@@ -31,7 +31,7 @@ async def test_the_engine_samples_from_the_new_weights(
     rollouts = RolloutRecipe(
         task=letters, rounds=1, problems=16, samples=8, dev_problems=8, dev_samples=8
     )
-    training = TrainingRecipe(rate=3e-3, epochs=3, batch=16, precision="float32")
+    training = TrainingRecipe(rate=3e-3, epochs=4, batch=4, precision="float32")
     job = TrainingJob(str(taught), rollouts, replace(training), tmp_path, engine, {})
     try:
         manifest = await expert_iteration.train(job)

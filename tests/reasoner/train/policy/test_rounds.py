@@ -25,7 +25,7 @@ from tests.reasoner.train.policy.letters import ReloadingBackend, TorchBackend
 ROLLOUTS = RolloutRecipe(
     task="letters", rounds=1, problems=16, samples=8, dev_problems=8, dev_samples=8
 )
-TRAINING = TrainingRecipe(rate=3e-3, epochs=3, batch=16, precision="float32")
+TRAINING = TrainingRecipe(rate=3e-3, epochs=4, batch=4, precision="float32")
 
 
 def silent(_: str) -> None:
