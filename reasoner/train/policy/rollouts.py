@@ -32,7 +32,7 @@ from reasoner.train.resumable import JournalEntry, Row, keep
 from reasoner.types import Candidate, Sampling, Usage
 
 
-class SampledSolution(Frozen):
+class PolicySolution(Frozen):
     """A sampled solution; one that is not `finished` was cut off, and is wrong."""
 
     text: Text
@@ -48,13 +48,13 @@ class SampledSolution(Frozen):
         return self.reward
 
 
-class SampledProblem(JournalEntry):
+class ProblemRollouts(JournalEntry):
     """A problem with its solutions, the usage of sampling them and that of scoring them.
 
     `seconds` is the time since the problem before it was finished, so that those of a journal add up.
     """
 
-    solutions: tuple[SampledSolution, ...]
+    solutions: tuple[PolicySolution, ...]
     rollout: Usage
     score: Usage
     seconds: FiniteFloat = 0.0
@@ -85,7 +85,7 @@ async def sample(
     examples: Sequence[Example],
     path: Path,
     report: Report,
-) -> list[SampledProblem]:
+) -> list[ProblemRollouts]:
     """Sample solutions of every example that the journal at `path` does not have; return those of all.
 
     Raises:
@@ -99,11 +99,11 @@ async def sample(
         seconds = pace.add(problem)
         return {**problem.model_dump(mode="json", exclude={"prompt"}), "seconds": seconds}
 
-    rows = await keep(path, examples, work, _silent, kind=SampledProblem)
-    return [SampledProblem.model_validate(row) for row in rows]
+    rows = await keep(path, examples, work, _silent, kind=ProblemRollouts)
+    return [ProblemRollouts.model_validate(row) for row in rows]
 
 
-async def sampled(backend: Backend, plan: RolloutPlan, example: Example) -> SampledProblem:
+async def sampled(backend: Backend, plan: RolloutPlan, example: Example) -> ProblemRollouts:
     """Search one problem, and reward every solution that the search took to an end."""
     result = await solve(
         example.problem, plan.strategy, backend, plan.verifier,
@@ -114,7 +114,7 @@ async def sampled(backend: Backend, plan: RolloutPlan, example: Example) -> Samp
     nodes = [node for node in result.trace if node.terminal]
     candidates = [result.trace.candidate(node) for node in nodes]
     scores, usage = await _scores(backend, plan, result, [n.score for n in nodes], candidates)
-    return SampledProblem(
+    return ProblemRollouts(
         prompt=example.problem.prompt,
         solutions=tuple(
             _solution(plan.task, example, c, s) for c, s in zip(candidates, scores, strict=True)
@@ -124,7 +124,7 @@ async def sampled(backend: Backend, plan: RolloutPlan, example: Example) -> Samp
     )
 
 
-def usage_of(problems: Sequence[SampledProblem]) -> tuple[Usage, Usage]:
+def usage_of(problems: Sequence[ProblemRollouts]) -> tuple[Usage, Usage]:
     """Return the usage of sampling, and that of scoring."""
     return (
         sum((p.rollout for p in problems), Usage()),
@@ -155,10 +155,10 @@ async def _scores(
 
 def _solution(
     task: Task, example: Example, candidate: Candidate, score: float | None
-) -> SampledSolution:
+) -> PolicySolution:
     correct = candidate.complete and task.check(example, candidate.text)
     reward = float(correct) if score is None else score
-    return SampledSolution(
+    return PolicySolution(
         text=candidate.text,
         ids=tuple(chain.from_iterable(c.token_ids for c in candidate.completions)),
         finished=candidate.complete,
@@ -176,7 +176,7 @@ class RolloutPace:
         self._started = self._reported = self._last = time.monotonic()
         self._done = self._right = self._solutions = self._tokens = 0
 
-    def add(self, problem: SampledProblem) -> float:
+    def add(self, problem: ProblemRollouts) -> float:
         """Count a finished problem; return the seconds since the one before."""
         self._done += 1
         self._right += sum(s.correct for s in problem.solutions)

@@ -17,7 +17,7 @@ from reasoner.train.policy.policy_model import PolicyModel
 from reasoner.train.policy.recipe import RolloutRecipe, TrainingRecipe
 from reasoner.train.policy.reinforce import advantages
 from reasoner.train.policy.rollout_engine import RolloutEngine
-from reasoner.train.policy.rollouts import SampledProblem, SampledSolution
+from reasoner.train.policy.rollouts import PolicySolution, ProblemRollouts
 from reasoner.train.policy.rounds import TrainingJob
 from reasoner.types import Usage
 from tests.reasoner.train.policy.letters import ReloadingBackend, TorchBackend
@@ -93,15 +93,15 @@ async def test_an_engine_takes_new_weights_while_it_runs(taught: Path, untrained
     assert one.backend is not two.backend
 
 
-def solution(text: str, correct: bool, *, finished: bool = True) -> SampledSolution:
-    return SampledSolution(
+def solution(text: str, correct: bool, *, finished: bool = True) -> PolicySolution:
+    return PolicySolution(
         text=text, ids=(9, 10, 1), finished=finished, answer=text if finished else None,
         correct=correct, reward=float(correct),
     )  # fmt: skip
 
 
-def problem(*solutions: SampledSolution) -> SampledProblem:
-    return SampledProblem(prompt="cd:1\n", solutions=solutions, rollout=Usage(), score=Usage())
+def problem(*solutions: PolicySolution) -> ProblemRollouts:
+    return ProblemRollouts(prompt="cd:1\n", solutions=solutions, rollout=Usage(), score=Usage())
 
 
 def test_chosen_solutions_are_right_finished_and_distinct() -> None:
