@@ -59,12 +59,12 @@ def solved_problems(run: RunFolder, task: str = "") -> list[SolvedProblem]:
                 known = problems.setdefault((problem.task, problem.id), problem)
                 if known is not problem:
                     known.solutions += problem.solutions
-    found = [problem for problem in problems.values() if problem.solutions]
-    if not found:
+    solved = [problem for problem in problems.values() if problem.solutions]
+    if not solved:
         raise StoreError(
             f"{shown(run.path)} has no texts of finished solutions; run best-of-n or a tree search there"
         )
-    return found
+    return solved
 
 
 def _solved(run: RunFolder, spec: Spec) -> Iterator[SolvedProblem]:

@@ -17,7 +17,7 @@ from reasoner.errors import ConfigError
 from reasoner.files import save_json, save_text
 from reasoner.train.manifest import claim, identity
 from reasoner.train.policy import sft
-from reasoner.train.policy.rollouts import SampledProblem
+from reasoner.train.policy.rollouts import ProblemRollouts
 from reasoner.train.policy.rounds import Rounds, TrainingJob, plan_of, settings_of
 from reasoner.train.policy.solutions import Pair, read_pairs
 
@@ -70,7 +70,7 @@ async def _round(rounds: Rounds, number: int, policy: str) -> str:
     return str(trained)
 
 
-def chosen(problems: Sequence[SampledProblem], threshold: float, most: int) -> list[Pair]:
+def chosen(problems: Sequence[ProblemRollouts], threshold: float, most: int) -> list[Pair]:
     """Return the finished solutions with a reward of at least `threshold`, distinct, `most` of a problem.
 
     Raises:
@@ -89,7 +89,7 @@ def chosen(problems: Sequence[SampledProblem], threshold: float, most: int) -> l
     return pairs
 
 
-def _right(problem: SampledProblem, threshold: float) -> dict[str, None]:
+def _right(problem: ProblemRollouts, threshold: float) -> dict[str, None]:
     """Return the texts of the solutions to learn from, each once, in order of arrival."""
     good = (s for s in problem.solutions if s.finished and s.reward >= threshold)
     return dict.fromkeys(s.text for s in good if s.text.strip())

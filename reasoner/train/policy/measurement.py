@@ -9,10 +9,10 @@ from typing import Any
 from reasoner.benchmarks.stats.coverage import pass_at_ks
 from reasoner.benchmarks.stats.pool import Pool
 from reasoner.benchmarks.stats.votes import majority_at_ks
-from reasoner.train.policy.rollouts import SampledProblem
+from reasoner.train.policy.rollouts import ProblemRollouts
 
 
-def measures(problems: Sequence[SampledProblem], samples: int) -> dict[str, Any]:
+def measures(problems: Sequence[ProblemRollouts], samples: int) -> dict[str, Any]:
     """Return pass@1, pass@k, majority@k and the distinct answers of a problem, means over problems.
 
     k is `samples`. The unbiased estimates of `reasoner.benchmarks.stats` are used; pass@1 has its standard
@@ -36,6 +36,6 @@ def measures(problems: Sequence[SampledProblem], samples: int) -> dict[str, Any]
     }
 
 
-def distinct_answers(problem: SampledProblem) -> int:
+def distinct_answers(problem: ProblemRollouts) -> int:
     """Return the number of different answers among a problem's solutions."""
     return len({s.answer for s in problem.solutions if s.answer is not None})

@@ -24,7 +24,7 @@ from reasoner.train.policy.ledger import LedgerEntry
 from reasoner.train.policy.optimisation import Optimisation
 from reasoner.train.policy.packing import TokenisedSolution
 from reasoner.train.policy.policy_model import PolicyModel
-from reasoner.train.policy.rollouts import SampledProblem
+from reasoner.train.policy.rollouts import ProblemRollouts
 from reasoner.train.policy.rounds import Rounds, TrainingJob, plan_of, settings_of
 from reasoner.train.policy.sft import checkpoint
 
@@ -119,7 +119,7 @@ async def _served(rounds: Rounds, policy: PolicyModel, number: int) -> Backend:
     return backend
 
 
-def advantages(policy: PolicyModel, problems: Sequence[SampledProblem]) -> list[TokenisedSolution]:
+def advantages(policy: PolicyModel, problems: Sequence[ProblemRollouts]) -> list[TokenisedSolution]:
     """Return the sampled tokens of each solution, weighted by its advantage over its problem's mean reward.
 
     Solutions without an advantage, and those that do not fit the context, are left out.

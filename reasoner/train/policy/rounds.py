@@ -20,7 +20,7 @@ from reasoner.train.policy.ledger import ComputeLedger, Role
 from reasoner.train.policy.measurement import measures
 from reasoner.train.policy.recipe import RolloutRecipe, TrainingRecipe
 from reasoner.train.policy.rollout_engine import RolloutEngine
-from reasoner.train.policy.rollouts import RolloutPlan, SampledProblem, sample, usage_of
+from reasoner.train.policy.rollouts import ProblemRollouts, RolloutPlan, sample, usage_of
 from reasoner.train.progress import Report
 from reasoner.traits import strategy_traits, verifier_traits
 
@@ -62,8 +62,8 @@ class Rounds:
     def examples(self, number: int) -> list[Example]:
         """Return the training problems of a round."""
         recipe, seed = self.job.rollouts, self.job.training.seed
-        drawn = seed + number if recipe.fresh else seed
-        return self.training_problems(recipe.problems, drawn)
+        other = seed + number if recipe.fresh else seed
+        return self.training_problems(recipe.problems, other)
 
     def training_problems(self, count: int, seed: int) -> list[Example]:
         """Return the first `count` problems of split "train".
@@ -75,7 +75,7 @@ class Rounds:
             return examples
         raise ConfigError(f"task {self.plan.task.name!r} has no problems in split 'train'")
 
-    async def rollouts(self, number: int, backend: Backend) -> list[SampledProblem]:
+    async def rollouts(self, number: int, backend: Backend) -> list[ProblemRollouts]:
         """Sample the solutions of a round, except for those in its journal."""
         examples = self.examples(number)
         for example in examples:

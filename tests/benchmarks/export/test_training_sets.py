@@ -120,7 +120,7 @@ async def test_the_command(
     out = tmp_path / "x.jsonl"
     argv = ["export", str(tmp_path), "--format", "prm", "--out", str(out)]
     assert main([*argv, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["rows"] == len(out.read_text().splitlines()) and told["split"] == "test"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["rows"] == len(out.read_text().splitlines()) and printed["split"] == "test"
     assert main(argv) == 0
     assert f"of split test written to {out}" in capsys.readouterr().out

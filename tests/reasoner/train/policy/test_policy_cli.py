@@ -21,9 +21,11 @@ def test_imitation_of_a_tasks_own_solutions(
     out = tmp_path / "out"
     argv = ["train", "policy", "--model", str(untrained), "--out", str(out), *SMALL]
     assert main([*argv, "--task", "countdown", "--demonstrations", "8"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["solutions"] == 8 and told["policy"] == str(out)
-    assert told["settings"]["rate"] == 1e-4 and told["command"].startswith("reasoner train policy")
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["solutions"] == 8 and printed["policy"] == str(out)
+    assert printed["settings"]["rate"] == 1e-4 and printed["command"].startswith(
+        "reasoner train policy"
+    )
     assert (out / "model.safetensors").exists() and (out / "ledger.json").exists()
     assert main([*argv[:-1], "--task", "countdown", "--demonstrations", "8"]) == 0
     assert f"--model {out}\nwritten to {out}\n" == capsys.readouterr().out
@@ -41,8 +43,8 @@ def test_rounds(
         "--rounds", "1", "--problems", "4", "--samples", "4", "--dev-problems", "2",
         "--dev-samples", "2", "--out", str(out), *SMALL,
     ])  # fmt: skip
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert [record["round"] for record in told["rounds"]] == [0, 1]
-    assert Path(told["policy"]) == out / "round-1" / "model"
-    assert (Path(told["policy"]) / "reasoner.json").exists()
+    assert [record["round"] for record in printed["rounds"]] == [0, 1]
+    assert Path(printed["policy"]) == out / "round-1" / "model"
+    assert (Path(printed["policy"]) / "reasoner.json").exists()
