@@ -62,8 +62,7 @@ class Rounds:
     def examples(self, number: int) -> list[Example]:
         """Return the training problems of a round."""
         recipe, seed = self.job.rollouts, self.job.training.seed
-        other = seed + number if recipe.fresh else seed
-        return self.training_problems(recipe.problems, other)
+        return self.training_problems(recipe.problems, seed + number if recipe.fresh else seed)
 
     def training_problems(self, count: int, seed: int) -> list[Example]:
         """Return the first `count` problems of split "train".
