@@ -26,8 +26,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def taught(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that writes each of four letters equally often."""
     out = tmp_path_factory.mktemp("taught") / "model"
-    recipe = TrainingRecipe(rate=5e-3, epochs=1, batch=32, precision="float32")
-    sft.train(str(untrained), demonstrations(Letters(), 640, 0), recipe, out, {}, report=_silent)
+    recipe = TrainingRecipe(rate=1e-2, epochs=1, batch=16, precision="float32")
+    sft.train(str(untrained), demonstrations(Letters(), 960, 0), recipe, out, {}, report=_silent)
     return out
 
 

@@ -39,6 +39,7 @@ def test_a_row_has_no_padding_and_reads_before_each_solution_token() -> None:
     assert row.weights.tolist() == [1.0, -0.5, -0.5, -0.5]
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("make", [models.qwen3, models.gpt2])
 def test_the_loss_of_a_packed_row_is_that_of_its_solutions(
     make: Callable[[Path], Path], tmp_path: Path

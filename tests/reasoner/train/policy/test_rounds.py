@@ -142,7 +142,7 @@ async def test_a_verifier_can_reward(taught: Path, letters: str, tmp_path: Path)
     changes = {"verifier": "regex(pattern='b')", "reward": "verifier", "dev_problems": 0}
     await expert_iteration.train(job(taught, tmp_path, **changes))
     rows = [json.loads(x) for x in (tmp_path / "round-1" / "data.jsonl").read_text().splitlines()]
-    assert rows and {row["completion"] for row in rows} == {"b"}
+    assert rows and all("b" in row["completion"] for row in rows)
 
 
 BAD = {

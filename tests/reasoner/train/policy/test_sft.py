@@ -81,6 +81,7 @@ def test_a_finished_training_is_left_alone(untrained: Path, tmp_path: Path) -> N
         sft.train(str(untrained), PAIRS, replace(RECIPE, rate=1e-4), tmp_path, {}, report=silent)
 
 
+@torch.no_grad()
 def test_it_learns_and_the_model_is_served_as_any_other(taught: Path, untrained: Path) -> None:
     """The end is one of four letters, and verdict tokens still read alike."""
     policy = PolicyModel(str(taught), replace(RECIPE, rate=1e-9))
