@@ -17,7 +17,7 @@ from zlib import crc32
 
 from pydantic import FiniteFloat
 
-from reasoner.base import Backend, Example, Task, Verifier, bind
+from reasoner.base import Backend, Example, Task, Verifier, bind, start
 from reasoner.budget import VERIFIER
 from reasoner.errors import BackendError
 from reasoner.events import Result
@@ -95,6 +95,8 @@ async def sample(
     pace = RolloutPace(len(examples), report)
 
     async def work(example: Example) -> Row:
+        await start(backend)
+        pace.begin()
         problem = await sampled(backend, plan, example)
         seconds = pace.add(problem)
         return {**problem.model_dump(mode="json", exclude={"prompt"}), "seconds": seconds}
@@ -173,8 +175,13 @@ class RolloutPace:
 
     def __init__(self, problems: int, report: Report) -> None:
         self._problems, self._report = problems, report
-        self._started = self._reported = self._last = time.monotonic()
+        self._started = self._reported = self._last = 0.0
         self._done = self._right = self._solutions = self._tokens = 0
+
+    def begin(self) -> None:
+        """Start the clock, unless it runs: the start of an engine does not count."""
+        if not self._started:
+            self._started = self._reported = self._last = time.monotonic()
 
     def add(self, problem: ProblemRollouts) -> float:
         """Count a finished problem; return the seconds since the one before."""
