@@ -119,6 +119,7 @@ STORED = {
     "compare": ["compare", "RUN", "--n", "1,2", "--out", "OUT"],
     "scaling": ["scaling", "RUN", "--out", "OUT"],
     "export-pool": ["export-pool", "RUN", "--out", "OUT/pool.jsonl"],
+    "export": ["export", "RUN", "--format", "prm", "--out", "OUT/prm.jsonl"],
     "rerank": ["rerank", "RUN", "--verifier", "regex(pattern='1')", *MODEL, "--out", "OUT/reranked"],
     "list": ["list"],
 }  # fmt: skip

@@ -189,11 +189,18 @@ class Countdown:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Yield problems of a split, the same ones for the same seed and tier."""
-        family, size = f"countdown/{self.tier}", TIERS[self.tier]
-        puzzles = distinct_problems(lambda r: draw(r, size), identity, split, count, family, seed)
-        for i, puzzle in enumerate(puzzles):
+        for i, puzzle in enumerate(self._puzzles(split, count, seed)):
             problem = Problem(f"countdown-{self.tier}-{split}-{seed}-{i}", puzzle.prompt)
             yield Example(problem, str(puzzle.target))
+
+    def demonstrations(self, split: str, count: int, seed: int = 0) -> Iterator[Demonstration]:
+        """Yield the same problems with their intended solutions."""
+        for puzzle in self._puzzles(split, count, seed):
+            yield Demonstration(puzzle.prompt, puzzle.solution)
+
+    def _puzzles(self, split: str, count: int, seed: int) -> Iterator[Puzzle]:
+        family, size = f"countdown/{self.tier}", TIERS[self.tier]
+        return distinct_problems(lambda r: draw(r, size), identity, split, count, family, seed)
 
     def answer(self, solution: str) -> str | None:
         """Return the derivation as one expression, the operands of sums and products in order."""

@@ -179,11 +179,19 @@ class DagMath:
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Yield problems of a split, the same ones for the same seed and tier."""
-        family, depths = f"dagmath/{self.tier}", TIERS[self.tier]
-        items = distinct_problems(lambda r: draw(r, *depths), identity, split, count, family, seed)
-        for i, item in enumerate(items):
+        for i, item in enumerate(self._problems(split, count, seed)):
             answer = str(item.values()[item.chain[-1].name])
             yield Example(Problem(f"dagmath-{self.tier}-{split}-{seed}-{i}", item.prompt), answer)
+
+    def demonstrations(self, split: str, count: int, seed: int = 0) -> Iterator[Demonstration]:
+        """Yield the same problems with their solutions, every line right."""
+        for item in self._problems(split, count, seed):
+            values = item.values()
+            yield Demonstration(item.prompt, "\n".join(_line(d, values) for d in item.chain))
+
+    def _problems(self, split: str, count: int, seed: int) -> Iterator[DagProblem]:
+        family, depths = f"dagmath/{self.tier}", TIERS[self.tier]
+        return distinct_problems(lambda r: draw(r, *depths), identity, split, count, family, seed)
 
     def answer(self, solution: str) -> str | None:
         """Return the last line's value as an ordinary number."""

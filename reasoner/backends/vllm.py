@@ -78,7 +78,7 @@ class VLLM:
     ) -> None:
         require("vllm", user="backend 'vllm'", instead=WITHOUT)
         check_engine(engine_args, signature(VLLM).parameters)
-        self.checkpoint = Checkpoint(model, max_model_len)
+        self.checkpoint, self._limit = Checkpoint(model, max_model_len), max_model_len
         self._adapter = None if lora is None else Adapter(lora)
         self._template = Template(system, shots, dict(chat_template_kwargs or {}))
         if chat_template_kwargs:
@@ -168,6 +168,22 @@ class VLLM:
                 seen = len(output.likeliest)
         usage = self._usage(len(ids), output) + Usage(requests=1)
         return Generation((self._completion(output, sampling, prompt),), usage)
+
+    async def reload(self, folder: str) -> None:
+        """Serve the weights in `folder`, a model of the same architecture and tokenizer, from now on.
+
+        Raises:
+            BackendError: the engine cannot load them.
+        """
+        self.checkpoint = Checkpoint(folder, self._limit)
+        if not self._engine.running:
+            return
+        engine = await self.start()
+        try:
+            await engine.collective_rpc("reload_weights", kwargs={"weights_path": folder})
+            await engine.reset_prefix_cache()
+        except Exception as e:
+            raise failed(e, "vLLM cannot load other weights") from e
 
     async def start(self) -> Any:
         """Return the running engine, started by the first caller."""

@@ -31,6 +31,13 @@ COMPLETION_EXAMPLE = """reasoner completion bash > ~/.local/share/bash-completio
 
 BENCH = ("numpy", "scipy", "sklearn", "matplotlib", "math_verify")
 TORCH = ("torch", "transformers", "tokenizers", "safetensors")
+POLICY_EXAMPLE = """reasoner train policy --task countdown --out runs/sft      imitate the task's own solutions
+  reasoner train policy --data FILE.jsonl --lora 16 --out runs/lora
+                                                      imitate those of a file, with adapters
+  reasoner train policy --method expert-iteration --task countdown --out runs/expert
+                                                      learn from its own right solutions
+  reasoner train policy --method reinforce --task countdown --rounds 100 --problems 16 \\
+      --samples 16 --out runs/reinforce               learn from all of its own solutions"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
     for command in COMMANDS:
         _add(commands, command)
-    about = "Train the embedded GPT or reward models; label solutions to train those on."
+    about = "Train policies, the embedded GPT or reward models; label solutions to train those on."
     train = commands.add_parser("train", help=about, description=about, allow_abbrev=False)
     kinds = train.add_subparsers(metavar="KIND", required=True, parser_class=CommandParser)
     for command in TRAINING:
@@ -201,6 +208,11 @@ COMMANDS = (
         "reasoner export-pool runs/mine --task dagmath --out pool.jsonl",
     ),
     Command(
+        "export", "cli.results:export", "cli.results_options:TrainingSetOptions",
+        "Write a training set from the solutions of a run, in the format of TRL or verl.",
+        "reasoner export runs/mine --format sft --out sft.jsonl",
+    ),
+    Command(
         "rerank", "cli.results:rerank", "cli.results_options:RerankOptions",
         "Have another verifier choose among the solutions of a run; nothing is sampled.",
         "reasoner rerank runs/mine --verifier arithmetic",
@@ -231,6 +243,11 @@ COMMANDS = (
 )  # fmt: skip
 
 TRAINING = (
+    Command(
+        "policy", "cli.train:train_policy", "cli.policy_options:PolicyOptions",
+        "Train a model further: on solutions, by expert iteration, or by reinforcement.",
+        POLICY_EXAMPLE,
+    ),
     Command(
         "gpt", "cli.train:train_gpt", "train.gpt.options:GptOptions",
         "Train the embedded GPT from scratch.",

@@ -1,4 +1,4 @@
-"""Commands on stored results: `import-pool`, `export-pool`, `rerank`, `inspect`, `report`, `scaling`."""
+"""Commands on stored results: `import-pool`, `export-pool`, `export`, `rerank`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,32 @@ def export_pool(args: options.ExportOptions, call: Invocation) -> int:
         print_json({"problems": len(pool), "samples": samples, "file": str(args.out)})
     else:
         echo(f"{len(pool)} problems, {samples} solutions written to {args.out}")
+    return 0
+
+
+def export(args: options.TrainingSetOptions, call: Invocation) -> int:
+    """Write a training set from the solutions of a run."""
+    from reasoner.benchmarks.export.solved import solved_problems
+    from reasoner.benchmarks.export.training_sets import save, training_set
+    from reasoner.benchmarks.store.run_folder import RunFolder
+
+    run = RunFolder(args.dir)
+    problems = solved_problems(run, args.task or "")
+    rows = training_set(problems, args.format, args.most, args.library)
+    save(rows, args.out)
+    if call.json:
+        print_json(
+            {
+                "problems": len(problems),
+                "rows": len(rows),
+                "split": run.grid.split,
+                "file": str(args.out),
+            }
+        )
+    else:
+        echo(
+            f"{len(rows)} rows from {len(problems)} problems of split {run.grid.split} written to {args.out}"
+        )
     return 0
 
 

@@ -78,6 +78,26 @@ class ExportOptions(Options):
     out: Annotated[OutputFile, Field(examples=["FILE.jsonl"], description="file of the pool")]
 
 
+class TrainingSetOptions(Options):
+    """The options of `export`."""
+
+    positional = ("dir",)
+
+    dir: o.Run
+    format: Annotated[
+        Literal["sft", "preferences", "step-preferences", "prm", "journey", "prompts"],
+        Field(description="the kind of training that the rows are for"),
+    ]
+    out: Annotated[OutputFile, Field(examples=["FILE.jsonl"], description="file of the rows")]
+    library: Annotated[
+        Literal["trl", "verl"], Field(description="whose field names the rows have")
+    ] = "trl"
+    task: Annotated[str | None, Field(description="one task of the run (default: all)")] = None
+    most: Annotated[
+        Positive, Field(description="rows of a problem; for journey, errors of a row")
+    ] = 4
+
+
 class RerankOptions(Options):
     """The options of `rerank`."""
 

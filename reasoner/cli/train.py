@@ -1,4 +1,4 @@
-"""`reasoner train`: the embedded GPT, labels, and the reward models that learn from them."""
+"""`reasoner train`: policies, the embedded GPT, labels, and the reward models that learn from them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from reasoner.terminal import echo
 
 if TYPE_CHECKING:
     from reasoner.cli.commands import Invocation
+    from reasoner.cli.policy_options import PolicyOptions
     from reasoner.train.gpt.options import GptOptions
 
 Summary = dict[str, Any]
@@ -108,6 +109,58 @@ class OutOptions(Protocol):
     def out(self) -> Path: ...
 
 
+def train_policy(options: PolicyOptions, call: Invocation) -> int:
+    """Train a policy on solutions, or on its own rollouts."""
+    options.check()
+    work = _train_on_solutions if options.method == "sft" else _train_on_rollouts
+    return _finish(options, call, lambda: work(options, call), _policy_lines)
+
+
+def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
+    from reasoner.benchmarks.store.environment import describe
+    from reasoner.registry import tasks
+    from reasoner.train.policy.solutions import demonstrations, read_pairs
+    from reasoner.train.progress import say
+
+    task = tasks.make(options.task) if options.task else None
+    if options.data:
+        pairs = read_pairs(options.data, task)
+    else:
+        pairs = demonstrations(task, options.demonstrations, options.seed)
+    _check_inputs(_model(options.model))
+    recipe = options.training_recipe()
+    summary: Summary = _work("policy.sft").train_alone(
+        _model(options.model), pairs, recipe, options.out, describe(call.argv),
+        snapshots=options.snapshots, report=say,
+    )  # fmt: skip
+    return summary
+
+
+def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
+    from reasoner.api import open_backend
+    from reasoner.benchmarks.store.environment import describe
+    from reasoner.train.progress import say
+
+    _check_inputs(_model(options.model))
+    method = _work(f"policy.{options.method.replace('-', '_')}")
+    engine = _work("policy.rollout_engine").RolloutEngine(
+        lambda model: open_backend(model, options.backend), say
+    )
+    recipes = options.rollout_recipe(), options.training_recipe()
+    job = _work("policy.rounds").TrainingJob(
+        _model(options.model), *recipes, options.out, engine, describe(call.argv), say
+    )
+
+    async def train() -> Summary:
+        try:
+            summary: Summary = await method.train(job)
+            return summary
+        finally:
+            await engine.aclose()
+
+    return interruptible(train())
+
+
 def train_gpt(options: GptOptions, call: Invocation) -> int:
     """Train the embedded GPT from scratch."""
     return _finish(options, call, lambda: dict(_work("gpt.pipeline").run(options, call.argv)))
@@ -185,7 +238,7 @@ def _train_reward(kind: str, options: OrmOptions, call: Invocation, *settings: s
 
 
 def _check_inputs(model: str, *files: Path) -> None:
-    """Read the labels and look at the model before PyTorch is imported, which takes seconds."""
+    """Read the labels, if any, and look at the model before PyTorch is imported, which takes seconds."""
     read = _work("reward.labelled_solutions").read
     for file in files:
         read(file)
@@ -234,6 +287,11 @@ def _reward_lines(summary: Summary) -> list[str]:
         f"AUC {value} over {held['scores']} scores on {held['problems']} problems held out",
         f"--verifier {shlex.quote(summary['verifier'])}",
     ]
+
+
+def _policy_lines(summary: Summary) -> list[str]:
+    rounds = [_work("policy.rounds").line(record) for record in summary.get("rounds", ())]
+    return [*rounds, f"--model {shlex.quote(summary['policy'])}"]
 
 
 def _head_lines(summary: Summary) -> list[str]:

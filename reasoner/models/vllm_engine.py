@@ -46,6 +46,11 @@ class Engine:
         """Return a unique name for a request."""
         return f"reasoner-{next(self._ids)}"
 
+    @property
+    def running(self) -> bool:
+        """True once the engine has started, until it is closed."""
+        return self._running is not None
+
     async def start(self) -> Any:
         """Return the running engine, started by the first caller.
 

@@ -86,6 +86,7 @@ COMMANDS = [
     "fit-auto",
     "import-pool",
     "export-pool",
+    "export",
     "rerank",
     "inspect",
 ]

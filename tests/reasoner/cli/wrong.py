@@ -21,8 +21,10 @@ FIT = ["fit-auto", *SCRIPTED, "--out", "{out}"]
 JUDGE = ["eval-verifier", *SCRIPTED, "--out", "{out}"]
 IMPORT = ["import-pool", "{pool}", "--task", "countdown"]
 EXPORT = ["export-pool", "{run}", "--out", "{out}"]
+SETS = ["export", "{run}", "--out", "{out}"]
 RERANK = ["rerank", "{run}", *SCRIPTED, "--out", "{out}"]
 INSPECT = ["inspect", "{run}", "0"]
+POLICY = ["train", "policy", "--out", "{out}"]
 LABELS = ["train", "labels", *SCRIPTED, "--out", "{out}.jsonl"]
 GPT = ["train", "gpt", "--out", "{out}"]
 PRM = ["train", "prm", "--data", "{labels}"]
@@ -202,6 +204,18 @@ WRONG: dict[str, list[Line]] = {
         *values(["export-pool", "{run}"], "--out", v.OUTPUT),
         *options(EXPORT, "--task"),
     ],
+    "export": [
+        (["export"], "required: DIR"),
+        (["export", "{run}", "--format=sft"], "required: --out"),
+        ([*SETS], "required: --format"),
+        *words(["export"], v.RUN, "--out={out}", "--format=sft"),
+        *values(SETS, "--format", ["", "dpo"]),
+        *values([*SETS, "--format=sft"], "--library", ["", "trlx"]),
+        *values([*SETS, "--format=sft"], "--task", ["dagmath", "x", "", v.LONG]),
+        *values([*SETS, "--format=sft"], "--most", v.FEW),
+        *values(["export", "{run}", "--format=sft"], "--out", v.OUTPUT),
+        ([*SETS, "--format=prm", "--library=verl"], "verl has no format for prm"),
+    ],
     "rerank": [
         (["rerank"], "required: DIR"),
         (["rerank", "{run}"], "required: --verifier"),
@@ -269,6 +283,27 @@ WRONG: dict[str, list[Line]] = {
         ([*GPT, "--stage", "evaluate"], "run the earlier stages"),
         ([*GPT, "--model", "x"], "name it with --stage"),
         ([*GPT, "--fresh=3"], "ignored explicit argument"),
+    ],
+    "train policy": [
+        (["train", "policy"], "give --data FILE.jsonl or --task NAME"),
+        ([*POLICY, "--method=reinforce"], "needs problems to solve: give --task"),
+        (
+            [*POLICY, "--method=expert-iteration", "--task=countdown", "--data={labels}"],
+            "leave --data out",
+        ),
+        ([*POLICY, "--task=gsm8k"], "no solutions of its own"),
+        ([*POLICY, "--data={pool}"], "name the --task that grades them"),
+        *options([*POLICY, "--task=countdown"], "--method", "--rounds", "--samples", "--reward"),
+        *values([*POLICY, "--task=countdown"], "--method", ["", "ppo"]),
+        *values(POLICY, "--task", v.TASK[1::2]),
+        *values(POLICY, "--data", [*v.INPUT, "{file}"]),
+        *values([*POLICY, "--task=countdown"], "--rate", v.RATE),
+        *values([*POLICY, "--task=countdown"], "--epochs", v.FEW),
+        *values([*POLICY, "--task=countdown"], "--lora", ["-1", "x", "1000000"]),
+        *values([*POLICY, "--task=countdown"], "--threshold", v.SHARE),
+        *values([*POLICY, "--task=countdown"], "--precision", ["", "float16"]),
+        *values([*POLICY, "--data={labels}"], "--model", v.MODEL[1::3]),
+        *values(["train", "policy", "--task=countdown"], "--out", v.FOLDER[:5]),
     ],
     "train labels": [
         (["train", "labels"], "required: --task"),

@@ -19,7 +19,7 @@ from tests import models
 from tests.benchmarks.synthetic import LabelledSums
 
 Captured = pytest.CaptureFixture[str]
-KINDS = ("gpt", "labels", "prm", "orm", "value-head")
+KINDS = ("policy", "gpt", "labels", "prm", "orm", "value-head")
 LABELS = ["train", "labels", "--model", "scripted", "--task", "countdown", "--problems", "2"]
 ROW = {
     "id": "a", "task": "t", "prompt": "p", "completions": ["s"], "separator": "\n",

@@ -1,0 +1,1 @@
+"""Training sets from stored runs, in the formats of TRL and verl."""

@@ -1,0 +1,142 @@
+"""Supervised fine-tuning: the policy imitates solutions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from reasoner.errors import ConfigError
+from reasoner.files import save_json
+from reasoner.train.manifest import claim, identity
+from reasoner.train.policy.ledger import ComputeLedger, LedgerEntry
+from reasoner.train.policy.optimisation import Optimisation, TrainingUse, batch
+from reasoner.train.policy.packing import TokenisedSolution
+from reasoner.train.policy.policy_model import PolicyModel
+from reasoner.train.policy.recipe import TrainingRecipe
+from reasoner.train.policy.solutions import Pair
+from reasoner.train.progress import Report
+
+
+def train(
+    model: str,
+    pairs: Sequence[Pair],
+    recipe: TrainingRecipe,
+    out: Path,
+    environment: Mapping[str, Any],
+    *,
+    snapshots: int = 0,
+    report: Report = print,
+) -> dict[str, Any]:
+    """Train `model` on `pairs`; write the trained model to `out`, and return its training.json.
+
+    A killed run resumes from its last checkpoint; a finished one is left as it is. `snapshots` models are
+    written on the way, evenly spaced, to folders such as `step-100`.
+
+    Raises:
+        ConfigError: no solution fits the context, or `out` has another training.
+        StoreError: a file cannot be read or written.
+    """
+    refuse_itself(model, out)
+    settings = {**asdict(recipe), **identity(model, model), "data": digest_of(pairs)}
+    record = out / "training.json"
+    if "steps" in (manifest := claim(record, settings)):
+        return manifest
+    policy = PolicyModel(model, recipe)
+    solutions = tokenised(policy, pairs, report)
+    use = fit(policy, solutions, out, snapshots, report)
+    policy.save(out)
+    manifest = {
+        "settings": settings,
+        **environment,
+        "solutions": len(solutions),
+        "steps": use.step,
+        "tokens": use.tokens,
+        "flops": use.flops,
+        "seconds": round(use.seconds, 3),
+    }
+    save_json(manifest, record)
+    checkpoint(out).unlink(missing_ok=True)
+    return manifest
+
+
+def train_alone(
+    model: str,
+    pairs: Sequence[Pair],
+    recipe: TrainingRecipe,
+    out: Path,
+    environment: Mapping[str, Any],
+    *,
+    snapshots: int = 0,
+    report: Report = print,
+) -> dict[str, Any]:
+    """Train as `train` does, and write the ledger: `reasoner train policy --method sft`."""
+    manifest = train(model, pairs, recipe, out, environment, snapshots=snapshots, report=report)
+    charge(ComputeLedger(out / "ledger.json"), 0, manifest)
+    return {**manifest, "policy": str(out)}
+
+
+def charge(ledger: ComputeLedger, round: int, manifest: Mapping[str, Any]) -> None:
+    """Enter the compute of a finished training."""
+    use = {field: manifest[field] for field in ("tokens", "flops", "seconds")}
+    ledger.charge(LedgerEntry(round=round, role="train", **use))
+
+
+def tokenised(
+    policy: PolicyModel, pairs: Sequence[Pair], report: Report
+) -> list[TokenisedSolution]:
+    """Return the tokens of the pairs that fit the context.
+
+    Raises:
+        ConfigError: none does, or the model cannot train on packed rows.
+    """
+    solutions = [s for s in map(policy.tokenise, pairs) if s]
+    if not solutions:
+        raise ConfigError(f"no solution fits the context of {policy.info.name!r}")
+    if len(solutions) < len(pairs):
+        report(f"{len(pairs) - len(solutions)} solutions are longer than the context; left out")
+    if len(solutions) > 1:
+        policy.check_packing(solutions[0], solutions[1])
+    return solutions
+
+
+def fit(
+    policy: PolicyModel,
+    solutions: Sequence[TokenisedSolution],
+    out: Path,
+    snapshots: int,
+    report: Report,
+) -> TrainingUse:
+    """Train for all epochs, from the checkpoint in `out` if there is one."""
+    recipe = policy.recipe
+    steps = recipe.epochs * -(-len(solutions) // recipe.batch)
+    optimisation = Optimisation(policy, steps, checkpoint(out), report)
+    written = {round(steps * i / (snapshots + 1)) for i in range(1, snapshots + 1)}
+    while (step := optimisation.use.step) < steps:
+        optimisation.step(batch(solutions, recipe.batch, step, recipe.seed))
+        if step + 1 in written:
+            policy.save(out / f"step-{step + 1}")
+        optimisation.save_sometimes()
+    return optimisation.use
+
+
+def checkpoint(out: Path) -> Path:
+    """Return the file of the checkpoint, which exists until the training ends."""
+    return out / "checkpoint.pt"
+
+
+def refuse_itself(model: str, out: Path) -> None:
+    """Raise a `ConfigError` if `out` is the model that is trained."""
+    if os.path.isdir(model) and out.resolve() == Path(model).resolve():
+        raise ConfigError(f"{str(out)!r} is the model itself; train into another folder")
+
+
+def digest_of(pairs: Sequence[Pair]) -> str:
+    """Return a digest of problems and solutions, in their order."""
+    digest = blake2b(digest_size=6)
+    for pair in pairs:
+        digest.update(f"{pair.prompt}\0{pair.solution}\0".encode())
+    return digest.hexdigest()
