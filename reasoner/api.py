@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar, cast
@@ -177,7 +176,10 @@ class Reasoner:
         """
         events = asyncio.Queue[Event | None]()
         here = asyncio.get_running_loop()  # The search may be in another thread's.
-        put = partial(here.call_soon_threadsafe, events.put_nowait)
+
+        def put(event: Event) -> None:
+            here.call_soon_threadsafe(events.put_nowait, event)
+
         search = asyncio.create_task(self.asolve(problem, budget, listen=put))
         search.add_done_callback(lambda _: events.put_nowait(None))
         try:

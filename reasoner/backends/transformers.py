@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 
 from pydantic import PositiveInt
 
-from reasoner.backends.prompt_template import Shots
+from reasoner.backends.checkpoint import Checkpoint
+from reasoner.backends.local_model import LocalModel
+from reasoner.backends.prompt_template import Shots, Template
+from reasoner.backends.sample_output import Output
 from reasoner.backends.token_confidence import confidences
 from reasoner.backends.verdict_tokens import endings
-from reasoner.backends.vllm import VLLM
-from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt
 from reasoner.errors import BackendError, ConfigError
 from reasoner.files import clipped
@@ -28,12 +29,11 @@ from reasoner.types import Generation, Prompt, Sampling, Usage
 T = TypeVar("T")
 
 
-class Transformers(VLLM):
+class Transformers(LocalModel):
     """A causal language model that Transformers can load: a folder, or a Hugging Face name.
 
-    Prompts, tokens, ends and verdicts are those of the vLLM backend, from which they are inherited; only
-    the engine differs. The model is loaded by the first call. A prompt's tokens count as cached where an
-    earlier prompt began it, and for every sample of a call after the first.
+    The model is loaded by the first call. A prompt's tokens count as cached where an earlier prompt
+    began it, and for every sample of a call after the first.
 
     Args:
         model: folder or Hugging Face name.
@@ -59,7 +59,7 @@ class Transformers(VLLM):
         dtype: str = "auto",
         device: str = "",
     ) -> None:
-        super().__init__(model, chat=chat, system=system, shots=shots, max_model_len=max_model_len)
+        super().__init__(Checkpoint(model, max_model_len), Template(system, shots), chat)
         self._dtype, self._device = dtype, device
         self._thread: ThreadPoolExecutor | None = None
         self._loaded: tuple[Any, Any] | None = None
@@ -108,7 +108,9 @@ class Transformers(VLLM):
             if halted(batch.outputs[0]):
                 break
         usage = sum((self._usage(len(ids), o) for o in batch.outputs), Usage(requests=1))
-        return Generation(tuple(self._completion(o, sampling) for o in batch.outputs), usage)
+        return Generation(
+            tuple(self._completion(o, sampling, prompt) for o in batch.outputs), usage
+        )
 
     async def _run(self, step: Callable[[], T]) -> T:
         """Run a step in the thread that owns the model; calls take turns there."""
@@ -147,7 +149,8 @@ class Transformers(VLLM):
             return
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            model = AutoModelForCausalLM.from_pretrained(
+            factory: Any = AutoModelForCausalLM
+            model = factory.from_pretrained(
                 self.checkpoint.path, dtype=self._dtype, trust_remote_code=False
             )
             model = model.to(device).eval()

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from reasoner.backends.checkpoint import Checkpoint
+from reasoner.backends.sample_output import Output
 from reasoner.backends.verdict_levels import write_levels
 from reasoner.backends.verdict_tokens import Ending
-from reasoner.backends.vllm_output import Output
 from reasoner.types import Sampling
 
 PROMPTS = 32

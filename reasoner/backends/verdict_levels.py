@@ -18,7 +18,9 @@ def write_levels(logits: torch.Tensor, endings: Sequence[Ending]) -> torch.Tenso
     for ending in endings:
         good, bad = logits[:, ending.good], logits[:, ending.bad]
         place = ((good - bad) / (2 * LOG_ODDS) + 0.5) * (len(ending.levels) - 1)
-        level = place.round().clamp(0, len(ending.levels) - 1).long() + ending.levels.start
+        # Where a grammar forbids both tokens, their odds are undefined, and no level has a probability.
+        place = place.nan_to_num().round().clamp(0, len(ending.levels) - 1)
+        level = place.long() + ending.levels.start
         either = torch.logaddexp(good, bad)
         logits[:, ending.levels.start : ending.levels.stop] = -torch.inf
         logits[:, [ending.good, ending.bad]] = -torch.inf

@@ -15,7 +15,8 @@ import torch
 from vllm.v1.sample.logits_processor import LogitsProcessor as FirstInterface
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as SecondInterface
 
-from reasoner.backends.verdict_tokens import LOG_ODDS, endings
+from reasoner.backends.verdict_levels import write_levels
+from reasoner.backends.verdict_tokens import endings
 
 
 class Levels(FirstInterface, SecondInterface):
@@ -37,14 +38,4 @@ class Levels(FirstInterface, SecondInterface):
 
     def apply(self, logits: torch.Tensor, context: Any = None) -> torch.Tensor:
         """Rewrite `logits` (rows, vocabulary) in place; the second runner's `context` is not needed."""
-        for ending in self._endings:
-            good, bad = logits[:, ending.good], logits[:, ending.bad]
-            place = ((good - bad) / (2 * LOG_ODDS) + 0.5) * (len(ending.levels) - 1)
-            # Where a grammar forbids both tokens, their odds are undefined, and no level has a probability.
-            place = place.nan_to_num().round().clamp(0, len(ending.levels) - 1)
-            level = place.long() + ending.levels.start
-            either = torch.logaddexp(good, bad)
-            logits[:, ending.levels.start : ending.levels.stop] = -torch.inf
-            logits[:, [ending.good, ending.bad]] = -torch.inf
-            logits.scatter_(1, level[:, None], either[:, None])
-        return logits
+        return write_levels(logits, self._endings)

@@ -15,20 +15,19 @@ from pydantic import PositiveInt
 from reasoner.backends.chat_arguments import check_chat_arguments
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.exclusive_batches import ExclusiveBatches
-from reasoner.backends.prompt_template import Rendered, Shots, Template
+from reasoner.backends.local_model import LocalModel
+from reasoner.backends.prompt_template import Shots, Template
+from reasoner.backends.sample_output import Output
 from reasoner.backends.token_confidence import confidences
-from reasoner.backends.verdict_tokens import verdicts_of
-from reasoner.backends.vllm_output import Output
 from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.extras import require
-from reasoner.messages import Messages
 from reasoner.models.engine_arguments import check_engine
 from reasoner.models.lora import Adapter
 from reasoner.models.parallel import check_parallel
 from reasoner.models.vllm_engine import Engine, cuda, failed, gpus, on_this_machine
 from reasoner.traits import BackendTraits
-from reasoner.types import Completion, Finish, Generation, Problem, Prompt, Sampling, Usage
+from reasoner.types import Generation, Prompt, Sampling, Usage
 
 REASONING = frozenset({"reasoning_parser", "reasoning_config"})
 """Engine arguments that tell vLLM how the model marks its thinking; one is needed to limit it."""
@@ -39,7 +38,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": s
 """An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
 
 
-class VLLM:
+class VLLM(LocalModel):
     """A causal language model that vLLM can serve: a folder, or a Hugging Face name.
 
     The engine starts with the first call. Instruct models use their chat template (with `chat=None`,
@@ -78,15 +77,21 @@ class VLLM:
     ) -> None:
         require("vllm", user="backend 'vllm'", instead=WITHOUT)
         check_engine(engine_args, signature(VLLM).parameters)
-        self.checkpoint, self._limit = Checkpoint(model, max_model_len), max_model_len
-        self._adapter = None if lora is None else Adapter(lora)
-        self._template = Template(system, shots, dict(chat_template_kwargs or {}))
+        super().__init__(
+            Checkpoint(model, max_model_len),
+            Template(system, shots, dict(chat_template_kwargs or {})),
+            chat,
+        )
         if chat_template_kwargs:
             check_chat_arguments(chat_template_kwargs, self.checkpoint.tokenizer)
-        self._chat, self._kv_cache_gib, self._engine_args = chat, kv_cache_gib, engine_args
+        self._adapter = None if lora is None else Adapter(lora)
+        self._limit, self._kv_cache_gib, self._engine_args = (
+            max_model_len,
+            kv_cache_gib,
+            engine_args,
+        )
         self._engine = Engine(self.arguments)
         self._batches = ExclusiveBatches()
-        self._prompts = dict[tuple[str, Messages], Rendered]()
 
     @property
     def model(self) -> ModelInfo:
@@ -96,37 +101,9 @@ class VLLM:
 
     @property
     def traits(self) -> BackendTraits:
-        """All that there is, and verdicts where the model has tokens for them."""
-        verdicts = bool(self.checkpoint.verdicts)
-        return BackendTraits(
-            verdicts=verdicts,
-            logprobs=True,
-            confidences=True,
-            labels=True,
-            watches=True,
-            spells=True,
-            thinking_budget=not REASONING.isdisjoint(self._engine_args),
-        )
-
-    def prompt_length(self, prompt: Prompt) -> int:
-        """Return the tokens of the rendered problem and its continuation."""
-        return len(self._prompt_ids(prompt))
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Return the tokens of a text that continues another."""
-        return tuple(self.checkpoint.encode(text))
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of tokens, without ends."""
-        return self.checkpoint.decode(ids)
-
-    def check_labels(self, labels: tuple[str, ...]) -> None:
-        """Refuse labels that are not one token each.
-
-        Raises:
-            ConfigError: one is not.
-        """
-        self.checkpoint.labels(labels)
+        """Those of any model in this process; it limits thinking if it knows how that is marked."""
+        limits = not REASONING.isdisjoint(self._engine_args)
+        return replace(super().traits, thinking_budget=limits)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
@@ -218,18 +195,6 @@ class VLLM:
         except Exception as e:
             raise failed(e) from e
 
-    def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        """Return the rendered problem, then the sampled ids or the start of a solution as text."""
-        return self._rendered(prompt.problem).continued(prompt, self.checkpoint.encode)
-
-    def _rendered(self, problem: Problem) -> Rendered:
-        if problem.key not in self._prompts:
-            if len(self._prompts) > 10_000:
-                self._prompts.clear()
-            tokenizer = self.checkpoint.tokenizer
-            self._prompts[problem.key] = self._template.render(tokenizer, problem, self._chat)
-        return self._prompts[problem.key]
-
     def _params(self, sampling: Sampling) -> list[Any]:
         """Return the engine settings of each sample; equal seeds give equal samples."""
         from vllm.sampling_params import RequestOutputKind, SamplingParams
@@ -258,52 +223,6 @@ class VLLM:
             )
             for i in range(sampling.n)
         ]
-
-    def _completion(self, output: Output, sampling: Sampling, prompt: Prompt) -> Completion:
-        labels = self._labels(output, sampling)
-        if (size := self.checkpoint.before(sampling.end, output.token_ids)) is not None:
-            # One token counts as the end, as for a model with its own.
-            output = output.first(size + 1)
-        ids = tuple(output.token_ids)
-        return Completion(
-            text=self._rendered(prompt.problem).shown(prompt, self.checkpoint.decode(ids[:size])),
-            token_ids=ids,
-            finish=self._finish(output) if size is None else Finish.EOS,
-            logprob=output.logprob,
-            verdicts=verdicts_of(ids, self.checkpoint.verdicts),
-            confidences=output.confidences,
-            entropies=output.entropies,
-            logprobs=output.logprobs,
-            labels=labels,
-        )
-
-    def _labels(self, output: Output, sampling: Sampling) -> tuple[float, ...]:
-        """Return the labels' log-probabilities, which vLLM returns in place of the likeliest tokens."""
-        if not sampling.labels:
-            return ()
-        first, output.likeliest = output.likeliest[0], []
-        return self.checkpoint.labels(sampling.labels).label_logprobs(first)
-
-    def _finish(self, output: Output) -> Finish:
-        if output.finish_reason == "length":
-            return Finish.LENGTH
-        if output.finish_reason is None:
-            return Finish.ABORTED
-        ended = output.stop_reason is None or output.stop_reason in self.checkpoint.ends
-        return Finish.EOS if ended else Finish.STOP
-
-    def _usage(self, prompt: int, output: Output) -> Usage:
-        cached, decoded = output.cached_tokens, len(output.token_ids)
-        # The last sampled token is never fed back, so it costs no FLOPs.
-        flops = self.model.flops(cached, prompt + decoded - 1)
-        return Usage(0, prompt, cached, decoded, flops)
-
-    def _check_length(self, length: int) -> None:
-        if length >= self.model.context:
-            raise ConfigError(
-                f"the problem takes {length} tokens, and {self.model.name!r} has a context of"
-                f" {self.model.context} for problem and solution; shorten it or use another model"
-            )
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the engine on this machine.

@@ -126,6 +126,7 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
     if options.data:
         pairs = read_pairs(options.data, task)
     else:
+        assert task, "the options name one of the two"
         pairs = demonstrations(task, options.demonstrations, options.seed)
     _check_inputs(_model(options.model))
     recipe = options.training_recipe()

@@ -238,7 +238,8 @@ def _weights(config: Any) -> int:
     import transformers
 
     with torch.device("meta"):
-        model: Any = transformers.AutoModelForCausalLM.from_config(config)
+        factory: Any = transformers.AutoModelForCausalLM
+        model = factory.from_config(config)
     return sum(weight.numel() for weight in model.parameters())
 
 

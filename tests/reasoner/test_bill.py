@@ -15,7 +15,7 @@ from reasoner.errors import BackendError, ConfigError
 from reasoner.events import Stopped
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
-from reasoner.types import Candidate, Judgement, Problem, Usage
+from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 from reasoner.verifiers.ensemble import Ensemble
 from reasoner.verifiers.judge import Judge
 
@@ -112,12 +112,12 @@ async def test_a_judge_whose_model_fails_half_way_is_charged_the_half() -> None:
 
         times = 0
 
-        async def generate(self, *asked: object) -> object:  # type: ignore[override]
+        async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
             """Answer once."""
             self.times += 1
             if self.times > 1:
                 raise BackendError("overloaded")
-            return await super().generate(*asked)  # type: ignore[arg-type]
+            return await super().generate(prompt, sampling)
 
     judge = Judge(model=Failing())
     result = await solve(PROBLEM, BestOfN(n=3), Scripted(), Ensemble((judge, judge)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ class Token(Scripted):
 
 
 async def race(
-    solutions: Iterable[str], m: int = 3, n: int = 8, budget: Budget = Budget(), **sampling: int
+    solutions: Iterable[str], m: int = 3, n: int = 8, budget: Budget = Budget(), **sampling: Any
 ) -> Result:
     rest = iter(solutions)
     backend = Token(reply=lambda *_: next(rest) + END)

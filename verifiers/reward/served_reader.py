@@ -105,7 +105,11 @@ class ServedReader:
         }  # fmt: skip
         content = await self._server.post(path, body)
         try:
-            reply = self._server.read(Classified if self._whole else Pooled, content)
+            reply: Pooled | Classified = (
+                self._server.read(Classified, content)
+                if self._whole
+                else self._server.read(Pooled, content)
+            )
             rows = self._rows(inputs, reply.rows)
         except BackendError:
             if spent := reported_usage(content):

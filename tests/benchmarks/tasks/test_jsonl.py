@@ -85,7 +85,7 @@ def test_the_pages_plugin_works(tmp_path: Path) -> None:
     assert [task.check(e, "The answer is $1/2$.") for e in task.examples("test", 2)] == [True]
 
 
-CONVERSATION = [
+CONVERSATION: list[dict[str, Any]] = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "1+1"},
     {"role": "assistant", "content": "2"},
@@ -94,7 +94,10 @@ CONVERSATION = [
 
 
 def test_a_row_may_be_a_conversation(tmp_path: Path) -> None:
-    rows = [{"messages": CONVERSATION, "answer": "4"}, {"question": "2 + 2?", "answer": "4"}]
+    rows: list[dict[str, Any]] = [
+        {"messages": CONVERSATION, "answer": "4"},
+        {"question": "2 + 2?", "answer": "4"},
+    ]
     data = written(tmp_path / "p.jsonl", *rows)
     task = tasks.make("jsonl", data=data, instruction="Box it.")
     first, second = (example.problem for example in task.examples("test", 2))

@@ -196,7 +196,7 @@ class Kind(Loopback):
         [choice] = reply.pop("choices")
         usage, message = reply.pop("usage", None), choice.pop("message")
         thinking = self.behaviour.thinking
-        deltas = [{"role": "assistant", "content": ""}]
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         if thinking and thinking in message:
             deltas += [{thinking: piece, "content": None} for piece in (THOUGHT[:5], THOUGHT[5:])]
         deltas += [{"content": piece} for piece in message["content"]]

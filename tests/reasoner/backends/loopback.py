@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from re import search
-from typing import Any
+from typing import Any, Self
 
 Asked = dict[str, Any]
 Send = Callable[[Asked, int], AsyncIterator[bytes]]
@@ -26,7 +26,7 @@ class Loopback:
         self.times = Counter[str]()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Loopback]:
+    async def running(self) -> AsyncIterator[Self]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         self._open = set[asyncio.Task[Any]]()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from reasoner.backends.connection import MESSAGE, retry_after
+from reasoner.backends.connection import MESSAGE
+from reasoner.backends.headers import retry_after
 from reasoner.backends.openai import OpenAI
 from reasoner.budget import Budget
 from reasoner.errors import AccessDenied, BackendError, ConfigError

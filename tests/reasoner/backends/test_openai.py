@@ -377,7 +377,7 @@ def chatted(text: str = "42") -> httpx.Response:
 
 async def test_a_conversation_is_sent_as_messages_with_its_images() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "what?"}, image]},
     ]

@@ -16,7 +16,7 @@ from tests import models
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
 SYSTEM = {"role": "system", "content": "Be brief."}
-TURNS = [
+TURNS: list[dict[str, Any]] = [
     {"role": "user", "content": "1+1"},
     {"role": "assistant", "content": "2"},
     {"role": "user", "content": [{"type": "text", "text": "and"}, {"type": "text", "text": "3+3"}]},
@@ -127,7 +127,7 @@ def test_marks_that_are_special_tokens_stay_in_the_text(tmp_path: Path) -> None:
     tokenizer.add_special_tokens({"additional_special_tokens": marks})
     tokenizer.save_pretrained(folder)
     checkpoint = Checkpoint(str(folder))
-    ids = tokenizer.convert_tokens_to_ids(
+    ids: Any = tokenizer.convert_tokens_to_ids(
         ["<|channel|>", "1", "<|message|>", "<|other|>", "[THINK]"]
     )
     assert checkpoint.decode(ids) == "<|channel|>1<|message|>[THINK]"
@@ -140,5 +140,5 @@ def test_an_end_of_turn_of_another_model_is_no_mark(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|end|>", "[THINK]"]})
     tokenizer.save_pretrained(folder)
-    ids = tokenizer.convert_tokens_to_ids(["1", "<|end|>", "[THINK]"])
+    ids: Any = tokenizer.convert_tokens_to_ids(["1", "<|end|>", "[THINK]"])
     assert Checkpoint(str(folder)).decode(ids) == "1[THINK]"

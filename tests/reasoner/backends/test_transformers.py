@@ -40,7 +40,7 @@ async def test_samples_carry_ids_text_ends_and_verdicts(engine: Transformers) ->
         assert len(c.verdicts) == (c.finish is not Finish.LENGTH)
         assert c.text.endswith("\n") == (c.finish is Finish.STOP)
         assert len(c.logprobs) == len(c.token_ids)
-        assert c.logprob == pytest.approx(sum(c.logprobs)) and c.logprob < 0
+        assert c.logprob == pytest.approx(sum(c.logprobs)) and sum(c.logprobs) < 0
 
 
 async def test_a_batch_samples_what_each_seed_samples_alone(engine: Transformers) -> None:

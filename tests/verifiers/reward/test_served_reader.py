@@ -60,7 +60,11 @@ class PoolingServer(Loopback):
         last = len(ids) - 1
         reads = (last,) if path == "/classify" else tuple(range(len(ids)))
         [rows] = self._model.rows([Encoded(ids, reads)])
-        data = {"index": 0, "object": "pooling", "data": [[*map(float, row)] for row in rows]}
+        data: dict[str, Any] = {
+            "index": 0,
+            "object": "pooling",
+            "data": [[*map(float, row)] for row in rows],
+        }
         if path == "/classify":
             probs = data.pop("data")[0]
             data |= {"label": None, "probs": probs, "num_classes": len(probs)}

@@ -39,5 +39,5 @@ def _silent(_: str) -> None:
 def letters(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of the task, registered."""
     place = f"{Letters.__module__}:{Letters.__name__}"
-    monkeypatch.setitem(tasks.builtin, "letters", place)  # type: ignore[arg-type]
+    monkeypatch.setitem(tasks.builtin, "letters", place)
     return "letters"

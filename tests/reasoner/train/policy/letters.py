@@ -54,7 +54,8 @@ class TorchBackend:
     def _load(self, folder: str) -> None:
         self.served.append(Path(folder).name)
         self._checkpoint = Checkpoint(folder)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        factory: Any = AutoModelForCausalLM
+        self._model = factory.from_pretrained(folder, dtype=torch.float32).eval()
 
     @property
     def model(self) -> ModelInfo:

@@ -57,7 +57,9 @@ async def test_expert_iteration_solves_more_and_resumes(
     requests, spent = TorchBackend.requests, ledger(tmp_path)
     assert await expert_iteration.train(job(taught, tmp_path)) == manifest
     for file in ("training.json", "rounds.json", "round-1/dev.jsonl"):
-        stored = json.loads((tmp_path / "training.json").read_text()) if "training" in file else 0
+        stored: Any = (
+            json.loads((tmp_path / "training.json").read_text()) if "training" in file else 0
+        )
         (tmp_path / file).unlink()
         if stored:
             (tmp_path / file).write_text(json.dumps({"settings": stored["settings"]}))

@@ -1,4 +1,4 @@
-"""The output of one vLLM request, assembled as it arrives."""
+"""The output of one sample, assembled as it arrives."""
 
 from __future__ import annotations
 
