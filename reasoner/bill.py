@@ -7,7 +7,7 @@ the bill of the call that it is part of, and the ledger charges the bill where t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
@@ -31,7 +31,7 @@ _bill: ContextVar[list[Usage] | None] = ContextVar("bill", default=None)
 
 
 @contextmanager
-def new_bill() -> Iterator[list[Usage]]:
+def new_bill() -> Generator[list[Usage]]:
     """Open a bill, which is yielded, for the requests within the block."""
     items = list[Usage]()
     token = _bill.set(items)

@@ -72,9 +72,10 @@ class Result:
     @property
     def _node(self) -> Node | None:
         """The node at which the chosen solution ends, if it is in the tree."""
-        pieces = self.candidate.completions if self.candidate else ()
-        ends = (node for node in self.trace if node.completion and node.completion is pieces[-1])
-        return next(ends, None) if pieces else None
+        if not self.candidate or not self.candidate.completions:
+            return None
+        last = self.candidate.completions[-1]
+        return next((node for node in self.trace if node.completion is last), None)
 
     @property
     def text(self) -> str:

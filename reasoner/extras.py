@@ -20,6 +20,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "tokenizers": ENGINE,
     "safetensors": ENGINE,
     "accelerate": ("cpu,train", "gpu,train"),
+    "peft": ("cpu,train", "gpu,train"),
+    "gguf": ("cpu,smollm2", "gpu,smollm2"),
+    "reasoning_gym": ("gym",),
     "numpy": ("bench",),
     "scipy": ("bench",),
     "sklearn": ("bench",),
@@ -33,7 +36,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 }
 """The extras that bring a module, any one of which suffices."""
 
-PACKAGES = {"sklearn": "scikit-learn", "math_verify": "math-verify"}
+PACKAGES = {
+    "sklearn": "scikit-learn", "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
+}  # fmt: skip
 """The names of packages that differ from their modules'."""
 
 
@@ -70,7 +75,7 @@ def require(*modules: str, user: str = "this", instead: str = "") -> None:
 def installed(module: str) -> bool:
     """Return whether a top-level module can be imported, without importing it."""
     if module in sys.modules:
-        return sys.modules[module] is not None
+        return bool(sys.modules[module])
     return find_spec(module) is not None
 
 

@@ -100,8 +100,10 @@ def revealed(name: str, value: Any) -> Any:
         LookupError: an environment variable is not set.
     """
     if isinstance(value, Mapping):
-        inner = (lambda key: "authorization") if name == HEADERS else str
-        return {key: revealed(inner(key), each) for key, each in value.items()}
+        return {
+            key: revealed("authorization" if name == HEADERS else str(key), each)
+            for key, each in value.items()
+        }
     if isinstance(value, list | tuple):
         return type(value)(revealed(name, each) for each in value)
     if not isinstance(value, str):

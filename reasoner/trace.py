@@ -179,8 +179,9 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
 
 
 def _problem(fields: dict[str, Any]) -> Problem:
-    messages = fields.get("messages")
-    return Problem(**fields | {"messages": parse_messages(messages) if messages else ()})
+    fields = dict(fields)
+    messages = fields.pop("messages", None)
+    return Problem(**fields, messages=parse_messages(messages) if messages else ())
 
 
 def _completion(fields: dict[str, Any]) -> Completion:

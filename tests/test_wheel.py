@@ -75,7 +75,7 @@ def test_the_core_installs_no_engine_and_no_statistics(built: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_bare_environment_answers_at_once(built: Path, tmp_path: Path) -> None:
-    """What is installed is small, and README's first example takes less than 2 seconds of CPU time."""
+    """The core is small when installed, and README's first example takes less than 2 seconds of CPU time."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "bare")], check=True)
     python = tmp_path / "bare" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", str(built)], check=True)

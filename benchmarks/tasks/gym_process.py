@@ -19,6 +19,7 @@ from typing import Any
 
 from reasoner.documents import Malformed, parse_json
 from reasoner.errors import ConfigError, ReasonerError
+from reasoner.extras import require
 from reasoner.verifiers.sandbox import Kind, Limits
 from reasoner.verifiers.sandbox.process import Process
 from reasoner.verifiers.sandbox.run import finish, start
@@ -145,7 +146,7 @@ class _Running:
         if "error" in reply:
             raise ConfigError(
                 f"reasoning-gym does not import: {reply['error']}; install it again with"
-                " pip install 'reasoner[gym]'"
+                " pip install 'test-time-compute[gym]'"
             )
 
     def _reply(self, patience: float) -> Reply:
@@ -169,14 +170,11 @@ def packages() -> Path:
     """Return the folder that reasoning-gym and the packages it needs are installed in.
 
     Raises:
-        ConfigError: it is not installed.
+        MissingPackage: it is not installed.
     """
+    require("reasoning_gym", user="task 'reasoning-gym'")
     spec = find_spec("reasoning_gym")
-    if spec is None or spec.origin is None:
-        raise ConfigError(
-            "the task 'reasoning-gym' needs the package reasoning-gym, which is not installed:"
-            " pip install 'reasoner[gym]'"
-        )
+    assert spec and spec.origin
     return Path(spec.origin).parents[1]
 
 

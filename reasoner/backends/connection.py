@@ -50,6 +50,9 @@ UNREACHED = 2
 SMALL = 2**16
 """Bytes read of a refusal or of a server's version."""
 
+DAY = 86_400.0
+"""Seconds; the upper bound of every time setting."""
+
 
 @dataclass(frozen=True)
 class CallLimits:

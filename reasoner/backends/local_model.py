@@ -16,7 +16,7 @@ from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 
 
 class LocalModel:
-    """What backends with a model in this process share, whatever engine samples.
+    """The common part of backends with a model in this process, whatever engine samples.
 
     A prompt is tokenised once per problem and continued with exactly the sampled ids.
     """

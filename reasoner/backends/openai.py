@@ -12,9 +12,9 @@ import httpx
 from pydantic import Field
 
 from reasoner.backends.address import default_address
-from reasoner.backends.connection import CallLimits, Connection, NoSuchEndpoint
+from reasoner.backends.connection import DAY, CallLimits, Connection, NoSuchEndpoint
 from reasoner.backends.headers import Sessions, chosen_key
-from reasoner.backends.openai_reply import UNKNOWN, Counts, completion_of, joined, usage_of
+from reasoner.backends.openai_reply import UNKNOWN, StandIns, completion_of, joined, usage_of
 from reasoner.backends.openai_request import (
     RequestFields,
     TokenLimit,
@@ -37,9 +37,6 @@ from reasoner.errors import AccessDenied, BackendError, ConfigError
 from reasoner.messages import Messages
 from reasoner.traits import BackendTraits
 from reasoner.types import Generation, Prompt, Sampling, Usage
-
-DAY = 86_400.0
-"""Seconds; the upper bound of every time setting."""
 
 
 class OpenAI:
@@ -129,7 +126,8 @@ class OpenAI:
         key = chosen_key(api_key, api_key_env)
         url = default_address() if base_url is None else base_url
         self._server = Connection(url, key, limits, transport, headers)
-        self._kind, self._chat, self._template = server, chat, Template(system, shots)
+        self._kind: KindName | None = server
+        self._chat, self._template = chat, Template(system, shots)
         self._verdicts = table(Path(verdicts)) if verdicts else {}
         self._separate = separate
         self._fields = RequestFields(
@@ -153,7 +151,7 @@ class OpenAI:
         return BackendTraits(
             verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
             assured=self._kind == "vllm", continues=served is None or served.continues,
-            images=self._chat is not False, thinking_budget=True,
+            images=served.chat if served else self._chat is not False, thinking_budget=True,
         )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:
@@ -341,7 +339,7 @@ class OpenAI:
     ) -> Usage:
         """Return the usage of a request; what the server does not report is counted or bounded."""
         decoded = self._counter.decoded([s.text for s in samples], sampling)
-        unreported = Counts(sampling.n * self.prompt_length(prompt), decoded)
+        unreported = StandIns(sampling.n * self.prompt_length(prompt), decoded)
         return usage_of(spent, unreported, samples, self.model)
 
     def _remember(self, prompt: Prompt, ids: list[int] | None) -> None:

@@ -20,7 +20,7 @@ CUT_OFF = frozenset({None, "abort", "cancelled", "content_filter", "error"})
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StandIns:
     """Stand-ins for counts that a server does not report: the prompt's tokens, and those decoded."""
 
     prompt: int
@@ -28,7 +28,7 @@ class Counts:
 
 
 def usage_of(
-    spent: ReportedUsage, unreported: Counts, samples: Sequence[ServedSample], model: ModelInfo
+    spent: ReportedUsage, unreported: StandIns, samples: Sequence[ServedSample], model: ModelInfo
 ) -> Usage:
     """Return the usage of a request: the server's counts, but at least the tokens it sent.
 

@@ -73,8 +73,8 @@ KINDS: dict[KindName, ServerKind] = {
 }
 VLLM, LLAMA_CPP, OTHER = KINDS["vllm"], KINDS["llama.cpp"], KINDS["other"]
 
-HOSTS: Mapping[str, KindName] = {"api.openai.com": "openai", "api.deepseek.com": "deepseek"}
-OWNERS: Mapping[str, KindName] = {
+HOSTS: dict[str, KindName] = {"api.openai.com": "openai", "api.deepseek.com": "deepseek"}
+OWNERS: dict[str, KindName] = {
     "vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "library": "ollama",
     "openai": "openai", "system": "openai", "openai-internal": "openai", "deepseek": "deepseek",
 }  # fmt: skip
@@ -180,7 +180,7 @@ async def _kind(server: Connection, model: str) -> ServerKind:
     models = await server.look_up("/models", Models, beside=False)
     cards = sorted(models.data if models else (), key=lambda card: card.id != model)
     names = (OWNERS.get(card.owned_by or "") for card in cards)
-    return KINDS[next(filter(None, names), "other")]
+    return KINDS[next((name for name in names if name), "other")]
 
 
 async def _chats(server: Connection, model: str, kind: ServerKind) -> bool:

@@ -36,6 +36,6 @@ class Levels(FirstInterface, SecondInterface):
     def update_state(self, batch_update: Any) -> None:
         """Do nothing: no state is stored per request."""
 
-    def apply(self, logits: torch.Tensor, context: Any = None) -> torch.Tensor:
-        """Rewrite `logits` (rows, vocabulary) in place; the second runner's `context` is not needed."""
+    def apply(self, logits: torch.Tensor, ctx: Any = None) -> torch.Tensor:
+        """Rewrite `logits` (rows, vocabulary) in place; the second runner's `ctx` is not needed."""
         return write_levels(logits, self._endings)

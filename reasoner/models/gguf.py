@@ -12,12 +12,12 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from reasoner.errors import ConfigError, ReasonerError, StoreError
+from reasoner.extras import require
 from reasoner.files import clipped, make_folder, opened, shown, size
 from reasoner.models.folder import check_model_folder
 from reasoner.naming import quoted
@@ -164,7 +164,7 @@ def _convert(source: Path, target: Path) -> None:
 
 def _write(source: Path, folder: Path) -> None:
     """Write the model in `source` as Transformers writes one: configuration, tokenizer, weights."""
-    _require_libraries()
+    require("transformers", "gguf", "accelerate", user="a GGUF file")
     import transformers
 
     auto: Any = transformers
@@ -181,12 +181,6 @@ def _write(source: Path, folder: Path) -> None:
         if header.ends:
             model.generation_config.eos_token_id = list(header.ends)
         model.save_pretrained(folder)
-
-
-def _require_libraries() -> None:
-    missing = [name for name in ("transformers", "gguf", "accelerate") if not find_spec(name)]
-    if missing:
-        raise ConfigError(f"GGUF files need {', '.join(missing)}; pip install {' '.join(missing)}")
 
 
 @dataclass(frozen=True, slots=True)

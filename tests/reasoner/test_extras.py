@@ -1,4 +1,4 @@
-"""What is not installed is named with the extra that brings it, and the core needs no extra."""
+"""A missing package is named with the extra that brings it, and the core needs no extra."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ BROUGHT = {
     "pydantic_core": "pydantic",
     "referencing": "jsonschema",
     "huggingface_hub": "transformers",
+    "jinja2": "transformers",
 }
 """Modules that a package brings which needs them itself."""
 

@@ -61,9 +61,8 @@ class ComputeLedger:
     def charge(self, entry: LedgerEntry) -> None:
         """Enter the compute of a role in a round, and write the file."""
         self._entries[entry.round, entry.role] = entry
-        roles = dict.fromkeys(e.role for e in self.entries)
         document = {
-            "flops": {role: self.flops(role) for role in roles},
+            "flops": {e.role: self.flops(e.role) for e in self.entries},
             "entries": [e.model_dump() for e in self.entries],
         }
         save_json(document, self.path)

@@ -18,6 +18,7 @@ from reasoner.backends.prompt_template import Template
 from reasoner.backends.verdict_tokens import Ending, endings
 from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
+from reasoner.extras import require
 from reasoner.files import make_folder
 from reasoner.train.gpt.loop import device
 from reasoner.train.policy.packing import PackedRow, TokenisedSolution
@@ -165,10 +166,9 @@ def adapted(model: Any, rank: int) -> Any:
 
     Its scale, alpha / rank, is 2.
     """
-    try:
-        import peft
-    except ImportError as e:
-        raise ConfigError("--lora needs peft; install 'reasoner[cpu,train]', or gpu for cpu") from e
+    require("peft", user="--lora")
+    import peft
+
     config = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )

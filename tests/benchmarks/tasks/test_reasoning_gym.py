@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reasoner import extras
 from reasoner.base import Example, Prompting, Task
-from reasoner.benchmarks.tasks import gym_process
 from reasoner.benchmarks.tasks.generated import SPLITS
 from reasoner.benchmarks.tasks.gym_process import Broken, GymProcess, Late, shared_process
 from reasoner.benchmarks.tasks.question_answering import normalised
@@ -159,9 +159,9 @@ def test_an_unknown_split_is_refused() -> None:
 
 
 def test_the_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gym_process, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "installed", lambda module: False)
     process = GymProcess("bubblewrap")
-    with pytest.raises(ConfigError, match=r"not installed: pip install 'reasoner\[gym\]'"):
+    with pytest.raises(ConfigError, match=r"not installed: pip install 'test-time-compute\[gym\]'"):
         process.ask({})
     process.close()
     assert "reasoning_gym" not in sys.modules

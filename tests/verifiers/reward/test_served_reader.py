@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reasoner.bill import new_bill
-from reasoner.errors import AccessDenied, BackendError, ConfigError
+from reasoner.errors import AccessDenied, BackendError
 from reasoner.types import Problem, Usage
 from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.orm import ORM
@@ -193,7 +193,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_settings_that_contradict_are_refused(name: str, tmp_path: Path) -> None:
     settings, message = WRONG[name]
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ValueError, match=message):
         pair(FORMATS[0], tmp_path, **settings)
 
 
