@@ -180,7 +180,7 @@ async def _kind(server: Connection, model: str) -> ServerKind:
     models = await server.look_up("/models", Models, beside=False)
     cards = sorted(models.data if models else (), key=lambda card: card.id != model)
     names = (OWNERS.get(card.owned_by or "") for card in cards)
-    return KINDS[next((name for name in names if name), "other")]
+    return next((KINDS[name] for name in names if name), OTHER)
 
 
 async def _chats(server: Connection, model: str, kind: ServerKind) -> bool:

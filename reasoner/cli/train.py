@@ -144,9 +144,11 @@ def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
 
     _check_inputs(_model(options.model))
     method = _work(f"policy.{options.method.replace('-', '_')}")
-    engine = _work("policy.rollout_engine").RolloutEngine(
-        lambda model: open_backend(model, options.backend), say
-    )
+
+    def opened(model: str) -> Any:
+        return open_backend(model, options.backend)
+
+    engine = _work("policy.rollout_engine").RolloutEngine(opened, say)
     recipes = options.rollout_recipe(), options.training_recipe()
     job = _work("policy.rounds").TrainingJob(
         _model(options.model), *recipes, options.out, engine, describe(call.argv), say
