@@ -139,9 +139,8 @@ class _Running:
             self.end()
             raise
         except Broken:
-            outcome = asyncio.run(
-                finish(self._process, LIMITS)
-            )  # It tells why there is no sandbox.
+            # The outcome tells why there is no sandbox.
+            outcome = asyncio.run(finish(self._process, LIMITS))
             raise Broken(f"reasoning-gym did not start: {outcome.stderr.strip()[-200:]}") from None
         if "error" in reply:
             raise ConfigError(

@@ -305,7 +305,8 @@ async def served(server: Server) -> Judgement:
 
 @pytest.mark.parametrize("chat", [False, True])
 async def test_a_server_tells_labels_among_the_likeliest(chat: bool) -> None:
-    server = Server({" Yes": log(0.3), "Hm": log(0.2), " No": log(0.1)}, chat=chat)
+    top = {" Yes": log(0.3), "Hm": log(0.2), " No": log(0.1)}
+    server = Server(top, chat=chat, vllm=chat)  # Only some servers continue a chat.
     told = await served(server)
     assert told.scores[0].steps == pytest.approx((0.75, 0.75))
     assert (told.malformed, told.usage) == (0, Usage(2, 100, 0, 2))
@@ -330,5 +331,5 @@ async def test_a_vllm_server_tells_more_and_by_their_text() -> None:
 
 @pytest.mark.parametrize("chat", [False, True])
 async def test_a_label_that_is_not_among_the_likeliest_is_malformed(chat: bool) -> None:
-    told = await served(Server({" Yes": log(0.3), "Hm": log(0.2)}, chat=chat))
+    told = await served(Server({" Yes": log(0.3), "Hm": log(0.2)}, chat=chat, vllm=chat))
     assert (told.scores[0].value, told.malformed) == (0.0, 2)

@@ -200,9 +200,10 @@ def test_only_problems_of_the_task_are_graded() -> None:
         task.check(other, "<answer>2</answer>")
 
 
-def test_a_process_that_does_not_reply_is_ended() -> None:
+def test_a_process_that_does_not_reply_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     process = shared_process("bubblewrap")
     process.ask({})
+    monkeypatch.setattr("select.select", lambda *_: ((), (), ()))
     with pytest.raises(Late, match="did not reply within 0 seconds"):
         process.ask({"dataset": "gcd", "config": {}, "seed": 0, "index": 1}, patience=0)
     assert process._running is None

@@ -389,7 +389,7 @@ async def test_a_conversation_is_sent_as_messages_with_its_images() -> None:
     assert sent[0] == {"role": "system", "content": "Think.\n\nBe brief."}
     assert sent[1]["content"] == messages[1]["content"]
     with pytest.raises(ConfigError, match=r"has an image.*openai\(chat=True\)"):
-        await solve(problem, Majority(n=1), client(server))
+        await solve(problem, Majority(n=1), client(server, chat=False))
     assert len(server.bodies) == 1
 
 
@@ -414,7 +414,7 @@ async def test_another_server_is_not_asked_to_limit_thinking() -> None:
     server = Server(chatted())
     strategy = strategies.make("budget-forcing(native=True, maximum=30)")
     with pytest.raises(ConfigError, match="is no vLLM and does not limit thinking"):
-        await solve(PROBLEM, strategy, client(server, chat=True))
+        await solve(PROBLEM, strategy, client(server, chat=False))
     assert server.bodies == []
 
 

@@ -95,6 +95,11 @@ def options(start: list[str], *named: str) -> list[Line]:
 
 
 WRONG: dict[str, list[Line]] = {
+    "completion": [
+        (["completion"], "required: shell"),
+        (["completion", "csh"], "did you mean zsh"),
+        (["completion", "bash", "--out=x"], "unrecognized"),
+    ],
     "names": [
         ([], "required: COMMAND"),
         (["benhc"], "did you mean bench"),

@@ -39,13 +39,13 @@ def test_probabilities() -> None:
 
 
 def test_who_computes_what(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reasoner.verifiers.reward.reader.find_spec", lambda _: object())
+    monkeypatch.setattr("reasoner.verifiers.reward.reader.installed", lambda _: True)
     assert choose_engine("auto", "Qwen2ForProcessRewardModel") == "vllm"
     assert choose_engine("auto", "GPT2ForTokenClassification") == "transformers"
     assert choose_engine("transformers", "Qwen2ForProcessRewardModel") == "transformers"
     with pytest.raises(ConfigError, match="engine='transformers'"):
         choose_engine("vllm", "GPT2ForTokenClassification")
-    monkeypatch.setattr("reasoner.verifiers.reward.reader.find_spec", lambda _: None)
+    monkeypatch.setattr("reasoner.verifiers.reward.reader.installed", lambda _: False)
     assert choose_engine("auto", "Qwen2ForProcessRewardModel") == "transformers"
 
 
