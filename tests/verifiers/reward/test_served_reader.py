@@ -213,7 +213,7 @@ async def test_a_real_server_scores_as_in_this_process(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--host",
         "127.0.0.1", "--port", str(port), "--served-model-name", "prm", "--runner", "pooling", "--convert",
-        "classify", "--dtype", "float32", "--enforce-eager", "--block-size", "32", "--max-model-len", "256",
+        "classify", "--dtype", "float32", "--enforce-eager", "--block-size", "32", "--max-model-len", "512",
         "--pooler-config", json.dumps({"task": "token_classify", "tok_pooling_type": "ALL"}),
     ]  # fmt: skip
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
