@@ -134,7 +134,7 @@ def as_watching(backend: Backend) -> Watching:
         return backend
     raise ConfigError(
         f"the backend of {backend.model.name!r} cannot watch samples as they grow (it has no `watch`,"
-        " or its traits do not say watches=True); use vllm, openai or scripted"
+        " or its traits do not say watches=True); use vllm, openai, transformers or scripted"
     )
 
 
@@ -148,7 +148,7 @@ def as_spelling(backend: Backend) -> Spelling:
         return backend
     raise ConfigError(
         f"the backend of {backend.model.name!r} does not know the text of its tokens (it has no"
-        " `decode`, or its traits do not say spells=True); use vllm or scripted"
+        " `decode`, or its traits do not say spells=True); use vllm, transformers or scripted"
     )
 
 

@@ -80,8 +80,8 @@ READ_BY_VERIFIERS = {
 USED_BY_STRATEGIES = {
     "confidences": "weighs samples by the confidence of their tokens, which the backend of {policy} does not return;"
     " use 'majority' or 'adaptive-majority', which need none",
-    "watches": "watches samples as they grow, which the backend of {policy} does not offer; use backend vllm, openai"
-    " or scripted, or strategy 'adaptive-majority'",
+    "watches": "watches samples as they grow, which the backend of {policy} does not offer; use backend vllm,"
+    " openai, transformers or scripted, or strategy 'adaptive-majority'",
     "thinking_budget": "has the engine limit the tokens of thinking, which the backend of {policy} does not offer; for vllm"
     " set reasoning_parser, or use budget-forcing(native=False), which cuts the text",
 }

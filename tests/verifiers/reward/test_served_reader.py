@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from re import search
@@ -22,7 +18,7 @@ from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.reward_model import RewardModel
 from reasoner.verifiers.reward.torch_heads import load
 from tests.reasoner.backends.loopback import KEY, Asked, Loopback, http
-from tests.reasoner.backends.test_openai import _end, _wait
+from tests.reasoner.backends.vllm_process import serving
 from tests.verifiers.reward.test_reward_formats import (
     FORMATS,
     OUTCOMES,
@@ -207,26 +203,13 @@ async def test_a_real_server_scores_as_in_this_process(tmp_path: Path) -> None:
     here = FORMATS[5].verifier(model=str(folder), engine="transformers")
     texts = [here.separator.join(s) for s in SOLUTIONS]
     expected = await judged(here, texts, PROBLEMS[0])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--host",
-        "127.0.0.1", "--port", str(port), "--served-model-name", "prm", "--runner", "pooling", "--convert",
+    arguments = [
+        "--model", str(folder), "--served-model-name", "prm", "--runner", "pooling", "--convert",
         "classify", "--dtype", "float32", "--enforce-eager", "--block-size", "32", "--max-model-len", "512",
         "--pooler-config", json.dumps({"task": "token_classify", "tok_pooling_type": "ALL"}),
     ]  # fmt: skip
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-    log = tmp_path / "serve.txt"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            command, env=environment, stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/health", process, log.read_text)
-        there = FORMATS[5].verifier(
-            model=str(folder), base_url=f"http://127.0.0.1:{port}/v1", served_name="prm"
-        )
+    with serving(tmp_path, *arguments) as url:
+        there = FORMATS[5].verifier(model=str(folder), base_url=url, served_name="prm")
         for _ in range(2):  # The second time, the prefix is in the server's cache.
             fresh = type(there)(**{**vars_of(there)})
             judgement = await fresh.score(Problem("p", PROBLEMS[0]), [*map(candidate, texts)])
@@ -234,8 +217,6 @@ async def test_a_real_server_scores_as_in_this_process(tmp_path: Path) -> None:
             assert steps == pytest.approx([v for s in expected for v in s.steps], abs=1e-3)
             assert judgement.usage.prompt_tokens > 0 and judgement.usage.estimated_tokens == 0
         await there.aclose()
-    finally:
-        _end(process)
 
 
 def vars_of(verifier: RewardModel) -> dict[str, Any]:
