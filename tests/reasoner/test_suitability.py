@@ -64,7 +64,7 @@ UNSUITABLE: dict[str, tuple[Any, Any, tuple[str, ...], str]] = {
     "value head": ("beam", "value-head", ("labels",), "use verifier 'judge' or 'critic'"),
     "confidences of votes": ("self-certainty", None, ("confidences",), "use 'majority'"),
     "confidences of votes under watch": ("deepconf", None, ("confidences",), "use 'majority'"),
-    "watching": ("deepconf", None, ("watches",), "use backend vllm, openai or scripted"),
+    "watching": ("deepconf", None, ("watches",), "use backend vllm, openai, transformers or scripted"),
     "watching inside": ("ensemble(members=('deepconf', 'majority'))", None, ("watches",), "watches samples"),
     "second model": (Paired(), None, (), r"needs a second model; give one \(second=...\)"),
     "no verifier for steps": ("beam", None, ("verdicts",), "name a verifier, such as 'critic'"),
