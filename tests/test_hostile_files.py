@@ -12,6 +12,7 @@ import pytest
 
 from tests import hostile_files as hostile
 from tests.forked import Ended, Server
+from tests.thinned import thinned
 
 pytestmark = pytest.mark.timeout(600)  # By the clock: what counts here is the processor's time.
 SCRIPTED = ["--model", "scripted"]
@@ -52,7 +53,7 @@ def refused(ended: Ended) -> str:
 POOLS = {**hostile.SPECIAL, **hostile.NOT_JSON}
 
 
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("name", thinned(POOLS))
 def test_pools(name: str, server: Server, folder: Path) -> None:
     POOLS[name](pool := folder / "p.jsonl")
     refused(server.run("import-pool", pool, "--task", "countdown", "--out", folder / "out"))
@@ -62,7 +63,7 @@ def test_pools(name: str, server: Server, folder: Path) -> None:
 SPECS = {**hostile.SPECIAL, **hostile.YAML}
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", thinned(SPECS))
 def test_specs(name: str, server: Server, folder: Path) -> None:
     SPECS[name](spec := folder / "s.yaml")
     model = [] if name.endswith((" path", " out")) else [*SCRIPTED, "--out", folder / "out"]
@@ -90,7 +91,7 @@ DATA: dict[str, hostile.Write] = {
 }
 
 
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("name", thinned(DATA))
 def test_data_sets(name: str, server: Server, folder: Path) -> None:
     DATA[name](data := folder / f"d.{name.partition('.')[2]}")
     fields = ["--question-field", "id", "--answer-field", "id", "--n", "1", "--strategy", "greedy"]
@@ -101,7 +102,7 @@ def test_data_sets(name: str, server: Server, folder: Path) -> None:
     assert not out.exists()
 
 
-@pytest.mark.parametrize("name", hostile.GRIDS)
+@pytest.mark.parametrize("name", thinned(hostile.GRIDS))
 def test_grids(name: str, server: Server, run: Path, folder: Path) -> None:
     shutil.copytree(run, copy := folder / "r")
     hostile.GRIDS[name](copy / "grid.json")
@@ -110,7 +111,7 @@ def test_grids(name: str, server: Server, run: Path, folder: Path) -> None:
     assert sorted(copy.iterdir()) == before
 
 
-@pytest.mark.parametrize("name", hostile.DATABASES)
+@pytest.mark.parametrize("name", thinned(hostile.DATABASES))
 def test_databases(name: str, server: Server, run: Path, folder: Path) -> None:
     shutil.copytree(run, copy := folder / "r")
     hostile.DATABASES[name](copy / "run.db")
@@ -119,7 +120,9 @@ def test_databases(name: str, server: Server, run: Path, folder: Path) -> None:
     assert hostile.contents(copy) == before
 
 
-@pytest.mark.parametrize("name", [n for n in hostile.DATABASES if not n.startswith("record ")])
+@pytest.mark.parametrize(
+    "name", thinned(n for n in hostile.DATABASES if not n.startswith("record "))
+)
 def test_databases_that_are_written_to(name: str, server: Server, run: Path, folder: Path) -> None:
     shutil.copytree(run, copy := folder / "r")
     hostile.DATABASES[name](copy / "run.db")
@@ -167,7 +170,7 @@ def _touched(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", thinned(MODELS))
 def test_models(name: str, server: Server, folder: Path) -> None:
     pytest.importorskip("vllm")
     (folder / "config.json").write_bytes(hostile.config())
@@ -206,7 +209,7 @@ def asked(command: str, run: Path, folder: Path, out: object) -> list[object]:
     return [names.get(part, part) for part in OUTS[command]]
 
 
-@pytest.mark.parametrize("command", OUTS)
+@pytest.mark.parametrize("command", thinned(OUTS))
 @pytest.mark.parametrize("kind", ["pipe", "link loop", "link to a pipe", "socket"])
 def test_special_files_are_not_replaced(
     kind: str, command: str, server: Server, run: Path, folder: Path
@@ -217,7 +220,7 @@ def test_special_files_are_not_replaced(
     assert out.lstat().st_mode == mode
 
 
-@pytest.mark.parametrize("command", OUTS)
+@pytest.mark.parametrize("command", thinned(OUTS))
 def test_devices_are_not_replaced(command: str, server: Server, run: Path, folder: Path) -> None:
     (device := folder / "device").symlink_to("/dev/full")
     refused(server.run(*asked(command, run, folder, device)))

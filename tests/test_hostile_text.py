@@ -21,6 +21,7 @@ from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from reasoner.printable import one_line, storable
 from tests.hostile import NAME, TEXTS, Repetition, acting, hostile_components, hostile_run
+from tests.thinned import thinned
 
 Captured = pytest.CaptureFixture[bytes]
 KEYS = list(TEXTS)
@@ -100,7 +101,7 @@ def test_solve(key: str, capfdbinary: Captured) -> None:
         assert f"answer: {one_line(told['answer'])}\n" in shown
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", thinned(KEYS))
 @pytest.mark.parametrize(
     "strategy", ["", "best-of-n", "beam", NAME], ids=["all", "pool", "tree", "name"]
 )

@@ -65,6 +65,7 @@ def test_what_the_words_say_of_equal_cost_is_so() -> None:
     assert not any("alone" in row["verdict"] for row in rows)  # Holm takes nothing back
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_the_example_runs(tmp_path: Path) -> None:

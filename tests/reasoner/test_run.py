@@ -118,7 +118,9 @@ async def test_a_backend_that_cannot_be_watched_is_told() -> None:
         watch = None  # type: ignore[assignment]
 
     run = started(Deaf())
-    with pytest.raises(ConfigError, match=r"cannot watch .*use vllm, openai, transformers or scripted"):
+    with pytest.raises(
+        ConfigError, match=r"cannot watch .*use vllm, openai, transformers or scripted"
+    ):
         await run.expand([run.trace.root], halt=at(1))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from reasoner.cli import commands, main
 from tests.reasoner.cli.wrong import LABELS, WRONG, Line, lines, places, typed
+from tests.thinned import thinned
 
 Captured = pytest.CaptureFixture[str]
 LINES = dict(lines())
@@ -58,7 +59,7 @@ def test_every_command_is_among_them(capsys: Captured) -> None:
 
 
 @pytest.mark.timeout(30, func_only=True)
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", thinned(LINES))
 def test_wrong_line(name: str, where: dict[str, str], capsys: Captured) -> None:
     if name.startswith("solve by vLLM") and not find_spec("vllm"):
         pytest.skip("what vLLM's engine takes is not known here")
