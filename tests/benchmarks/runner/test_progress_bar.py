@@ -48,7 +48,7 @@ def test_the_bar_fits_its_window(width: int) -> None:
     ]
     assert all(len(line) <= width for line in lines)
     last = next(line for line in reversed(lines) if line.strip())
-    assert re.search(r"a-.*… .* 999/1000 +100\.0% +[\d,]+ tok/s +ETA +[-\d]", last), last
+    assert re.search(r"a.*… .* 999/1000 +100\.0% +[\d,]+ tok/s +ETA +[-\d]", last), last
 
 
 def test_a_line_counts_what_is_finished() -> None:
