@@ -179,8 +179,8 @@ async def _kind(server: Connection, model: str) -> ServerKind:
         return VLLM
     models = await server.look_up("/models", Models, beside=False)
     cards = sorted(models.data if models else (), key=lambda card: card.id != model)
-    names = (OWNERS.get(card.owned_by or "") for card in cards)
-    return next((KINDS[name] for name in names if name), OTHER)
+    owners = [card.owned_by or "" for card in cards]
+    return next((KINDS[OWNERS[owner]] for owner in owners if owner in OWNERS), OTHER)
 
 
 async def _chats(server: Connection, model: str, kind: ServerKind) -> bool:
