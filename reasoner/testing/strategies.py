@@ -42,7 +42,7 @@ from reasoner.verifiers.verdict import Verdict
 
 PROBLEM, ANSWER = Problem("p", "12+30+41+5"), "88"
 SAMPLING = Sampling(stop=("\n",), max_tokens=60)
-LATE = 5.0
+LATE = 3.0
 """Seconds by which a run may exceed its deadline: its own work, on a machine that is shared."""
 
 Make = Callable[..., Strategy]

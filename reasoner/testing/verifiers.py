@@ -44,7 +44,7 @@ PROBLEM = Problem("p", "12+30+41+5")
 CONTEXT = 20_000
 """The scripted model's context, in characters; the over-long candidate is longer."""
 BIG = sys.maxsize
-LATE = 5.0
+LATE = 3.0
 """Seconds that a cancelled call may still take: its own work, on a machine that is shared."""
 
 SHARED = HealthCheck.differing_executors

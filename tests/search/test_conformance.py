@@ -10,7 +10,7 @@ import pytest
 
 from reasoner.registry import strategies
 from reasoner.run import Run
-from reasoner.testing.strategies import Conformance, Make, conformance
+from reasoner.testing.strategies import LATE, Conformance, Make, conformance
 from reasoner.trace import Node
 from tests.plugin_example.patience import Patience
 from tests.unshrunk import unshrunk
@@ -62,7 +62,7 @@ class Deaf(Lazy):
         try:
             return await super().search(run)
         except asyncio.CancelledError:
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(LATE + 0.5)
             raise
 
 

@@ -14,6 +14,7 @@ from reasoner.backends.scripted import END
 from reasoner.base import Verifier
 from reasoner.models.files import VALUE
 from reasoner.testing.verifiers import (
+    LATE,
     PROBLEM,
     Subject,
     VerifierConformance,
@@ -200,7 +201,7 @@ class Deaf(Judge):
         try:
             return await super().score(problem, candidates)
         except asyncio.CancelledError:
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(LATE + 0.5)
             raise
 
 
