@@ -52,7 +52,9 @@ def arguments(model: str, settings: Sequence[str] = ()) -> dict[str, Any]:
     from reasoner.backends.vllm import VLLM
 
     _, named = parse_spec(f"vllm({', '.join(settings)})")
-    return {"served_model_name": [model], **VLLM(model, **named).arguments(), **SERVED}
+    values = VLLM(model, **named).arguments()
+    values.pop("disable_log_stats", None)  # A server's counters are for its users.
+    return {"served_model_name": [model], **values, **SERVED}
 
 
 def flags(values: Mapping[str, Any]) -> list[str]:
