@@ -14,12 +14,13 @@ class Recognising(Protocol):
         ...
 
 
-async def recognise(*components: object) -> None:
-    """Have each component that can look up what its model can do.
+async def recognise(*components: object) -> bool:
+    """Have each component look up what its model can do; return True if one did, so that traits may have changed.
 
     Raises:
         ConfigError: a component's settings do not suit what it found.
     """
-    for component in components:
-        if isinstance(component, Recognising):
-            await component.recognise()
+    recognising = [each for each in components if isinstance(each, Recognising)]
+    for component in recognising:
+        await component.recognise()
+    return bool(recognising)

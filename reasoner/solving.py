@@ -60,11 +60,11 @@ async def solve(
     """
     check_suitable(strategy, backend, verifier, budget, second)
     check_problem(verifier, problem)
-    check_images(problem, backend, second)
     judge = None if verifier is None else bind(verifier, backend)
     engine = judge.model if isinstance(judge, Generative) else None
-    await recognise(backend, second, engine)
-    check_suitable(strategy, backend, verifier, budget, second)
+    if await recognise(backend, second, engine):
+        check_suitable(strategy, backend, verifier, budget, second)
+    check_images(problem, backend, second)
     failure = await _start(backend, second, judge, engine)
     run = Run(
         problem, backend, judge, Ledger(budget, clock),

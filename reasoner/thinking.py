@@ -34,12 +34,13 @@ MARKS = {
 CHANNEL = ("<|channel|>", "<|start|>", "<|message|>", "<|end|>")
 """Special tokens of gpt-oss that its marks consist of."""
 
+_CLOSING = tuple(dict.fromkeys(MARKS.values()))
 _OPENING = "|".join(map(re.escape, MARKS))
 _OPEN = re.compile(rf"^[ \t]*(?:<\|start\|>assistant)?({_OPENING})", re.MULTILINE)
 """A mark counts at the start of a line: further on, it is mentioned rather than used."""
-_CLOSE = re.compile("|".join(map(re.escape, dict.fromkeys(MARKS.values()))))
+_CLOSE = re.compile("|".join(map(re.escape, _CLOSING)))
 _PLAIN_OPEN = re.compile(r"\Aanalysis(?=[A-Z])")
-_PLAIN_CLOSE = re.compile(r"assistantfinal")
+PLAIN_CLOSE = "assistantfinal"
 """The marks of gpt-oss where a server left out the special tokens around the names of channels."""
 _AT_END = re.compile(rf"(?:<\|start\|>assistant)?(?:{_OPENING})\s*\Z")
 
@@ -81,15 +82,20 @@ class Parts:
 
 def split(text: str) -> Parts:
     """Return the parts of a reply: the answer follows the last closing mark, up to thinking that resumes."""
-    plain = _PLAIN_OPEN.search(text)
-    ends = [mark.end() for mark in _CLOSE.finditer(text)]
-    ends += [mark.end() for mark in _PLAIN_CLOSE.finditer(text)] if plain else []
-    end = max(ends, default=0)
+    plain = _PLAIN_OPEN.match(text)
+    # Mark by mark, since it is done for every step: several times as fast as one pattern for all.
+    end = max(_last_end(text, mark) for mark in (*_CLOSING, *((PLAIN_CLOSE,) if plain else ())))
     if plain and not end:
         return Parts(text, 0, 0, plain[0])
-    if opened := _OPEN.search(text[end:]):
+    rest = text[end:]
+    if any(mark in rest for mark in MARKS) and (opened := _OPEN.search(rest)):
         return Parts(text, end, end + opened.start(), opened[1])
     return Parts(text, end, len(text))
+
+
+def _last_end(text: str, mark: str) -> int:
+    """Return the position after the last occurrence of a mark; 0 if there is none."""
+    return at + len(mark) if (at := text.rfind(mark)) >= 0 else 0
 
 
 def answer_text(reply: str) -> str:
@@ -123,4 +129,5 @@ def open_mark(prompt: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    return _PLAIN_OPEN.sub("", _PLAIN_CLOSE.sub("", _CLOSE.sub("", _OPEN.sub("", text)))).strip()
+    plain = _CLOSE.sub("", _OPEN.sub("", text)).replace(PLAIN_CLOSE, "")
+    return _PLAIN_OPEN.sub("", plain).strip()

@@ -57,8 +57,8 @@ async def run(
         BackendError: every problem fails, or the engine dies again and again.
     """
     solvers.check(backend)
-    await recognise(backend)
-    solvers.check(backend)
+    if await recognise(backend):
+        solvers.check(backend)
     refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database:

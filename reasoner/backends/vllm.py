@@ -101,7 +101,7 @@ class VLLM(LocalModel):
 
     @property
     def traits(self) -> BackendTraits:
-        """Those of any model in this process; it limits thinking if it knows how that is marked."""
+        """The traits of any model in this process; thinking is limited if its marks are known."""
         limits = not REASONING.isdisjoint(self._engine_args)
         return replace(super().traits, thinking_budget=limits)
 

@@ -320,8 +320,9 @@ async def test_a_conversation_is_sent_as_messages_with_its_images() -> None:
     sent = server.bodies[0]["messages"]
     assert sent[0] == {"role": "system", "content": "Think.\n\nBe brief."}
     assert sent[1]["content"] == messages[1]["content"]
-    with pytest.raises(ConfigError, match=r"has an image.*openai\(chat=True\)"):
-        await solve(problem, Majority(n=1), client(server, chat=False))
+    for settings in ({"chat": False}, {}):  # The second is recognised as no chat.
+        with pytest.raises(ConfigError, match=r"has an image.*openai\(chat=True\)"):
+            await solve(problem, Majority(n=1), client(server, **settings))
     assert len(server.bodies) == 1
 
 

@@ -102,7 +102,8 @@ async def test_cancelling_stops_the_loop(engine: Transformers) -> None:
 
 @pytest.mark.parametrize("name", strategies.names())
 async def test_strategy(engine: Transformers, name: str) -> None:
-    await conforms(name, engine, times=1)
+    [result] = await conforms(name, engine, times=1)
+    assert result.usage.completion_tokens > 0 and result.usage.flops > 0
 
 
 @engines.VLLM
