@@ -35,6 +35,8 @@ CHANNEL = ("<|channel|>", "<|start|>", "<|message|>", "<|end|>")
 """Special tokens of gpt-oss that its marks consist of."""
 
 _CLOSING = tuple(dict.fromkeys(MARKS.values()))
+_FIRST = frozenset(mark[0] for mark in (*MARKS, *_CLOSING))
+"""The characters that marks begin with, few of which stand in other text."""
 _OPENING = "|".join(map(re.escape, MARKS))
 _OPEN = re.compile(rf"^[ \t]*(?:<\|start\|>assistant)?({_OPENING})", re.MULTILINE)
 """A mark counts at the start of a line: further on, it is mentioned rather than used."""
@@ -83,6 +85,8 @@ class Parts:
 def split(text: str) -> Parts:
     """Return the parts of a reply: the answer follows the last closing mark, up to thinking that resumes."""
     plain = _PLAIN_OPEN.match(text)
+    if not plain and not any(first in text for first in _FIRST):
+        return Parts(text, 0, len(text))
     # Mark by mark, since it is done for every step: several times as fast as one pattern for all.
     end = max(_last_end(text, mark) for mark in (*_CLOSING, *((PLAIN_CLOSE,) if plain else ())))
     if plain and not end:

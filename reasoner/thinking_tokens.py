@@ -21,9 +21,8 @@ def count_thinking(generation: Generation, prompt: Prompt, backend: Backend) -> 
     """
     if generation.usage.thinking_tokens:
         return generation
-    known = backend if backend_traits(backend).spells and isinstance(backend, Spelling) else None
-    counts = [_count(known, piece, prompt.text) for piece in generation.completions]
-    total, estimated = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    counts = [_count(backend, piece, prompt.text) for piece in generation.completions]
+    total, estimated = sum(count for count, _ in counts), sum(estimate for _, estimate in counts)
     if not total:
         return generation
     total = min(total, generation.usage.completion_tokens)
@@ -35,15 +34,17 @@ def count_thinking(generation: Generation, prompt: Prompt, backend: Backend) -> 
     )
 
 
-def _count(spelling: Spelling | None, piece: Completion, before: str) -> tuple[int, int]:
+def _count(backend: Backend, piece: Completion, before: str) -> tuple[int, int]:
     """Return the tokens of thinking in a piece that follows the text `before`, and the estimated ones."""
     start, stop, size = len(before), len(before) + len(piece.text), len(piece.token_ids)
     parts = split(before + piece.text)
     thought = parts.thought(start, stop)
     if not thought or thought == stop - start:
         return (size if thought else 0), 0
-    if spelling and (count := _counted(spelling, piece, parts, start)) is not None:
-        return count, 0
+    if backend_traits(backend).spells and isinstance(backend, Spelling):
+        count = _counted(backend, piece, parts, start)
+        if count is not None:
+            return count, 0
     estimate = round(size * thought / (stop - start))
     return estimate, estimate
 
