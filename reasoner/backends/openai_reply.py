@@ -44,7 +44,8 @@ def usage_of(
         estimated += decoded
     decoded = max(decoded, sum(len(sample.token_ids) for sample in samples))
     flops = model.flops(0, length - spent.cached_tokens + decoded)
-    return Usage(1, length, spent.cached_tokens, decoded, flops, estimated)
+    thinking = spent.thinking_tokens
+    return Usage(1, length, spent.cached_tokens, decoded, flops, estimated, thinking)
 
 
 def joined(parts: Sequence[Generation]) -> Generation:

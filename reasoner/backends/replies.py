@@ -34,6 +34,12 @@ class Cached(BaseModel):
     cached_tokens: Count | None = None
 
 
+class Generated(BaseModel):
+    """Details of the generated tokens."""
+
+    reasoning_tokens: Count | None = None
+
+
 class ReportedUsage(BaseModel):
     """The usage of a request; a server may omit each part. DeepSeek calls cached tokens cache hits."""
 
@@ -41,6 +47,13 @@ class ReportedUsage(BaseModel):
     completion_tokens: Count | None = None
     prompt_tokens_details: Cached | None = None
     prompt_cache_hit_tokens: Count | None = None
+    completion_tokens_details: Generated | None = None
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Generated tokens that are thinking; 0 if the server does not report them. Some count them apart."""
+        details = self.completion_tokens_details or Generated()
+        return min(details.reasoning_tokens or 0, self.completion_tokens or 0)
 
     @property
     def cached_tokens(self) -> int:
@@ -55,6 +68,8 @@ class ReportedUsage(BaseModel):
             completion_tokens=_larger(self.completion_tokens, later.completion_tokens),
             prompt_tokens_details=later.prompt_tokens_details or self.prompt_tokens_details,
             prompt_cache_hit_tokens=later.prompt_cache_hit_tokens or self.prompt_cache_hit_tokens,
+            completion_tokens_details=later.completion_tokens_details
+            or self.completion_tokens_details,
         )
 
     @model_validator(mode="after")

@@ -351,6 +351,17 @@ async def test_another_server_is_not_asked_to_limit_thinking() -> None:
     assert server.bodies == []
 
 
+@pytest.mark.parametrize(("reported", "expected"), [(1, 1), (50, 2), (0, 2), (None, 2)])
+async def test_a_servers_own_count_of_thinking_stands(reported: int | None, expected: int) -> None:
+    """At most what was generated; none where it reports none."""
+    reply = chatted("<think>1</think>3333").json()
+    reply["usage"]["completion_tokens_details"] = {"reasoning_tokens": reported}
+    server = Server(httpx.Response(200, json=reply))
+    result = await solve(PROBLEM, Majority(n=1), client(server, chat=True))
+    assert result.usage.thinking_tokens == expected
+    assert bool(result.usage.thinking_estimated) == (not reported)
+
+
 async def test_thinking_of_a_server_without_token_ids_is_estimated() -> None:
     server = Server(chatted("<think>1</think>3333"))
     result = await solve(PROBLEM, Majority(n=1), client(server, chat=True))
