@@ -264,10 +264,7 @@ class Reasoner:
         if verifier is not None:
             return _component(verifiers, verifier)
         name = default_verifier(self.strategy, self.backend)
-        if name is None:
-            return None
-        settings = {"extract": self.extract} if name == "agreement" else {}
-        return cast(Verifier, verifiers.make(name, **settings))
+        return None if name is None else cast(Verifier, verifiers.make(name))
 
     def _problem(self, posed: Posed) -> Problem:
         problem = posed if isinstance(posed, Problem) else as_problem(posed, self.task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reasoner.answering import reading
 from reasoner.base import Backend, Generative, Verifier, bind, check_problem, start
 from reasoner.bounded_search import bounded_search
 from reasoner.budget import Budget, Ledger
@@ -60,7 +61,7 @@ async def solve(
     """
     check_suitable(strategy, backend, verifier, budget, second)
     check_problem(verifier, problem)
-    judge = None if verifier is None else bind(verifier, backend)
+    judge = None if verifier is None else bind(reading(verifier, extract), backend)
     engine = judge.model if isinstance(judge, Generative) else None
     if await recognise(backend, second, engine):
         check_suitable(strategy, backend, verifier, budget, second)

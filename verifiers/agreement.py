@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from math import fsum
+from typing import Self
 
 from pydantic.dataclasses import dataclass
 
@@ -19,13 +20,13 @@ class Agreement(Nested):
 
     With `by`, another verifier, each answer counts by its score (Li et al., 2022). The best-scored
     candidate is then that of the majority or the weighted vote. `extract` returns the answer in a
-    solution's text; a task's `answer` is one. A candidate that is unfinished or states no answer has
+    solution's text; by default it is the task's, or else the last line. A candidate that is unfinished or states no answer has
     no vote and scores 0.
 
     A candidate alone in its batch has all votes, so score all candidates to be compared at once.
     """
 
-    extract: Extract = last_line
+    extract: Extract | None = None
     by: Member | None = None
 
     def __post_init__(self) -> None:
@@ -41,9 +42,17 @@ class Agreement(Nested):
         """The weighting verifier, if there is one."""
         return () if self.by is None else (self.by,)
 
+    def reading(self, extract: Extract) -> Self:
+        """Return a copy that finds answers by `extract`, unless it has a rule of its own."""
+        informed = super().reading(extract)
+        if self.extract is None:
+            vars(informed)["extract"] = extract
+        return informed
+
     async def score(self, problem: Problem, candidates: Sequence[Candidate]) -> Judgement:
         """Hold the vote and score each candidate with its answer's share."""
-        answers = [self.extract(c.answer_text) if c.complete else None for c in candidates]
+        extract = self.extract or last_line
+        answers = [extract(c.answer_text) if c.complete else None for c in candidates]
         judgement = await self._weights(problem, candidates)
         weights = [s.value for s in judgement.scores]
         if not any(w for a, w in zip(answers, weights, strict=True) if a is not None):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reasoner.answering import reading
 from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.store.call_log import Calls
@@ -94,7 +95,7 @@ class Solvers:
             return None
         if not verifier_traits(verifiers.load(spec.verifier)).oracle:
             verifier: Verifier = verifiers.make(spec.verifier)
-            return verifier
+            return reading(verifier, self.tasks[spec.task].answer)
 
         def check(problem: Problem, solution: str) -> bool:
             reference = self._references[spec.task, problem.id]

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reasoner.answering import reading
 from reasoner.base import Backend, Example, Task, Verifier, bind, release, required_sampling
 from reasoner.benchmarks.runner.bench import Job, graded, record_of
 from reasoner.benchmarks.runner.components import examples_of
@@ -215,7 +216,8 @@ def _opened(
     solutions = Kept(database, Drawn, _header(source, environment))
     judgements = Kept(database, Judged, _header(spec, environment))
     whole = plan.steps == "whole"
-    return JudgedPool(spec, task, problems, verifier, sampling, whole, solutions, judgements)
+    judge = reading(verifier, task.answer)
+    return JudgedPool(spec, task, problems, judge, sampling, whole, solutions, judgements)
 
 
 def _header(spec: Spec, environment: Mapping[str, Any]) -> Header:

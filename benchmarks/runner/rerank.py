@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reasoner.answering import reading
 from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
@@ -132,8 +133,11 @@ async def _attempt(verifier: Verifier, job: RerankJob, engine: Backend) -> JobOu
     """Try once, resuming from the finished calls of earlier tries."""
     record = job.record
     calls = Calls(job.store.database, job.spec, record.problem)
-    judge = bind(journalled(verifier, calls), JournalledModel(engine, calls))
-    candidates = [_candidate(sample) for sample in record.samples if sample.complete]
+    finished = [sample for sample in record.samples if sample.complete]
+    candidates = [_candidate(sample) for sample in finished]
+    answers = {c.answer_text: s.answer for c, s in zip(candidates, finished, strict=True)}
+    informed = reading(verifier, answers.get)
+    judge = bind(journalled(informed, calls), JournalledModel(engine, calls))
     judgement = await judge.score(Problem(record.problem, record.question), candidates)
     return JobOutcome(_scored(record, judgement))
 

@@ -1,7 +1,7 @@
 """The base of verifiers that consist of other verifiers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import InstanceOf
 
+from reasoner.answering import reading
 from reasoner.base import (
     Backend,
     Generative,
@@ -60,9 +61,16 @@ class Nested(ABC):
 
     def on(self, backend: Backend) -> Self:
         """Return a copy whose members use `backend` where they have no model."""
-        lent = copy(self)
-        vars(lent)["inner"] = tuple(bind(v, backend) for v in self.inner)  # as `inner` keeps them
-        return lent
+        return self._with(tuple(bind(v, backend) for v in self.inner))
+
+    def reading(self, extract: Callable[[str], str | None]) -> Self:
+        """Return a copy whose members find answers by `extract` where they have no rule."""
+        return self._with(tuple(reading(v, extract) for v in self.inner))
+
+    def _with(self, members: tuple[Verifier, ...]) -> Self:
+        changed = copy(self)
+        vars(changed)["inner"] = members  # as `inner` keeps them
+        return changed
 
     def estimate(self, problem: Problem, candidates: Sequence[Candidate]) -> Usage:
         """Return the most that all members together may spend."""

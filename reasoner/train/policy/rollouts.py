@@ -17,6 +17,7 @@ from zlib import crc32
 
 from pydantic import FiniteFloat
 
+from reasoner.answering import reading
 from reasoner.base import Backend, Example, Task, Verifier, bind, start
 from reasoner.budget import VERIFIER
 from reasoner.errors import BackendError
@@ -147,7 +148,7 @@ async def _scores(
     missing = [i for i, s in enumerate(scores) if s is None and candidates[i].complete]
     judged, usage = list(scores), result.verifier
     if missing:
-        verifier = bind(plan.verifier, backend)
+        verifier = bind(reading(plan.verifier, plan.task.answer), backend)
         judgement = await verifier.score(result.trace.problem, [candidates[i] for i in missing])
         usage += judgement.usage
         for i, score in zip(missing, judgement.scores, strict=True):
@@ -158,13 +159,13 @@ async def _scores(
 def _solution(
     task: Task, example: Example, candidate: Candidate, score: float | None
 ) -> PolicySolution:
-    correct = candidate.complete and task.check(example, candidate.text)
+    correct = candidate.complete and task.check(example, candidate.answer_text)
     reward = float(correct) if score is None else score
     return PolicySolution(
         text=candidate.text,
         ids=tuple(chain.from_iterable(c.token_ids for c in candidate.completions)),
         finished=candidate.complete,
-        answer=task.answer(candidate.text) if candidate.complete else None,
+        answer=task.answer(candidate.answer_text) if candidate.complete else None,
         correct=correct,
         reward=reward if candidate.complete else 0.0,
     )

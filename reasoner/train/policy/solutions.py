@@ -23,6 +23,7 @@ from reasoner.documents import Malformed, parse_json, parse_model
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import read_lines, shown
 from reasoner.schema import Frozen
+from reasoner.thinking import answer_text
 from reasoner.train.reward.labelled_solutions import LabelledSolution
 from reasoner.types import Finish, Problem
 
@@ -121,5 +122,8 @@ def _graded(pool: list[Recorded], path: Path, task: Task | None) -> list[Pair]:
         for written in problem.completions
         if written.text
         and written.finish_reason != Finish.LENGTH
-        and task.check(Example(Problem(problem.id, problem.question), problem.answer), written.text)
+        and task.check(
+            Example(Problem(problem.id, problem.question), problem.answer),
+            answer_text(written.text),
+        )
     ]
