@@ -80,8 +80,38 @@ def problem(name: str, config: str, seed: int, index: int) -> dict[str, Any]:
     return {
         "question": str(item["question"]),
         "answer": "" if answer is None else str(answer),
-        "solution": str(item["metadata"].get("answer_cot") or ""),
+        "solution": solution(name, item["metadata"]),
     }
+
+
+def solution(name: str, metadata: dict[str, Any]) -> str:
+    """Return a worked solution, a step a line: the package's own, or one that is written here; else ""."""
+    if name == "leg_counting":
+        return _legs_counted(metadata["animals"])
+    if name == "chain_sum":
+        return "\n".join(_summed(metadata["expression"].split()))
+    return str(metadata.get("answer_cot") or "")
+
+
+def _legs_counted(animals: dict[str, int]) -> str:
+    from reasoning_gym.arithmetic.leg_counting import ANIMALS
+
+    steps, legs = list[str](), list[int]()
+    for animal, count in animals.items():
+        legs.append(count * ANIMALS[animal])
+        plural = "s" if count > 1 else ""
+        steps.append(f"{count} {animal}{plural}: {count} * {ANIMALS[animal]} = {legs[-1]} legs")
+    return "\n".join(steps + _summed(" + ".join(map(str, legs)).split()))
+
+
+def _summed(terms: list[str]) -> list[str]:
+    """Return the steps that add and subtract terms from left to right."""
+    steps, total = list[str](), int(terms[0])
+    for sign, term in zip(terms[1::2], terms[2::2], strict=True):
+        after = total + int(term) if sign == "+" else total - int(term)
+        steps.append(f"{total} {sign} {term} = {after}")
+        total = after
+    return steps
 
 
 def scored_by_child(

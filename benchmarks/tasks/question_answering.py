@@ -134,7 +134,7 @@ class Questions:
             ConfigError: there are fewer worked examples than `shots`.
         """
         if not self.shots:
-            return f"{text.strip()}\n{self.instruction}\n"
+            return f"{text.strip()}\n{self.instruction}\n" if self.instruction else text.strip()
         before, after = self.layout
         others = [(q, a) for q, a in self.shown if normalised(q) != normalised(text)]
         shown = (f"{before}{q}{after} {a}\n\n" for q, a in others[: self.shots])

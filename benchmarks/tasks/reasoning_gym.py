@@ -87,7 +87,8 @@ class ReasoningGym:
     `config` holds the data set's own settings; those of several stand under their names. An answer is
     right if its grader's score, in [0, 1], reaches `threshold`: graders give partial credit, which counts
     as wrong by default. `form` is the place of an answer in a solution, and the prompt names it. Each
-    problem follows `shots` worked examples of the train split. A grader has `seconds` of CPU time per
+    problem follows `shots` worked examples of the train split. `instruction` replaces the sentence that asks for
+    reasoning and names the form; models trained on the form need none (""). `step` ends a step. A grader has `seconds` of CPU time per
     answer; without a score the answer counts as wrong, and a warning says why.
     """
 
@@ -96,6 +97,7 @@ class ReasoningGym:
     form: Form = "tags"
     threshold: Annotated[float, Field(gt=0, le=1)] = 1.0
     shots: NonNegativeInt = 0
+    instruction: str | None = None
     step: str = "\n\n"
     max_tokens: PositiveInt = 2048
     seconds: PositiveFloat = 10.0
@@ -120,15 +122,22 @@ class ReasoningGym:
         Raises:
             ConfigError: there are worked examples, and the problems cannot be generated.
         """
-        instruction = f"Reason step by step, and give your final answer {FORMS[self.form][0]}, without comment."
+        instruction = self._instruction
         if not self.shots:
-            return f"{text.strip()}\n\n{instruction}\n"
+            return f"{text.strip()}\n\n{instruction}\n" if instruction else text.strip()
         others = [i for i in self._worked if normalised(i.question) not in normalised(text)]
         shown = "".join(
             f"Question: {i.question.strip()}\nAnswer: {self.written(i)}\n\n"
             for i in others[: self.shots]
         )
-        return f"{instruction}\n\n{shown}Question: {text.strip()}\nAnswer:"
+        before = f"{instruction}\n\n" if instruction else ""
+        return f"{before}{shown}Question: {text.strip()}\nAnswer:"
+
+    @property
+    def _instruction(self) -> str:
+        if self.instruction is not None:
+            return self.instruction
+        return f"Reason step by step, and give your final answer {FORMS[self.form][0]}, without comment."
 
     def examples(self, split: str, count: int, seed: int = 0) -> Iterator[Example]:
         """Yield the first `count` problems of a split, the same ones for the same seed and settings.
@@ -142,8 +151,9 @@ class ReasoningGym:
     def demonstrations(self, split: str, count: int, seed: int = 0) -> Iterator[Demonstration]:
         """Yield the first `count` problems of a split with a solution each; raise as `examples` does.
 
-        It is the data set's own chain of thought where there is one (`gsm_symbolic`), else only the
-        reference answer; problems with neither are left out.
+        It is a chain of thought where there is one (the package's own for `gsm_symbolic`, one written here
+        for `leg_counting` and `chain_sum`), else only the reference answer; problems with neither are left
+        out.
         """
         for item in self._items(split, count, seed):
             if item.answer:
@@ -153,7 +163,7 @@ class ReasoningGym:
         """Return a problem's chain of thought, if it has one, and its answer in the task's form."""
         answer = FORMS[self.form][1].format(item.answer)
         thought = CITED.sub("", item.solution).strip()
-        return f"{thought}\n\n{answer}" if thought else answer
+        return f"{thought}{self.step}{answer}" if thought else answer
 
     def answer(self, solution: str) -> str | None:
         """Return the answer that a solution states, in one spelling for equal numbers."""

@@ -47,7 +47,7 @@ def test_local_files(tmp_path: Path, name: str) -> None:
         ("jsonl-test-0", "3"),
         ("jsonl-test-1", "4"),
     ]
-    assert examples[0].problem.prompt == "One, two\nor three?\n\n"
+    assert examples[0].problem.prompt == "One, two\nor three?"
 
 
 def test_a_folder_has_a_file_or_more_a_split(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from itertools import combinations
@@ -91,6 +92,24 @@ def test_a_chain_of_thought_ends_with_the_answer_in_its_form() -> None:
         assert shown.solution.endswith(end.format(example.answer))
         assert len(shown.solution) > 80 and shown.solution.count("####") == (form == "hashes")
         assert task.check(example, shown.solution)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "step"),
+    [("leg_counting", re.compile(r"\d+ [a-z ]+: (.+) = (-?\d+) legs")), ("chain_sum", None)],
+)
+def test_worked_solutions_of_arithmetic_have_right_steps(
+    dataset: str, step: re.Pattern[str] | None
+) -> None:
+    task = ReasoningGym(dataset, form="hashes", step="\n", instruction="")
+    examples = task.examples("train", 12)
+    for example, shown in zip(examples, task.demonstrations("train", 12), strict=True):
+        assert task.check(example, shown.solution) and not shown.prompt.endswith("\n")
+        *lines, last = shown.solution.split("\n")
+        assert last == f"#### {example.answer}" and lines
+        for line in lines:
+            match = (step and step.fullmatch(line)) or re.fullmatch(r"(.+) = (-?\d+)", line)
+            assert match and eval(match[1], {}) == int(match[2]), line
 
 
 def test_worked_examples_come_from_the_train_split() -> None:
