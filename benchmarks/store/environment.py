@@ -45,9 +45,14 @@ def _command(argv: Sequence[str], program: str) -> str:
     return storable(" ".join(filter(None, (program, arguments))))
 
 
-def model(backend: Backend, name: str, weights: str = "") -> dict[str, Any]:
-    """Return what identifies a model: name, size, the digest of its weights or its revision on the hub."""
-    fields: dict[str, Any] = {"name": name, "weights": weights}
+def model(
+    backend: Backend, name: str, weights: str = "", train_flops: float | None = None
+) -> dict[str, Any]:
+    """Return what identifies a model: name, size, the digest of its weights or its revision on the hub.
+
+    `train_flops`, the compute of its training, is entered where it is known.
+    """
+    fields: dict[str, Any] = {"name": name, "weights": weights, "train_flops": train_flops}
     if not weights:  # The hub's cache knows the revision as soon as the size was read.
         fields |= {"parameters": backend.model.parameters, "revision": _revision(name)}
     return {part: value for part, value in fields.items() if value}

@@ -192,7 +192,7 @@ COMMANDS = (
     ),
     Command(
         "plot", "cli.curves:plot", "cli.curves:PlotOptions",
-        "Draw the curves of an earlier benchmark again.",
+        "Draw the curves of an earlier benchmark again, or of several against training compute.",
         "reasoner plot runs/mine --against seconds --format pdf",
         needs=BENCH,
     ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
 from reasoner.cli import option_types as o
 from reasoner.cli import parsing
 from reasoner.cli.output import show
+from reasoner.errors import ConfigError
 from reasoner.options import FlagReader, Options, OutputFolder, RunPath
 
 if TYPE_CHECKING:
@@ -20,7 +22,12 @@ class PlotOptions(Options):
 
     positional = ("dir",)
 
-    dir: o.Run
+    dir: o.Checkpoints
+    train_flops: o.TrainFlops = ()
+    out: Annotated[
+        OutputFolder | None,
+        Field(description="folder of the figure of several DIRs (default: the first)"),
+    ] = None
     against: Annotated[
         tuple[str, ...], FlagReader(parsing.names, "extend"),
         Field(
@@ -39,6 +46,17 @@ class PlotOptions(Options):
         tuple[str, ...], FlagReader(parsing.formats, "extend"),
         Field(description="png,svg,pdf (default: png,svg)"),
     ] = ()  # fmt: skip
+
+
+class TrainTimeOptions(Protocol):
+    """The options of a command that compares checkpoints."""
+
+    @property
+    def dir(self) -> tuple[Path, ...]: ...
+    @property
+    def out(self) -> Path | None: ...
+    @property
+    def train_flops(self) -> tuple[float, ...]: ...
 
 
 class CompareOptions(Options):
@@ -61,7 +79,10 @@ class CompareOptions(Options):
 
 
 def plot(options: PlotOptions, call: Invocation) -> int:
-    """Draw the curves of an earlier benchmark again."""
+    """Draw the curves of an earlier benchmark again, or of several against training compute."""
+    if len(options.dir) > 1:
+        refuse_for_several(options, "against", "price")
+        return against_training(options, call, options.format)
     from reasoner.benchmarks.analysis.cost_axes import Price
     from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
@@ -69,7 +90,27 @@ def plot(options: PlotOptions, call: Invocation) -> int:
 
     cost = Price(**options.price) if options.price else None
     drawing = Drawing(options.against, cost, options.format or FORMATS)
-    return show(report(RunFolder(options.dir), drawing), call)
+    return show(report(RunFolder(options.dir[0]), drawing), call)
+
+
+def refuse_for_several(options: Options, *names: str) -> None:
+    """Raise a `ConfigError` if one of the options `names`, which are for a single DIR, is given."""
+    for name in names:
+        if getattr(options, name):
+            raise ConfigError(f"--{name} is for one DIR; several are compared by training compute")
+
+
+def against_training(
+    options: TrainTimeOptions, call: Invocation, formats: tuple[str, ...] = ()
+) -> int:
+    """Compare benchmarks of several checkpoints of a model."""
+    from reasoner.benchmarks.plots.style import FORMATS
+    from reasoner.benchmarks.reports.train_time import train_time_report
+    from reasoner.benchmarks.store.run_folder import RunFolder
+
+    runs = [RunFolder(path) for path in options.dir]
+    out = options.out or options.dir[0]
+    return show(train_time_report(runs, out, options.train_flops, formats or FORMATS), call)
 
 
 def compare(options: CompareOptions, call: Invocation) -> int:

@@ -33,7 +33,7 @@ def _weights(options: ModelOptions) -> str:
     """Return the fingerprint of the weights on this machine; empty for a server's."""
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
-    from reasoner.models.gguf import local_model
+    from reasoner.models.local import local_model
 
     if options.base_url or parse_spec(engine(options)["backend"])[0] == "openai":
         return ""

@@ -143,10 +143,14 @@ async def _run_grid(
     from reasoner.benchmarks.runner.components import Solvers
     from reasoner.benchmarks.store import environment
     from reasoner.benchmarks.store.owner import refuse_others
+    from reasoner.models.local import local_model
+    from reasoner.models.train_compute import train_flops
 
     solvers = Solvers(grid)
     backend = open_backend(options.model, **engine(options))
-    model = environment.model(backend, grid.model, grid.weights)
+    local = options.model if grid.weights else None
+    trained = train_flops(local_model(local)) if local else None
+    model = environment.model(backend, grid.model, grid.weights, trained)
     about = {**environment.describe(call.argv), "model": model}
     refuse_others(options.out, grid.command)
     solvers.check(backend)  # Before the first file is written.

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from reasoner.cli.parsing import names, nucleus, rate, share, sizes, temperature, text
+from reasoner.cli.parsing import computes, names, nucleus, rate, share, sizes, temperature, text
 from reasoner.cli.places import place
 from reasoner.options import FlagReader, InputFile, OutputFolder, Positive, RunPath, Seed
 
@@ -83,6 +83,22 @@ Concurrency = Annotated[Positive, Field(description="problems in flight")]
 Out = Annotated[OutputFolder, Field(description="folder of the results")]
 
 Run = Annotated[RunPath, Field(description="a folder that `bench --out` wrote")]
+Checkpoints = Annotated[
+    tuple[RunPath, ...],
+    Field(
+        examples=["DIR"],
+        description="a folder that `bench --out` wrote; several, of one model's checkpoints, are compared"
+        " by training compute",
+    ),
+]
+TrainFlops = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+    FlagReader(computes, "extend"),
+    Field(
+        examples=["0,2e15,4e15"],
+        description="training FLOPs of each DIR's model (default: what `train policy` recorded)",
+    ),
+]
 Share = Annotated[float, Field(ge=0, le=1), FlagReader(share)]
 Rate = Annotated[float, Field(gt=0, lt=1), FlagReader(rate)]
 SomeSizes = Annotated[tuple[Positive, ...], FlagReader(sizes, "extend")]

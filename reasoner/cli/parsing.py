@@ -70,6 +70,14 @@ def sizes(value: str) -> list[int]:
     return [positive(part) for part in value.split(",")]
 
 
+def computes(value: str) -> list[float]:
+    """Read numbers from 0 of FLOPs, separated by commas."""
+    numbers = [_number(part) for part in value.split(",")]
+    if not all(0 <= number < float("inf") for number in numbers):
+        raise ArgumentTypeError(f"{quoted(value)} is no list of FLOPs such as 0,2e15")
+    return numbers
+
+
 def named_sizes(value: str) -> tuple[str, list[int]]:
     """Read sizes, after a name and `=` where they are those of one strategy."""
     name, _, numbers = value.rpartition("=")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reasoner.cli.curves import against_training, refuse_for_several
 from reasoner.cli.engine import engine
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, stdout_for_json
@@ -124,9 +125,13 @@ def report(args: options.ReportOptions, call: Invocation) -> int:
 
 def scaling(args: options.ScalingOptions, call: Invocation) -> int:
     """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
+    if len(args.dir) > 1:
+        refuse_for_several(args, "n", "accuracy")
+        return against_training(args, call)
     from reasoner.benchmarks.reports.scaling import scaling
     from reasoner.benchmarks.store.run_folder import RunFolder
 
-    result = scaling(RunFolder(args.dir), args.out or args.dir, args.n, args.accuracy)
+    [folder] = args.dir
+    result = scaling(RunFolder(folder), args.out or folder, args.n, args.accuracy)
     print_json(result.as_json()) if call.json else result.show(console())
     return 0

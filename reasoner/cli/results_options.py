@@ -162,7 +162,8 @@ class ScalingOptions(Options):
 
     positional = ("dir",)
 
-    dir: o.Run
+    dir: o.Checkpoints
+    train_flops: o.TrainFlops = ()
     n: Annotated[o.SomeSizes, Field(description="these sizes only (default: all)")] = ()
     accuracy: Annotated[
         o.Share | None,
@@ -172,5 +173,6 @@ class ScalingOptions(Options):
         ),
     ] = None
     out: Annotated[
-        OutputFolder | None, Field(description="folder of scaling.json (default: DIR)")
+        OutputFolder | None,
+        Field(description="folder of scaling.json or train.json (default: the first DIR)"),
     ] = None

@@ -117,6 +117,7 @@ def train_policy(options: PolicyOptions, call: Invocation) -> int:
 
 
 def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
+    from reasoner.api import EMBEDDED
     from reasoner.benchmarks.store.environment import describe
     from reasoner.registry import tasks
     from reasoner.train.policy.solutions import demonstrations, read_pairs
@@ -128,11 +129,12 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
     else:
         assert task, "the options name one of the two"
         pairs = demonstrations(task, options.demonstrations, options.seed)
-    _check_inputs(_model(options.model))
+    model = options.model or str(EMBEDDED)
+    _check_inputs(model)
     recipe = options.training_recipe()
     sft = _work("policy.sft")
     manifest = sft.train(
-        _model(options.model), pairs, recipe, options.out, describe(call.argv),
+        model, pairs, recipe, options.out, describe(call.argv),
         snapshots=options.snapshots, report=say,
     )  # fmt: skip
     sft.charge(_work("policy.ledger").ComputeLedger(options.out / "ledger.json"), 0, manifest)
@@ -140,11 +142,12 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
 
 
 def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
-    from reasoner.api import open_backend
+    from reasoner.api import EMBEDDED, open_backend
     from reasoner.benchmarks.store.environment import describe
     from reasoner.train.progress import say
 
-    _check_inputs(_model(options.model))
+    model = options.model or str(EMBEDDED)
+    _check_inputs(model)
     method = _work(f"policy.{options.method.replace('-', '_')}")
 
     def opened(model: str) -> Any:
@@ -153,7 +156,7 @@ def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
     engine = _work("policy.rollout_engine").RolloutEngine(opened, say)
     recipes = options.rollout_recipe(), options.training_recipe()
     job = _work("policy.rounds").TrainingJob(
-        _model(options.model), *recipes, options.out, engine, describe(call.argv), say
+        model, *recipes, options.out, engine, describe(call.argv), say
     )
 
     async def train() -> Summary:
@@ -254,7 +257,7 @@ def _check_inputs(model: str, *files: Path) -> None:
 
 def _model(name: str | None) -> str:
     from reasoner.api import EMBEDDED
-    from reasoner.models.gguf import local_model
+    from reasoner.models.local import local_model
 
     return local_model(name or str(EMBEDDED))
 

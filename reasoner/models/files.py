@@ -13,7 +13,7 @@ from reasoner.errors import ConfigError
 from reasoner.extras import require
 from reasoner.files import clipped
 from reasoner.models.folder import check_model_folder
-from reasoner.models.gguf import local_model
+from reasoner.models.local import local_model
 from reasoner.models.sizes import active_parameters, attention
 
 VALUE = ("<|value:good|>", "<|value:bad|>")
@@ -27,8 +27,8 @@ NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
 class ModelFiles:
     """The files of a model folder, GGUF file, `package:NAME` or Hugging Face name.
 
-    `limit` shortens its context. Code shipped with weights is never run. GGUF weights are converted to
-    a folder by the first use (see `models.gguf`).
+    `limit` shortens its context. Code shipped with weights is never run. GGUF weights and adapters are
+    converted to a folder by the first use (see `models.local`).
 
     Raises:
         MissingPackage: Transformers is not installed.

@@ -1,14 +1,11 @@
-"""GGUF weights, in a file or in a Python package, converted once to a folder that engines serve."""
+"""GGUF weights, in a file or in a Python package, dequantised into a folder that engines serve."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import os
 import re
 import shutil
-from collections.abc import Generator, Set
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Set
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from importlib.metadata import PackageNotFoundError, distribution
@@ -16,10 +13,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from reasoner.errors import ConfigError, ReasonerError, StoreError
+from reasoner.errors import ConfigError, StoreError
 from reasoner.extras import EXTRAS, lacking, require
-from reasoner.files import clipped, make_folder, opened, shown, size
+from reasoner.files import clipped, opened, shown, size
 from reasoner.models.folder import check_model_folder
+from reasoner.models.model_cache import built, cache_folder
 from reasoner.naming import quoted
 
 PACKAGE, SUFFIX, MAGIC = "package:", ".gguf", b"GGUF"
@@ -32,35 +30,15 @@ FLOATS = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
 ENDS = ("eos", "eot", "eom")
 """The tokens that end a text, a turn and a message, as GGUF names them."""
 
-_log = logging.getLogger(__name__)
 
-
-def local_model(model: str) -> str:
-    """Return the folder of a GGUF file's or `package:NAME`'s weights; any other model as it is.
-
-    The weights are dequantised by the first call, for a folder in the cache (`cache_folder`).
+def converted(source: Path) -> Path:
+    """Return the folder of a GGUF file's weights, dequantised by the first call, for the cache.
 
     Raises:
-        ConfigError: there is no such file or package, or its weights cannot be converted.
+        ConfigError: the file is none, or its weights cannot be converted.
         StoreError: the cache cannot be written.
     """
-    if model.startswith(PACKAGE):
-        return str(_converted(packaged(model.removeprefix(PACKAGE))))
-    file = Path(os.path.expanduser(model))
-    if file.suffix.lower() != SUFFIX or file.is_dir():
-        return model
-    if not os.path.lexists(file):
-        raise ConfigError(
-            f"no GGUF file {clipped(model)!r}; give a file, a folder or a Hugging Face name"
-        )
-    return str(_converted(file))
-
-
-def cache_folder() -> Path:
-    """Return the folder of converted models: `reasoner/models` in `XDG_CACHE_HOME` or `~/.cache`."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".cache"
-    return base / "reasoner" / "models"
+    return built(source, _key(source), source.stem, lambda folder: _write(source, folder))
 
 
 def packaged(name: str) -> Path:
@@ -99,20 +77,6 @@ def _shipped(name: str) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-# -- the cache ------------------------------------------------------------------------------------
-
-
-def _converted(source: Path) -> Path:
-    """Return the folder of a file's weights in the cache, converted by one process at a time."""
-    key = _key(source)
-    target = cache_folder() / key / source.stem
-    if not target.is_dir():
-        with _one_writer(cache_folder() / f"{key}.lock"):
-            if not target.is_dir():
-                _convert(source, target)
-    return target
-
-
 def _key(source: Path) -> str:
     """Return the digest of a file, and of the way it is converted."""
     with opened(source) as file:
@@ -123,45 +87,6 @@ def _key(source: Path) -> str:
         file.seek(0)
         content = file_digest(file, "sha256").digest()
     return blake2b(content + CONVERSION, digest_size=8).hexdigest()
-
-
-@contextmanager
-def _one_writer(lock: Path) -> Generator[None]:
-    """Wait until no other process holds `lock`, and hold it."""
-    make_folder(lock.parent)
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as e:
-        raise StoreError(f"cannot write {shown(lock)}: {e.strerror}; set XDG_CACHE_HOME") from e
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _convert(source: Path, target: Path) -> None:
-    """Write the folder `target` as a whole, or not at all."""
-    part = target.parent.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)  # A process that was killed may have left one.
-    _log.warning("converting %s once, to %s", shown(source), shown(target))
-    try:
-        part.mkdir()
-        _write(source, part)
-        target.parent.mkdir(exist_ok=True)
-        part.rename(target)
-    except ReasonerError:
-        raise
-    except Exception as e:  # Libraries raise any error on untrusted files.
-        reason = clipped(
-            getattr(e, "strerror", None) or str(e).partition("\n")[0] or type(e).__name__
-        )
-        raise ConfigError(f"cannot convert {shown(source)}: {reason}") from e
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-# -- the conversion -------------------------------------------------------------------------------
 
 
 def _write(source: Path, folder: Path) -> None:

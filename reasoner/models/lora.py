@@ -26,6 +26,7 @@ class _Config(BaseModel, extra="ignore"):
 
     peft_type: Literal["LORA"]
     r: PositiveInt
+    base_model_name_or_path: str | None = None
 
 
 class Adapter:
@@ -41,11 +42,12 @@ class Adapter:
             raise ConfigError(f"no LoRA adapter in {clipped(folder)!r}: it has no {missing[0]}")
         try:
             check_weights_header(self.path / WEIGHTS)
-            self.rank = parse_model(_Config, read_bytes(self.path / CONFIG)).r
+            config = parse_model(_Config, read_bytes(self.path / CONFIG))
         except Malformed as e:
             raise ConfigError(f"{shown(self.path / CONFIG)} describes no LoRA adapter: {e}") from e
         except StoreError as e:
             raise ConfigError(str(e)) from e
+        self.rank, self.base = config.r, config.base_model_name_or_path or ""
         if self.rank > RANKS[-1]:
             raise ConfigError(
                 f"LoRA adapter {clipped(folder)!r} has rank {self.rank}; vLLM serves up to {RANKS[-1]}"

@@ -48,17 +48,25 @@ class Sums:
 class Bench:
     """A grid over `Sums`, ready to run."""
 
-    def __init__(self, out: Path, backend: Scripted | None = None, **grid: object) -> None:
+    def __init__(
+        self,
+        out: Path,
+        backend: Scripted | None = None,
+        trained: float | None = None,
+        **grid: object,
+    ) -> None:
         defaults = {"tasks": ["sums"], "ns": [1, 4, 8], "problems": 30, "backend": "scripted"}
         self.grid = Grid.model_validate({**defaults, **grid})
         self.out, self.backend = out, backend or Scripted()
+        model = environment.model(self.backend, "scripted", train_flops=trained)
+        self.environment = {**environment.describe(["bench"]), "model": model}
 
     async def run(self, concurrency: int = 8) -> Tally:
         """Attempt what is missing."""
         self.solvers = Solvers(self.grid, {"sums": Sums()})
         return await experiment.run(
             self.grid, self.out, self.solvers, self.backend,
-            concurrency=concurrency, environment=environment.describe(["bench"]),
+            concurrency=concurrency, environment=self.environment,
         )  # fmt: skip
 
 

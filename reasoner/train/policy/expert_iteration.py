@@ -15,6 +15,7 @@ from typing import Any
 
 from reasoner.errors import ConfigError
 from reasoner.files import save_json, save_text
+from reasoner.models.local import local_model
 from reasoner.train.manifest import claim, identity
 from reasoner.train.policy import sft
 from reasoner.train.policy.rollouts import ProblemRollouts
@@ -30,7 +31,8 @@ async def train(job: TrainingJob) -> dict[str, Any]:
         BackendError: the model could not answer.
         StoreError: a file cannot be read or written.
     """
-    settings = {"method": "expert-iteration", **settings_of(job), **identity(job.model, job.model)}
+    folder = local_model(job.model)
+    settings = {"method": "expert-iteration", **settings_of(job), **identity(folder, folder)}
     record = job.out / "training.json"
     if claim(record, settings).get("finished") == job.rollouts.rounds:
         return claim(record, settings)
@@ -63,7 +65,10 @@ async def _round(rounds: Rounds, number: int, policy: str) -> str:
     pairs = read_pairs(folder / "data.jsonl")
     job.report(f"round {number}: {len(pairs)} right and distinct solutions")
     start = job.model if job.rollouts.start == "base" else policy
-    use = sft.train(start, pairs, job.training, trained, job.environment, report=job.report)
+    spent = rounds.spent(number - 1) + rounds.ledger.flops("rollout", "score", rounds=(number,))
+    use = sft.train(
+        start, pairs, job.training, trained, job.environment, spent=spent, report=job.report
+    )
     sft.charge(rounds.ledger, number, use)
     if number % job.rollouts.measure_every == 0 or number == job.rollouts.rounds:
         await rounds.measure(number, await job.engine.serve(str(trained)), solutions=len(pairs))

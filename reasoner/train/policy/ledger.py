@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Literal
 
@@ -84,8 +85,10 @@ class ComputeLedger:
                 )
             )
 
-    def flops(self, *roles: Role, until: int | None = None) -> float:
-        """Return the FLOPs of `roles`, in the rounds up to `until`."""
+    def flops(self, *roles: Role, rounds: Container[int] | None = None) -> float:
+        """Return the FLOPs of `roles` in `rounds`, by default in all."""
         return sum(
-            e.flops for e in self.entries if e.role in roles and (until is None or e.round <= until)
+            e.flops
+            for e in self.entries
+            if e.role in roles and (rounds is None or e.round in rounds)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from functools import cached_property
@@ -44,7 +45,7 @@ class PolicyModel:
     """
 
     def __init__(self, path: str, recipe: TrainingRecipe) -> None:
-        self.checkpoint, self.recipe = Checkpoint(path), recipe
+        self.name, self.checkpoint, self.recipe = path, Checkpoint(path), recipe
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         transformers.set_seed(recipe.seed)
@@ -124,7 +125,7 @@ class PolicyModel:
         transformers.logging.disable_progress_bar()
         whole = load(self.checkpoint, torch.float32)
         if self.recipe.lora:
-            self.model.save_pretrained(out / "adapter")
+            self._save_adapter(out / "adapter")
             whole = merged_adapter(whole, out / "adapter")
         else:
             whole.load_state_dict(self.model.state_dict())
@@ -134,6 +135,14 @@ class PolicyModel:
         described = Path(self.checkpoint.path) / "reasoner.json"
         if described.exists():
             shutil.copy(described, out)
+
+    def _save_adapter(self, out: Path) -> None:
+        """Write the adapter and the tokenizer; the base that it names is the model as it was given."""
+        local = os.path.exists(self.name)
+        base = os.path.abspath(self.name) if local else self.name
+        self.model.peft_config["default"].base_model_name_or_path = base
+        self.model.save_pretrained(out)
+        self.checkpoint.tokenizer.save_pretrained(out)
 
     def _logits(self, row: PackedRow, precision: torch.dtype | None) -> Tensor:
         """Return the logits at the row's `reads`, (reads, vocabulary), in single precision."""

@@ -19,6 +19,8 @@ from typing import Any
 
 from reasoner.base import Backend, Example
 from reasoner.files import save_json
+from reasoner.models.local import local_model
+from reasoner.models.train_compute import RECORD
 from reasoner.train.manifest import claim, identity
 from reasoner.train.policy.ledger import LedgerEntry
 from reasoner.train.policy.optimisation import Optimisation
@@ -51,7 +53,8 @@ async def train(job: TrainingJob) -> dict[str, Any]:
         StoreError: a file cannot be read or written.
     """
     last = job.rollouts.rounds
-    origin = {"rounds": last, **identity(job.model, job.model)}
+    folder = local_model(job.model)
+    origin = {"rounds": last, **identity(folder, folder)}
     settings = {"method": "reinforce", **settings_of(job), **origin}
     record = job.out / "training.json"
     if (manifest := claim(record, settings)).get("finished") == last:
@@ -113,6 +116,7 @@ async def _served(rounds: Rounds, policy: PolicyModel, number: int) -> Backend:
     measured = number % recipe.measure_every == 0 or number == recipe.rounds
     folder = rounds.folder(number) / "model" if measured else Path(rounds.job.out / "serving")
     policy.save(folder)
+    save_json({"train_flops": rounds.spent(number)}, folder / RECORD)
     backend = await rounds.job.engine.serve_anew(folder)
     if measured:
         await rounds.measure(number, backend)

@@ -12,6 +12,8 @@ from reasoner.benchmarks.runner.components import examples_of, sized
 from reasoner.documents import Malformed, read_json
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import make_folder, save_json, shown
+from reasoner.models.local import local_model
+from reasoner.models.train_compute import train_flops
 from reasoner.registry import tasks, verifiers
 from reasoner.search.majority import Majority
 from reasoner.solving import check_suitable
@@ -101,11 +103,16 @@ class Rounds:
             "round": number,
             **facts,
             **measures(problems, recipe.dev_samples),
-            "train_flops": self.ledger.flops(*LEARNING, until=number),
+            "train_flops": self.spent(number),
         }
         self._records[number] = record
         save_json(self.records, self._path)
         self.job.report(line(record))
+
+    def spent(self, until: int) -> float:
+        """Return the training compute behind the weights after round `until`, in FLOPs."""
+        before = train_flops(local_model(self.job.model)) or 0.0
+        return before + self.ledger.flops(*LEARNING, rounds=range(1, until + 1))
 
     @property
     def records(self) -> list[dict[str, Any]]:

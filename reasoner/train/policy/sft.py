@@ -11,6 +11,8 @@ from typing import Any
 
 from reasoner.errors import ConfigError
 from reasoner.files import save_json
+from reasoner.models.local import local_model
+from reasoner.models.train_compute import RECORD, train_flops
 from reasoner.train.manifest import claim, identity
 from reasoner.train.policy.ledger import ComputeLedger, LedgerEntry
 from reasoner.train.policy.optimisation import Optimisation, TrainingUse, batch
@@ -29,25 +31,29 @@ def train(
     environment: Mapping[str, Any],
     *,
     snapshots: int = 0,
+    spent: float | None = None,
     report: Report = print,
 ) -> dict[str, Any]:
     """Train `model` on `pairs`; write the trained model to `out`, and return its training.json.
 
     A killed run resumes from its last checkpoint; a finished one is left as it is. `snapshots` models are
-    written on the way, evenly spaced, to folders such as `step-100`.
+    written on the way, evenly spaced, to folders such as `step-100`. `spent` is the training compute so
+    far, in FLOPs; by default that of `model`.
 
     Raises:
         ConfigError: no solution fits the context, or `out` has another training.
         StoreError: a file cannot be read or written.
     """
-    refuse_itself(model, out)
-    settings = {**asdict(recipe), **identity(model, model), "data": digest_of(pairs)}
-    record = out / "training.json"
+    folder = local_model(model)
+    refuse_itself(folder, out)
+    settings = {**asdict(recipe), **identity(folder, folder), "data": digest_of(pairs)}
+    record = out / RECORD
     if "steps" in (manifest := claim(record, settings)):
         return manifest
+    before = (train_flops(folder) or 0.0) if spent is None else spent
     policy = PolicyModel(model, recipe)
     solutions = tokenised(policy, pairs, report)
-    use = fit(policy, solutions, out, snapshots, report)
+    use = fit(policy, solutions, out, snapshots, before, report)
     policy.save(out)
     manifest = {
         "settings": settings,
@@ -56,6 +62,7 @@ def train(
         "steps": use.step,
         "tokens": use.tokens,
         "flops": use.flops,
+        "train_flops": before + use.flops,
         "seconds": round(use.seconds, 3),
     }
     save_json(manifest, record)
@@ -92,9 +99,10 @@ def fit(
     solutions: Sequence[TokenisedSolution],
     out: Path,
     snapshots: int,
+    before: float,
     report: Report,
 ) -> TrainingUse:
-    """Train for all epochs, from the checkpoint in `out` if there is one."""
+    """Train for all epochs, from the checkpoint in `out` if there is one, after `before` FLOPs."""
     recipe = policy.recipe
     steps = recipe.epochs * -(-len(solutions) // recipe.batch)
     optimisation = Optimisation(policy, steps, checkpoint(out), report)
@@ -102,7 +110,8 @@ def fit(
     while (step := optimisation.use.step) < steps:
         optimisation.step(batch(solutions, recipe.batch, step, recipe.seed))
         if step + 1 in written:
-            policy.save(out / f"step-{step + 1}")
+            policy.save(folder := out / f"step-{step + 1}")
+            save_json({"train_flops": before + optimisation.use.flops}, folder / RECORD)
         optimisation.save_sometimes()
     return optimisation.use
 

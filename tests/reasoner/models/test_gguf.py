@@ -16,7 +16,9 @@ import pytest
 
 from reasoner.errors import ConfigError, StoreError
 from reasoner.models import gguf as subject
-from reasoner.models.gguf import cache_folder, local_model
+from reasoner.models import model_cache
+from reasoner.models.local import local_model
+from reasoner.models.model_cache import cache_folder
 from tests import engines, gguf_file
 
 LIBRARIES = ("transformers", "gguf", "accelerate")
@@ -83,7 +85,7 @@ def test_dequantised_weights_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_it_is_converted_once(converted: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(subject, "_convert", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(model_cache, "_build", lambda *_: pytest.fail("converted again"))
     assert local_model(str(tmp_path / "tiny.Q8_0.gguf")) == str(converted)
 
 

@@ -27,7 +27,7 @@ def test_an_entry_replaces_that_of_its_round_and_role(tmp_path: Path) -> None:
         (1, "train", 6.0), (1, "rollout", 7.0), (2, "train", 1.0),
     ]  # fmt: skip
     assert again.flops("train", "rollout") == 14.0
-    assert again.flops("train", until=1) == 6.0
+    assert again.flops("train", rounds=(1,)) == 6.0
     assert again.entries[1].tokens == 70 and again.entries[1].seconds == 1.5
 
 

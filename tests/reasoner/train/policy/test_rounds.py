@@ -50,9 +50,12 @@ async def test_expert_iteration_solves_more_and_resumes(
     before, after = manifest["rounds"]
     assert before["pass@1"] < 0.5 < after["pass@1"]
     assert before["pass@8"] >= before["pass@1"] and after["distinct_answers"] < 4
-    assert after["train_flops"] == pytest.approx(
-        sum(ledger(tmp_path)[r] for r in ("train", "rollout"))
-    )
+    start = json.loads((taught / "training.json").read_text())["train_flops"]
+    spent = start + sum(ledger(tmp_path)[r] for r in ("train", "rollout"))
+    assert before["train_flops"] == start > 0
+    assert after["train_flops"] == pytest.approx(spent)
+    trained = json.loads((tmp_path / "round-1/model/training.json").read_text())
+    assert trained["train_flops"] == pytest.approx(spent)
     assert set(ledger(tmp_path)) == {"train", "rollout", "measure"}
     requests, spent = TorchBackend.requests, ledger(tmp_path)
     assert await expert_iteration.train(job(taught, tmp_path)) == manifest

@@ -1,0 +1,72 @@
+"""A LoRA adapter merged into the weights that it was trained on, in a folder that engines serve."""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, cast
+
+from reasoner.errors import ConfigError
+from reasoner.extras import require
+from reasoner.files import clipped, opened, read_bytes, shown
+from reasoner.models.folder import check_model_folder
+from reasoner.models.lora import CONFIG, WEIGHTS, Adapter
+from reasoner.models.model_cache import built
+from reasoner.models.train_compute import RECORD
+
+MERGING = b"1"
+"""The version of the merge; another one makes other folders in the cache."""
+TOKENIZER = "tokenizer_config.json"
+
+
+def merged(adapter: Adapter, base: str) -> Path:
+    """Return the folder of `base`, a folder or a Hugging Face name, with the adapter added to its weights.
+
+    The first call computes it, for the cache; the weights have the type of the base.
+
+    Raises:
+        ConfigError: the adapter does not fit the base.
+        StoreError: the cache cannot be written.
+    """
+    name = adapter.path.resolve().name
+    return built(adapter.path, _key(adapter, base), name, lambda out: _write(adapter, base, out))
+
+
+def _key(adapter: Adapter, base: str) -> str:
+    """Return a digest of the adapter's content, and of the name, sizes and times of the base's files."""
+    digest = blake2b(MERGING, digest_size=8)
+    digest.update(read_bytes(adapter.path / CONFIG))
+    with opened(adapter.path / WEIGHTS) as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    digest.update(base.encode())
+    if (folder := Path(base)).is_dir():
+        stats = {file.name: file.stat() for file in sorted(folder.iterdir())}
+        digest.update(repr([(n, s.st_size, s.st_mtime_ns) for n, s in stats.items()]).encode())
+    return digest.hexdigest()
+
+
+def _write(adapter: Adapter, base: str, out: Path) -> None:
+    """Write model, tokenizer and record of training."""
+    require("torch", "transformers", "peft", user="a model that is an adapter")
+    import peft
+    import torch
+    import transformers
+
+    if Path(base).is_dir():
+        check_model_folder(Path(base))
+    folder, auto = str(adapter.path), cast("Any", transformers)
+    model = auto.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    dtype = auto.AutoConfig.from_pretrained(base).dtype or torch.float32
+    adapted: Any = peft.PeftModel.from_pretrained(model, folder)
+    if unplaced := adapted.load_adapter(folder, "default").unexpected_keys:
+        raise ConfigError(
+            f"the LoRA adapter in {shown(adapter.path)} has {len(unplaced)} weights that its base"
+            f" {clipped(base)!r} has no place for, such as {unplaced[0]}; name the model that it was trained on"
+        )
+    adapted.merge_and_unload().to(dtype).save_pretrained(out)
+    source = folder if (adapter.path / TOKENIZER).exists() else base
+    auto.AutoTokenizer.from_pretrained(source).save_pretrained(out)
+    if (adapter.path / RECORD).exists():
+        shutil.copy(adapter.path / RECORD, out)

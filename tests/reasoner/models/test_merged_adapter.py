@@ -1,0 +1,121 @@
+"""An adapter's folder as a model: merged once into the base that it names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from reasoner.errors import ConfigError
+from reasoner.models.local import local_model
+from tests import gguf_file, models
+
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("torch", "transformers", "peft"))), reason="peft is not installed"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model trained by adapters, and with these in `adapter`; tests read it."""
+    from reasoner.train.policy import sft
+    from reasoner.train.policy.recipe import TrainingRecipe
+    from reasoner.train.policy.solutions import Pair
+
+    root = tmp_path_factory.mktemp("adapter")
+    base = models.qwen3(root / "base")
+    pairs = [Pair(prompt=f"cd:{i}\n", solution=f"{i}+1\nb{i}") for i in range(6)]
+    recipe = TrainingRecipe(rate=3e-3, epochs=2, batch=3, lora=2, precision="float32")
+    sft.train(str(base), pairs, recipe, root / "whole", {}, report=lambda _: None)
+    return root / "whole"
+
+
+def copied(trained: Path, folder: Path, base: str | None) -> Path:
+    """Copy the adapter, with another base."""
+    shutil.copytree(trained / "adapter", folder)
+    file = folder / "adapter_config.json"
+    config = {**json.loads(file.read_text()), "base_model_name_or_path": base}
+    file.write_text(json.dumps(config))
+    return folder
+
+
+def test_an_adapter_names_its_base_and_is_merged_as_training_merged_it(
+    trained: Path, cache: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    config = json.loads((trained / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(trained.parent / "base")
+    folder = Path(local_model(str(trained / "adapter")))
+    assert folder.is_relative_to(cache) and folder.name == "adapter"
+    ours, theirs = (load_file(f / "model.safetensors") for f in (folder, trained))
+    assert ours.keys() == theirs.keys()
+    for name, weight in theirs.items():
+        assert torch.equal(weight, ours[name]), name
+    assert local_model(str(trained / "adapter")) == str(folder)
+    assert (folder / "tokenizer.json").exists()
+
+
+def test_it_is_a_model_like_any_other(trained: Path) -> None:
+    from reasoner.models.files import ModelFiles
+
+    whole, merged = ModelFiles(str(trained)), ModelFiles(str(trained / "adapter"))
+    assert merged.info.parameters == whole.info.parameters and merged.info.name == "adapter"
+
+
+def test_a_change_of_base_or_adapter_is_another_model(trained: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(trained.parent / "base", tmp_path / "base")
+    adapter = copied(trained, tmp_path / "copy", str(base))
+    first = local_model(str(adapter))
+    (base / "config.json").touch()
+    assert local_model(str(adapter)) != first
+
+
+@pytest.mark.skipif(not find_spec("gguf"), reason="gguf is not installed")
+def test_the_base_may_be_a_gguf_file_that_does_not_fit(trained: Path, tmp_path: Path) -> None:
+    file = gguf_file.write(tmp_path / "tiny.gguf")
+    with pytest.raises(ConfigError) as error:
+        local_model(str(copied(trained, tmp_path / "copy", str(file))))
+    assert len(str(error.value).splitlines()) == 1 and "copy" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (None, "names no base; give a model"),
+        ("", "names no base"),
+        ("{adapter}", "is an adapter itself"),
+        ("/nowhere/at/all", "cannot convert"),
+        ("nowhere.gguf", "no GGUF file 'nowhere.gguf'"),
+        ("package:nowhere-at-all", "package nowhere-at-all is not installed"),
+    ],
+)
+def test_a_wrong_base_is_one_line(
+    trained: Path, tmp_path: Path, base: str | None, message: str
+) -> None:
+    folder = tmp_path / "copy"
+    copied(trained, folder, base and base.format(adapter=folder))
+    with pytest.raises(ConfigError, match=message) as error:
+        local_model(str(folder))
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_damaged_weights_are_one_line(trained: Path, tmp_path: Path, cache: Path) -> None:
+    adapter = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    with pytest.raises(ConfigError) as error:
+        local_model(str(adapter))
+    assert len(str(error.value).splitlines()) == 1
+    left = [p.name for p in cache.glob("reasoner/models/*") if p.suffix != ".lock"]
+    assert left == []
