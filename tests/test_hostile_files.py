@@ -258,6 +258,7 @@ def test_an_imported_pool_keeps_its_folder(
     assert hostile.contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_fit_and_a_measured_verifier_keep_their_folders(
     server: Server, run: Path, folder: Path
 ) -> None:

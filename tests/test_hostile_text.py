@@ -151,7 +151,9 @@ MADE: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize("command", MADE)
+@pytest.mark.parametrize(
+    "command", [pytest.param(c, marks=[pytest.mark.slow] * (c != "bench")) for c in MADE]
+)
 def test_what_is_made(command: str, pool: Path, tmp_path: Path, capfdbinary: Captured) -> None:
     out = tmp_path / ("labels.jsonl" if "labels" in command else "made")
     parts = [str(pool) if part == "POOL" else part for part in MADE[command]]
@@ -229,6 +231,7 @@ def test_a_terminal_is_not_acted_on(imported: Path, tmp_path: Path) -> None:
         assert acting(shown, terminal=True) == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_an_encoding_without_these_characters(imported: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}

@@ -62,6 +62,7 @@ def test_the_lead_probability_is_the_mass_of_the_beta_posterior(first: int, seco
     assert lead_probability(first, second) == pytest.approx(exact(first, second), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(700, 650), (1000, 1000), (3000, 0), (5000, 4900)])
 def test_the_lead_probability_holds_for_large_counts(counts: tuple[int, int]) -> None:
     assert lead_probability(*counts) == pytest.approx(exact(*counts), abs=1e-9)

@@ -208,6 +208,7 @@ async def test_searches_that_attempt_fewer_problems_are_paired_on_those(
     assert {r.problems for r in found} == {8}
 
 
+@pytest.mark.slow
 async def test_runs_are_compared_with_one_another(bench_type: type, tmp_path: Path) -> None:
     runs = list[RunFolder]()
     for name, strategies in (
@@ -301,6 +302,7 @@ async def test_rows_tell_what_their_problems_could_have_shown(
     assert all(r.verdict and r.detectable and r.detectable > 0 for r in rows)
 
 
+@pytest.mark.slow
 async def test_the_table_says_how_many_comparisons_it_holds(
     bench_type: type, tmp_path: Path
 ) -> None:

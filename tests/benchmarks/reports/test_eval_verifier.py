@@ -69,6 +69,7 @@ async def test_the_known_auc_is_found_at_every_depth(tmp_path: Path) -> None:
     assert found.steps.steps == 40 * 16 * 6
 
 
+@pytest.mark.slow
 async def test_a_verifier_that_knows_everything_has_nothing_to_improve(tmp_path: Path) -> None:
     found = await of(tmp_path, knows, seed=1)
     steps = found.steps
@@ -80,6 +81,7 @@ async def test_a_verifier_that_knows_everything_has_nothing_to_improve(tmp_path:
     assert (found.failed, found.finished, found.malformed) == (0, 1, 0)
 
 
+@pytest.mark.slow
 async def test_files_and_table_say_the_same(tmp_path: Path) -> None:
     plan = await judged(tmp_path, exploited, LABELLED, UNLABELLED, problems=40)
     found, screen = diagnose(plan, tmp_path), io.StringIO()

@@ -83,6 +83,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, server: tuple[str, list[str
         return page.write(RunFolder(out), out / "report.html", count=len(TEXTS))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_nothing_runs_and_no_request_leaves(
     report: Path, server: tuple[str, list[str]], screen: Page

@@ -93,7 +93,7 @@ def told(out: Path) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("kills", [6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_as_if_it_had_not_been(tmp_path: Path, kills: int) -> None:
     whole, cut, moment = prepared(tmp_path / "whole"), prepared(tmp_path / "cut"), Random(9)
     bench(whole)

@@ -11,6 +11,7 @@ from reasoner.errors import ConfigError
 from tests.benchmarks.conftest import Bench
 
 
+@pytest.mark.slow
 async def test_two_checkouts_are_measured_in_turn(
     tmp_path: Path, bench_type: type[Bench], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ def on_engine(test: Any) -> Any:
     """A test on the engine, which lives in one event loop."""
     for mark in (
         pytest.mark.engine,
+        pytest.mark.slow,
         engines.VLLM,
         pytest.mark.timeout(600),
         pytest.mark.asyncio(loop_scope="module"),

@@ -370,6 +370,7 @@ async def test_thinking_of_a_server_without_token_ids_is_estimated() -> None:
     assert (result.usage.thinking_tokens, result.usage.thinking_estimated) == (2, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 class TestServed:

@@ -106,6 +106,7 @@ async def test_strategy(engine: Transformers, name: str) -> None:
     assert result.usage.completion_tokens > 0 and result.usage.flops > 0
 
 
+@pytest.mark.slow
 @engines.VLLM
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -189,6 +189,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     assert out == "" and err == "reasoner: interrupted; what was finished is kept\n"
 
 
+@pytest.mark.slow
 def test_bench_then_compare(tmp_path: Path, capsys: Captured) -> None:
     out = str(tmp_path / "run")
     assert main([*TINY, "--out", out, "--search-n", "2,4", "--search-n", "mcts=1,3", "--json"]) == 0

@@ -43,7 +43,7 @@ def workers() -> Iterator[Executor]:
         yield pool
 
 
-@pytest.mark.parametrize("problems", [8, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("problems", [4, pytest.param(150, marks=pytest.mark.slow)])
 def test_solutions_drawn_in_bulk_are_as_good_as_the_policy(
     policy: Qwen3ForCausalLM, workers: Executor, problems: int
 ) -> None:
@@ -78,6 +78,7 @@ def test_values_are_those_of_rollout_files() -> None:
             assert (row[len(wanted) :] == -1).all()
 
 
+@pytest.mark.slow
 def test_every_fresh_rollout_is_learned_from_so_many_times_and_then_others_are_drawn(
     tiny: Qwen3ForCausalLM, workers: Executor
 ) -> None:

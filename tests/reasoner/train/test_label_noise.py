@@ -121,6 +121,7 @@ class Killed(Exception):
     """Stands for kill -9."""
 
 
+@pytest.mark.slow
 def test_a_miniature_that_is_killed_and_goes_on(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left, trained = iter(range(5)), list[Path]()
 

@@ -91,7 +91,10 @@ class Killed(Exception):
     """Stands for kill -9."""
 
 
-@pytest.mark.parametrize(("train", "model"), [(train_prm, models.qwen3), (train_orm, models.gpt2)])
+@pytest.mark.parametrize(
+    ("train", "model"),
+    [pytest.param(train_prm, models.qwen3, marks=pytest.mark.slow), (train_orm, models.gpt2)],
+)
 def test_a_killed_run_ends_with_the_same_weights(
     recipe: RewardRecipe,
     train: Train,

@@ -99,6 +99,7 @@ async def data(tmp_path: Path) -> Path:
     return tmp_path / "l.jsonl"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(("kind", "verifier"), [("prm", "token-classifier"), ("orm", "orm")])
 def test_a_reward_model_is_named_as_the_verifier_it_is(

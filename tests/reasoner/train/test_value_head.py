@@ -263,6 +263,7 @@ def test_the_verifier_reads_where_the_head_was_trained(tmp_path: Path) -> None:
 # -- in the engine ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @engines.VLLM
 @pytest.mark.timeout(600)

@@ -32,6 +32,7 @@ from tests.verifiers.reward.test_reward_formats import (
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.slow,
     engines.VLLM,
     pytest.mark.timeout(300),
     # vLLM leaves its ZeroMQ context to the garbage collector.
@@ -41,13 +42,8 @@ pytestmark = [
 ]
 
 BLOCK = 32
-SLOW = pytest.mark.slow
-"""Every format has an engine of its own; one stands for all unless `-m slow` asks for the others."""
-SERVED = [
-    pytest.param(k, marks=[SLOW] * (k is not FORMATS[0]), id=k.name)
-    for k in FORMATS
-    if k.build is not tiny.gpt2_token_classifier
-]
+SERVED = [pytest.param(k, id=k.name) for k in FORMATS if k.build is not tiny.gpt2_token_classifier]
+"""The formats, each of which has an engine of its own."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +152,6 @@ async def test_cancelling_aborts_in_the_engine(running: Running) -> None:
     assert not engine.output_processor.has_unfinished_requests()
 
 
-@SLOW
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda o: o.build.__name__)
 async def test_outcome_rewards_equal_the_card(outcome: Outcome, tmp_path: Path) -> None:
     model, tokenizer = outcome.build(tmp_path)
