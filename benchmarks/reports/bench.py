@@ -97,9 +97,26 @@ def _failures(run: RunFolder) -> Iterator[str]:
 
 
 def _warnings(run: RunFolder) -> Iterator[str]:
-    """Yield a line for every task on which best-of-N over-optimises its verifier."""
+    """Yield a line on estimated tokens, and one for every task on which best-of-N over-optimises its verifier."""
+    yield from _estimated(run)
     grid = run.grid
     for task in grid.tasks if BEST in grid.strategies else ():
         curve = over_optimisation(run.pool(task), grid.ns)
         if curve and curve.shows:
             yield f"{task}: {grid.verifier!r} is over-optimised: {curve}"
+
+
+def _estimated(run: RunFolder) -> Iterator[str]:
+    """Yield a line if a server did not report all tokens."""
+    records = [record for spec in run.grid.specs() for record in run.stored(spec)]
+    estimated = sum(record.estimated_tokens for record in records)
+    counted = (
+        r.spend.generated_tokens + r.spend.prompt_tokens_fresh + r.spend.prompt_tokens_cached
+        for r in records
+    )
+    if estimated:
+        share = min(1.0, estimated / max(1, sum(counted)))
+        yield (
+            f"{share:.0%} of the tokens are estimates, because the server does not report them; name its"
+            " tokenizer for exact ones, as in --backend 'openai(tokenizer=\"DIR\")'"
+        )

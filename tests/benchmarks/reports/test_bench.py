@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks.analysis.cost_axes import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
 from reasoner.benchmarks.analysis.pool_costs import costs_of
@@ -23,6 +25,7 @@ from reasoner.benchmarks.reports.summary import falls, iso_accuracy
 from reasoner.benchmarks.store.records import Spec, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
+from reasoner.types import Generation, Prompt, Sampling
 from tests.benchmarks.tables import sql
 
 if TYPE_CHECKING:
@@ -165,3 +168,27 @@ def test_labels_do_not_overlap(positions: list[float]) -> None:
     order = sorted(moved)
     assert all(b - a >= 0.06 - 1e-9 for a, b in pairwise(order))
     assert not moved or max(moved) <= 1.0
+
+
+class Unreported(Scripted):
+    """A server that reports no prompt tokens: they are estimated."""
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        generation = await super().generate(prompt, sampling)
+        usage = replace(generation.usage, estimated_tokens=generation.usage.prompt_tokens)
+        return replace(generation, usage=usage)
+
+
+async def test_estimated_tokens_are_told(tmp_path: Path, bench_type: type[Bench]) -> None:
+    bench = bench_type(tmp_path, Unreported(), problems=4, strategies=["majority"])
+    await bench.run()
+    run = RunFolder(tmp_path, bench.grid)
+    [record, *_] = records = run.pool("sums")
+    told = sum(r.estimated_tokens for r in records)
+    all_of_them = sum(
+        r.spend.generated_tokens + r.spend.prompt_tokens_fresh + r.spend.prompt_tokens_cached
+        for r in records
+    )
+    assert record.estimated_tokens > 0 and told < all_of_them
+    [warning] = report(run, Drawing(formats=("svg",))).warnings
+    assert warning.startswith(f"{told / all_of_them:.0%} of the tokens are estimates")
