@@ -1,7 +1,7 @@
 """Backend for Transformers in this process, for machines that vLLM does not run on.
 
-The samples of a call are one batch, and concurrent calls take turns token by token, so that a cancelled
-call stops after at most one more token. It is slower than vLLM, which batches across calls.
+Concurrent calls grow in one batch, token by token, so that a cancelled call stops after at most one more
+token. It is slower than vLLM, whose kernels are made for this.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from pydantic import PositiveInt
 
@@ -20,6 +21,7 @@ from reasoner.backends.local_model import LocalModel
 from reasoner.backends.prompt_template import Shots, Template
 from reasoner.backends.sample_output import Output
 from reasoner.backends.token_confidence import confidences
+from reasoner.backends.transformers_calls import CallServer
 from reasoner.backends.verdict_tokens import endings
 from reasoner.base import Halt
 from reasoner.errors import BackendError, ConfigError
@@ -62,10 +64,11 @@ class Transformers(LocalModel):
         super().__init__(Checkpoint(model, max_model_len), Template(system, shots), chat)
         self._dtype, self._device = dtype, device
         self._thread: ThreadPoolExecutor | None = None
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: Any = None
+        self._servers = WeakKeyDictionary[asyncio.AbstractEventLoop, CallServer]()
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
-        """Sample `sampling.n` continuations as one batch.
+        """Sample `sampling.n` continuations.
 
         Raises:
             ConfigError: prompt and first token do not fit the context.
@@ -92,6 +95,9 @@ class Transformers(LocalModel):
 
     async def aclose(self) -> None:
         """Release the model; the next call loads it again."""
+        servers, self._servers = self._servers, WeakKeyDictionary()
+        if own := servers.get(asyncio.get_running_loop()):
+            await own.aclose()
         thread, self._thread, self._loaded = self._thread, None, None
         if thread:
             await asyncio.to_thread(thread.shutdown)
@@ -101,16 +107,18 @@ class Transformers(LocalModel):
     ) -> Generation:
         ids = self._prompt_ids(prompt)
         self._check_length(len(ids))
-        await self.start()
-        batch = await self._run(lambda: self._batch(tuple(ids), sampling))
-        while batch.live:
-            await self._run(batch.step)
-            if halted(batch.outputs[0]):
-                break
-        usage = sum((self._usage(len(ids), o) for o in batch.outputs), Usage(requests=1))
-        return Generation(
-            tuple(self._completion(o, sampling, prompt) for o in batch.outputs), usage
-        )
+        server = await self._server()
+        outputs = await server.sample(tuple(ids), sampling, halted)
+        usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
+        return Generation(tuple(self._completion(o, sampling, prompt) for o in outputs), usage)
+
+    async def _server(self) -> CallServer:
+        """Return the server of the calls of this event loop."""
+        engine = await self.start()
+        loop = asyncio.get_running_loop()
+        if loop not in self._servers:
+            self._servers[loop] = CallServer(self._run, engine.batch())
+        return self._servers[loop]
 
     async def _run(self, step: Callable[[], T]) -> T:
         """Run a step in the thread that owns the model; calls take turns there."""
@@ -130,20 +138,11 @@ class Transformers(LocalModel):
                 raise
             raise BackendError(f"{self.model.name!r} failed: {clipped(e)}") from e
 
-    def _batch(self, ids: tuple[int, ...], sampling: Sampling) -> Any:
-        from reasoner.backends.transformers_engine import Batch
-
-        assert self._loaded is not None
-        model, prompts = self._loaded
-        start, cached = prompts.prefill(ids)
-        ends = endings(Path(self.checkpoint.path))
-        return Batch(model, self.checkpoint, (start, cached, len(ids)), sampling, ends)
-
     def _load(self) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
-        from reasoner.backends.transformers_engine import PromptCache
+        from reasoner.backends.transformers_engine import LoadedModel
 
         if self._loaded:
             return
@@ -158,4 +157,5 @@ class Transformers(LocalModel):
             raise ConfigError(
                 f"cannot load model {clipped(self.checkpoint.path)!r}: {clipped(e)}"
             ) from e
-        self._loaded = model, PromptCache(model)
+        ends = endings(Path(self.checkpoint.path))
+        self._loaded = LoadedModel(model, self.checkpoint, ends)

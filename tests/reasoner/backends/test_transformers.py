@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from reasoner.backends import transformers_calls
 from reasoner.backends.transformers import Transformers
 from reasoner.benchmarks.tasks.dagmath import DagMath
+from reasoner.errors import BackendError
 from reasoner.registry import backends, strategies
 from reasoner.types import Finish, Problem, Prompt, Sampling
 from tests import ROOT, engines, models
@@ -87,6 +91,100 @@ async def test_labels_and_confidences(engine: Transformers) -> None:
     [first] = stopped.completions
     assert (len(first.token_ids), first.finish) == (1, Finish.ABORTED)
     assert len(first.confidences) == len(first.entropies) == 1
+
+
+def prompts() -> list[Prompt]:
+    """Prompts of different lengths, some of them begun."""
+    texts = (TEXT, TEXT[20:], TEXT * 3, TEXT[5:] + TEXT[:9], TEXT[:-3])
+    return [Prompt(Problem(str(i), t), "a1" * (i % 2)) for i, t in enumerate(texts)]
+
+
+@pytest.mark.parametrize("build", [models.qwen3, models.gpt2])
+@pytest.mark.parametrize("temperature", [0, 0.8])
+async def test_calls_together_sample_what_each_samples_alone(
+    build: Callable[[Path], Path], temperature: float, tmp_path: Path
+) -> None:
+    backend = Transformers(str(build(tmp_path / "model")), dtype="float32")
+    asked = [
+        Sampling(n=1 + i % 3, max_tokens=5 + 7 * i, seed=i, temperature=temperature, confidences=2)
+        for i in range(5)
+    ]
+    calls = list(zip(prompts(), asked, strict=True))
+    alone = [(await backend.generate(*call)).completions for call in calls]
+    generations = await asyncio.gather(*(backend.generate(*call) for call in calls))
+    for generation, expected in zip(generations, alone, strict=True):
+        for got, one in zip(generation.completions, expected, strict=True):
+            assert got.token_ids == one.token_ids and got.finish is one.finish
+            assert got.confidences == pytest.approx(one.confidences, rel=1e-3)
+    await backend.aclose()
+
+
+async def test_calls_leave_the_others_as_they_are(engine: Transformers) -> None:
+    whole = Sampling(n=3, max_tokens=40, seed=5)
+    [expected] = [(await engine.generate(prompts()[0], whole)).completions]
+    staying = asyncio.create_task(engine.generate(prompts()[0], whole))
+    leaving = [asyncio.create_task(engine.generate(p, whole)) for p in prompts()[1:3]]
+    watching = asyncio.create_task(engine.watch(prompts()[3], whole, lambda new: True))
+    failing = asyncio.create_task(engine.watch(prompts()[4], whole, lambda new: 1 / 0 > 0))
+    await asyncio.sleep(0.02)
+    for call in leaving:
+        call.cancel()
+    assert len((await watching).completions[0].token_ids) == 1
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    assert [c.token_ids for c in (await staying).completions] == [c.token_ids for c in expected]
+    assert [server.engine.rows for server in engine._servers.values()] == [0]
+
+
+async def test_a_failure_of_the_model_fails_all_calls_and_is_over(engine: Transformers) -> None:
+    [server] = engine._servers.values()
+    broken = pytest.MonkeyPatch()
+    broken.setattr(type(server.engine), "step", lambda _: torch_error())
+    calls = [engine.generate(p, Sampling(n=2, max_tokens=9)) for p in prompts()]
+    failures = await asyncio.gather(*calls, return_exceptions=True)
+    broken.undo()
+    assert all(isinstance(f, BackendError) and "out of memory" in str(f) for f in failures)
+    assert (await engine.generate(prompts()[0], Sampling(max_tokens=3))).completions
+
+
+def torch_error() -> None:
+    """Fail as torch does."""
+    raise RuntimeError("out of memory")
+
+
+async def test_more_samples_than_there_is_room_for_wait(
+    engine: Transformers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformers_calls, "ROWS", 4)
+    calls = [engine.generate(p, Sampling(n=3, max_tokens=9, seed=1)) for p in prompts()]
+    generations = await asyncio.gather(*calls)
+    assert [len(g.completions) for g in generations] == [3] * 5
+    big = await engine.generate(prompts()[0], Sampling(n=9, max_tokens=2))
+    assert len(big.completions) == 9
+
+
+async def test_layers_that_forget_do_not_stand_beside_others(tmp_path: Path) -> None:
+    folder = models.qwen3(tmp_path / "sliding")
+    config = json.loads((folder / "config.json").read_text())
+    kinds = ["sliding_attention", "full_attention"]
+    config |= {"layer_types": kinds, "use_sliding_window": True, "sliding_window": 8}
+    (folder / "config.json").write_text(json.dumps(config))
+    backend = Transformers(str(folder), dtype="float32")
+    greedy = Sampling(temperature=0, max_tokens=20)
+    alone = [(await backend.generate(p, greedy)).completions[0].token_ids for p in prompts()]
+    together = await asyncio.gather(*(backend.generate(p, greedy) for p in prompts()))
+    assert [g.completions[0].token_ids for g in together] == alone
+    await backend.aclose()
+
+
+async def test_closing_ends_what_is_sampled(tmp_path: Path) -> None:
+    backend = Transformers(str(models.qwen3(tmp_path / "model")), dtype="float32")
+    call = asyncio.create_task(backend.generate(prompts()[0], Sampling(max_tokens=200)))
+    while not backend._servers:
+        await asyncio.sleep(0.01)
+    await backend.aclose()
+    with pytest.raises(BackendError, match="closed while it sampled"):
+        await call
 
 
 async def test_cancelling_stops_the_loop(engine: Transformers) -> None:
