@@ -17,7 +17,7 @@ from reasoner.models.train_compute import RECORD
 
 MERGING = b"1"
 """The version of the merge; another one makes other folders in the cache."""
-TOKENIZER = "tokenizer_config.json"
+TOKENIZER, VERDICTS = "tokenizer_config.json", "reasoner.json"
 
 
 def merged(adapter: Adapter, base: str) -> Path:
@@ -68,5 +68,6 @@ def _write(adapter: Adapter, base: str, out: Path) -> None:
     adapted.merge_and_unload().to(dtype).save_pretrained(out)
     source = folder if (adapter.path / TOKENIZER).exists() else base
     auto.AutoTokenizer.from_pretrained(source).save_pretrained(out)
-    if (adapter.path / RECORD).exists():
-        shutil.copy(adapter.path / RECORD, out)
+    for file in (adapter.path / RECORD, Path(base) / VERDICTS):
+        if file.exists():
+            shutil.copy(file, out)

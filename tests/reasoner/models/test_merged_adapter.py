@@ -63,7 +63,7 @@ def test_an_adapter_names_its_base_and_is_merged_as_training_merged_it(
     for name, weight in theirs.items():
         assert torch.equal(weight, ours[name]), name
     assert local_model(str(trained / "adapter")) == str(folder)
-    assert (folder / "tokenizer.json").exists()
+    assert (folder / "tokenizer.json").exists() and (folder / "reasoner.json").exists()
 
 
 def test_it_is_a_model_like_any_other(trained: Path) -> None:
