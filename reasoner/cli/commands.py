@@ -236,6 +236,12 @@ COMMANDS = (
         needs=BENCH,
     ),
     Command(
+        "serve", "cli.serve:serve", "cli.serve:ServeOptions",
+        "Serve every strategy behind an OpenAI-compatible API.",
+        "reasoner serve --port 8000",
+        needs=("fastapi", "uvicorn", "prometheus_client"),
+    ),
+    Command(
         "completion", "cli.completion:completion", "cli.completion:CompletionOptions",
         "Print a script for tab completion.",
         COMPLETION_EXAMPLE,

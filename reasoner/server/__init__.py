@@ -1,0 +1,1 @@
+"""An OpenAI-compatible server in which every search strategy is a model."""

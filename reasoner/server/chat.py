@@ -1,0 +1,125 @@
+"""`/v1/chat/completions`: a conversation, and a search for its next turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from reasoner.events import AnswerOffered, Event, Result
+from reasoner.printable import one_line
+from reasoner.server.answers import ReplyChoice, choices, details, usage
+from reasoner.server.api_errors import ApiError, as_api_error, unsupported
+from reasoner.server.request_models import ChatRequest
+from reasoner.server.search_plans import SearchPlan
+from reasoner.server.searches import Searches
+from reasoner.server.server_sent_events import DONE, event, while_running
+
+Json = dict[str, Any]
+
+
+def refuse_unsupported(request: ChatRequest) -> None:
+    """Raise an `ApiError` for a field that would change the answer and has no effect here."""
+    if request.tools or request.functions:
+        raise unsupported("tools", "ask the server of the model itself")
+    if request.logprobs:
+        raise unsupported("logprobs", "ask the server of the model itself")
+    kind = (request.response_format or {}).get("type", "text")
+    if kind != "text":
+        raise unsupported("response_format", "describe the format in a message")
+
+
+class ChatReply:
+    """The reply to one chat request, whole or as a stream of chunks."""
+
+    def __init__(self, plan: SearchPlan, request: ChatRequest, fingerprint: str) -> None:
+        self._plan, self._request = plan, request
+        self._head: Json = {
+            "id": f"chatcmpl-{uuid4().hex}",
+            "created": int(time.time()),
+            "model": request.model,
+            "system_fingerprint": fingerprint,
+        }
+
+    def whole(self, results: Sequence[Result]) -> Json:
+        """Return the reply as one object."""
+        given = choices(results, self._plan, self._request.n)
+        return {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [
+                {
+                    "index": i,
+                    "message": {"role": "assistant", "refusal": None, **_text(choice)},
+                    "finish_reason": choice.finish,
+                    "logprobs": None,
+                }
+                for i, choice in enumerate(given)
+            ],
+            "usage": usage(results, given),
+            "reasoner": details(results, self._plan),
+        }
+
+    async def stream(self, searches: Searches, key: str, count: int) -> AsyncGenerator[str]:
+        """Yield the reply in chunks: the role at once, progress as reasoning, then the answers.
+
+        An error after the first chunk is an event of its own, after which the stream ends.
+        """
+
+        async def search(send: Callable[[str], None]) -> None:
+            send(self._chunk(0, {"role": "assistant", "content": ""}))
+            results = await searches.run_all(self._plan, count, key, self._progress(send))
+            given = choices(results, self._plan, self._request.n)
+            for i, choice in enumerate(given):
+                self._send_choice(send, i, choice)
+            if self._request.reports_usage:
+                tail = {"usage": usage(results, given), "reasoner": details(results, self._plan)}
+                send(event({**self._head, "object": OBJECT, "choices": [], **tail}))
+
+        try:
+            async for part in while_running(search):
+                yield part
+        except Exception as e:
+            yield event(as_api_error(e).as_json())
+            if not isinstance(e, ApiError):
+                raise
+        yield DONE
+
+    def _send_choice(self, send: Callable[[str], None], index: int, choice: ReplyChoice) -> None:
+        if index:
+            send(self._chunk(index, {"role": "assistant", "content": ""}))
+        if choice.reasoning:
+            text = choice.reasoning
+            send(self._chunk(index, {"reasoning": text, "reasoning_content": text}))
+        if choice.content:
+            send(self._chunk(index, {"content": choice.content}))
+        send(self._chunk(index, {}, choice.finish))
+
+    def _progress(self, send: Callable[[str], None]) -> Callable[[Event], None]:
+        """Return a listener that tells each new best answer as reasoning."""
+        last: str | None = None
+
+        def listen(happened: Event) -> None:
+            nonlocal last
+            if isinstance(happened, AnswerOffered) and happened.answer not in (None, last):
+                last = happened.answer
+                line = f"best answer so far: {one_line(str(last))[:200]}\n"
+                send(self._chunk(0, {"reasoning": line, "reasoning_content": line}))
+
+        return listen
+
+    def _chunk(self, index: int, delta: Json, finish: str | None = None) -> str:
+        choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None}
+        extra = {"usage": None} if self._request.reports_usage else {}
+        return event({**self._head, "object": OBJECT, "choices": [choice], **extra})
+
+
+OBJECT = "chat.completion.chunk"
+
+
+def _text(choice: ReplyChoice) -> Json:
+    reasoning = choice.reasoning or None
+    return {
+        "content": choice.content, "reasoning": reasoning, "reasoning_content": reasoning,
+    }  # fmt: skip
