@@ -9,8 +9,8 @@ from html import escape
 
 from reasoner.budget import GENERATOR, VERIFIER, Entry
 from reasoner.printable import one_line
-from reasoner.trace import Node, Trace
-from reasoner.types import Candidate, Usage
+from reasoner.trace import ROOT, Node, Trace
+from reasoner.types import Candidate, NodeId, Usage
 
 
 class Stopped(StrEnum):
@@ -67,10 +67,10 @@ class Result:
         from reasoner.tree_svg import MOST, tree_svg
 
         more = f"; the first {MOST} of {len(self.trace)} nodes" if len(self.trace) > MOST else ""
-        return f"<p>{escape(one_line(repr(self) + more))}</p>{tree_svg(self.trace, self._node)}"
+        return f"<p>{escape(one_line(repr(self) + more))}</p>{tree_svg(self.trace, self.chosen)}"
 
     @property
-    def _node(self) -> Node | None:
+    def chosen(self) -> Node | None:
         """The node at which the chosen solution ends, if it is in the tree."""
         if not self.candidate or not self.candidate.completions:
             return None
@@ -93,9 +93,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class StepSampled:
-    """The model wrote a piece of a solution."""
+    """The model wrote a piece of a solution, which continues the node `parent`."""
 
     node: Node
+    parent: NodeId = ROOT
 
 
 @dataclass(frozen=True, slots=True)

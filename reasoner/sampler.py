@@ -101,7 +101,7 @@ class Sampler:
         """Add a sampled child to the trace."""
         spent = self.ledger.total.completion_tokens
         child = self.trace.add(node, completion, spent=spent, terminal=terminal)
-        self._listen(StepSampled(child))
+        self._listen(StepSampled(child, node.id))
         return child
 
     def affordable(self, n: int, sampling: Sampling) -> int:

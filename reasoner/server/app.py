@@ -20,7 +20,7 @@ from reasoner.concurrency import gather
 from reasoner.documents import Malformed, parse_model
 from reasoner.events import Result
 from reasoner.recognition import recognise
-from reasoner.server import chat, responses, text_completions
+from reasoner.server import chat, page, responses, text_completions
 from reasoner.server.access import Access
 from reasoner.server.admission import Admission
 from reasoner.server.api_errors import ApiError, as_api_error, invalid
@@ -213,6 +213,8 @@ def create_app(backend: Backend, name: str, settings: ServerSettings | None = No
         ("GET", "/metrics", server.prometheus),
     ):
         app.add_route(path, _guarded(server, path, endpoint), methods=[method])
+    app.add_route("/", page.index)
+    app.add_route("/static/{name}", page.static)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from reasoner.events import AnswerOffered, Event, Result
+from reasoner.events import AnswerOffered, Event, Result, StepSampled, StepScored
 from reasoner.printable import one_line
 from reasoner.server.answers import ReplyChoice, choices, details, usage
 from reasoner.server.api_errors import ApiError, as_api_error, unsupported
@@ -69,7 +69,11 @@ class ChatReply:
 
         async def search(send: Callable[[str], None]) -> None:
             send(self._chunk(0, {"role": "assistant", "content": ""}))
-            results = await searches.run_all(self._plan, count, key, self._progress(send))
+            follow = self._steps if self._request.reasoner.events else self._progress
+            results = await searches.run_all(self._plan, count, key, follow(send))
+            if self._request.reasoner.events:
+                chosen = results[0].chosen
+                send(self._event({"type": "chosen", "id": chosen.id if chosen else None}))
             given = choices(results, self._plan, self._request.n)
             for i, choice in enumerate(given):
                 self._send_choice(send, i, choice)
@@ -108,6 +112,29 @@ class ChatReply:
                 send(self._chunk(0, {"reasoning": line, "reasoning_content": line}))
 
         return listen
+
+    def _steps(self, send: Callable[[str], None]) -> Callable[[Event], None]:
+        """Return a listener that tells every step and every score."""
+
+        def listen(happened: Event) -> None:
+            if isinstance(happened, StepSampled) and (piece := happened.node.completion):
+                send(
+                    self._event(
+                        {
+                            "type": "sampled", "id": happened.node.id, "parent": happened.parent,
+                            "text": piece.text, "tokens": len(piece.token_ids),
+                        }
+                    )
+                )  # fmt: skip
+            elif isinstance(happened, StepScored):
+                node = happened.node
+                send(self._event({"type": "scored", "id": node.id, "score": node.score}))
+
+        return listen
+
+    def _event(self, happened: Json) -> str:
+        """Return a chunk without choices, which clients pass over."""
+        return event({**self._head, "object": OBJECT, "choices": [], "reasoner_event": happened})
 
     def _chunk(self, index: int, delta: Json, finish: str | None = None) -> str:
         choice = {"index": index, "delta": delta, "finish_reason": finish, "logprobs": None}

@@ -21,7 +21,7 @@ class SearchOptions(Strict):
     """The object `reasoner` of a request: the search, which wins over the model's name.
 
     `choices="ranked"` returns the `n` best distinct solutions of one search; "independent" are the
-    answers of `n` searches.
+    answers of `n` searches. With `events`, a stream has every step of the search.
     """
 
     strategy: Name | None = None
@@ -31,6 +31,7 @@ class SearchOptions(Strict):
     budget: BudgetOptions = BudgetOptions()
     choices: Literal["independent", "ranked"] = "independent"
     seed: RequestSeed | None = None
+    events: bool = False
 
 
 class StreamOptions(BaseModel, extra="ignore"):
