@@ -24,6 +24,7 @@ from reasoner.server import chat, page, responses, text_completions
 from reasoner.server.access import Access
 from reasoner.server.admission import Admission
 from reasoner.server.api_errors import ApiError, as_api_error, invalid
+from reasoner.server.description import description
 from reasoner.server.metrics import Metrics
 from reasoner.server.model_names import ModelNames
 from reasoner.server.request_models import (
@@ -200,6 +201,7 @@ def create_app(backend: Backend, name: str, settings: ServerSettings | None = No
             await server.aclose()
 
     app = FastAPI(title="reasoner", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.openapi = lambda: description(app.version)  # type: ignore[method-assign]
     app.state.server = server
     for method, path, endpoint in (
         ("GET", "/v1/models", server.models),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ pytest.importorskip("uvicorn")
 import uvicorn
 
 from reasoner.backends.scripted import Scripted
+from reasoner.base import Backend
 from reasoner.server.app import Server, create_app
 from reasoner.server.settings import ServerSettings
 
@@ -27,7 +29,7 @@ class Running:
 
     url: str
     server: Server
-    backend: Scripted
+    backend: Any
 
     def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         """Send a request as JSON."""
@@ -38,7 +40,7 @@ Serve = Callable[..., Running]
 
 
 @contextmanager
-def serving(backend: Scripted | None = None, **settings: object) -> Iterator[Running]:
+def serving(backend: Backend | None = None, **settings: object) -> Iterator[Running]:
     """Serve the scripted model, or another backend, while the block runs."""
     from reasoner.cli.serve import listen
 
