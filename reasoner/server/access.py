@@ -70,7 +70,11 @@ class Access:
 
 
 def _allowed(origin: str, host: str, origins: Sequence[str]) -> bool:
-    return origin in origins or urlsplit(origin).netloc == host
+    try:
+        own = urlsplit(origin).netloc == host
+    except ValueError:  # An address that no browser sends.
+        return False
+    return own or origin in origins
 
 
 def _digest(key: str) -> bytes:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from uuid import uuid4
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -237,6 +238,7 @@ def _guarded(server: Server, path: str, endpoint: Endpoint) -> Endpoint:
                 logger.exception("request to %s failed", path)
             response = JSONResponse(error.as_json(), error.status, headers=error.headers)
         server.metrics.answered(path, response.status_code)
+        response.headers["x-request-id"] = uuid4().hex
         return response
 
     return guarded

@@ -138,7 +138,10 @@ def test_a_key_is_needed_where_there_is_one() -> None:
 def test_foreign_pages_are_refused() -> None:
     with serving(origins=("https://chat.example",)) as running:
         assert running.post(CHAT, ASKED, origin="https://evil.example").status_code == 403
-        assert running.post(CHAT, ASKED, origin="https://chat.example").status_code == 200
+        for odd in ("http://[", "null", "http://a@b:c"):
+            assert running.post(CHAT, ASKED, origin=odd).status_code == 403
+        served = running.post(CHAT, ASKED, origin="https://chat.example")
+        assert served.status_code == 200 and len(served.headers["x-request-id"]) == 32
         assert running.post(CHAT, ASKED, origin=running.url).status_code == 200
         assert running.server.admission.running == 0
 
