@@ -237,7 +237,13 @@ async def test_many_streams_a_third_of_them_cut_leave_nothing_behind() -> None:
         ) as client:
 
             async def one(number: int) -> str:
-                body = {**ASKED, "model": "toy:beam", "stream": True, "seed": number}
+                body = {
+                    **ASKED,
+                    "model": "toy:beam",
+                    "stream": True,
+                    "seed": number,
+                    "reasoner": {"n": 4},
+                }
                 async with client.stream("POST", running.url + CHAT, json=body) as reply:
                     if number % 3 == 0:
                         async for _ in reply.aiter_lines():
@@ -247,8 +253,8 @@ async def test_many_streams_a_third_of_them_cut_leave_nothing_behind() -> None:
             texts = await asyncio.gather(*map(one, range(256)))
         assert all("[DONE]" in text for text in texts if text != "cut")
         assert texts.count("cut") == 86
-        _until(lambda: running.server.admission.running == 0)
-        assert running.backend.running == 0 and running.server.admission.waiting == 0
+        admission = running.server.admission
+        _until(lambda: admission.running == admission.waiting == running.backend.running == 0)
 
 
 def _until(condition: object) -> None:
