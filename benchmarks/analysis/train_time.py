@@ -79,7 +79,8 @@ class TrainCurve(Frozen):
 class SearchSaved(Frozen):
     """The test-time compute that more training replaces: of one checkpoint over that of the next.
 
-    Both reach the accuracy that the earlier one has at its largest size.
+    The accuracy is half-way between the highest start and the lowest end of the two curves: both are
+    measured there.
     """
 
     task: str
@@ -166,8 +167,14 @@ def search_saved(points: Sequence[CheckpointRun]) -> Iterator[SearchSaved]:
                         strategy=strategy,
                         before=before.train_flops,
                         after=after.train_flops,
-                        multiplier=multiplier(later, earlier),
+                        multiplier=multiplier(later, earlier, half_way(earlier, later)),
                     )
+
+
+def half_way(one: CostCurve, other: CostCurve) -> float:
+    """Return the accuracy half-way between the highest start and the lowest end of two curves."""
+    means = one.values.mean(0), other.values.mean(0)
+    return float(max(m[0] for m in means) + min(m[-1] for m in means)) / 2
 
 
 def cost_curve(line: dict[int, Outcome]) -> CostCurve | None:

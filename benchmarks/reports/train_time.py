@@ -61,7 +61,7 @@ class TrainTime:
         largest = {name: max(rows[0].accuracy.get(name, {0: None})) for name in SHOWN}
         table.add_column("train FLOPs", no_wrap=True)
         names = ["pass@1", *(_sized(name, n) for name, n in largest.items() if n > 1)]
-        for name in (*names, "answers", "verifier AUC", f"{strategy}: next needs less"):
+        for name in (*names, "answers", "verifier AUC", "test FLOPs over the next"):
             table.add_column(name, justify="right", no_wrap=True)
         saved = {
             s.before: s.multiplier for s in self.saved if (s.task, s.strategy) == (task, strategy)
