@@ -155,9 +155,13 @@ def train_curves(points: Sequence[CheckpointRun]) -> Iterator[TrainCurve]:
 
 
 def search_saved(points: Sequence[CheckpointRun]) -> Iterator[SearchSaved]:
-    """Yield what each checkpoint's training saves at test time, for every strategy with two sizes or more."""
+    """Yield what each checkpoint's training saves at test time, and that of the last over the first.
+
+    Strategies of a single size are left out.
+    """
+    pairs = [*pairwise(points), *([(points[0], points[-1])] if len(points) > 2 else [])]
     for task in points[0].run.grid.tasks:
-        for before, after in pairwise(points):
+        for before, after in pairs:
             ours, theirs = before.lines(task), after.lines(task)
             for strategy in ours:
                 earlier, later = (cost_curve(lines.get(strategy, {})) for lines in (ours, theirs))

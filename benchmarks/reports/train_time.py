@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,9 @@ class TrainTime:
         names = ["pass@1", *(_sized(name, n) for name, n in largest.items() if n > 1)]
         for name in (*names, "answers", "verifier AUC", "test FLOPs over the next"):
             table.add_column(name, justify="right", no_wrap=True)
-        saved = {
-            s.before: s.multiplier for s in self.saved if (s.task, s.strategy) == (task, strategy)
-        }
+        following = dict(pairwise(row.train_flops for row in rows))
+        own = [s for s in self.saved if (s.task, s.strategy) == (task, strategy)]
+        saved = {s.before: s.multiplier for s in own if s.after == following[s.before]}
         for row in rows:
             accuracies = [str(row.accuracy[COVERAGE][min(row.accuracy[COVERAGE])])]
             accuracies += [str(row.accuracy[name][n]) for name, n in largest.items() if n > 1]
