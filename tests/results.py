@@ -196,6 +196,36 @@ def point_at_equal_cost(task: str, strategy: str, n: int) -> Json:
     return {"accuracy": found[0]["accuracy"], TOKENS: found[0]["spent"], FLOPS: found[1]["spent"]}
 
 
+def of_training() -> list[str]:
+    """Sentences on accuracy against training compute."""
+    document = load("train-time/train")
+    first, *_, last = document["checkpoints"]
+
+    def both(strategy: str, n: str) -> str:
+        values = [each["accuracy"][strategy][n]["value"] for each in (first, last)]
+        return f"from {values[0]:.3f} to {values[1]:.3f}"
+
+    [single] = [c for c in document["curves"] if (c["strategy"], c["n"]) == ("pass@k", 1)]
+    [forecast], gain = single["forecasts"], single["line"]["doubling"]
+    [whole] = [
+        s["multiplier"] for s in document["search_saved"]
+        if (s["strategy"], s["before"], s["after"]) == ("best-of-n", 0, last["train_flops"])
+    ]  # fmt: skip
+    answers = [each["distinct_answers"]["value"] for each in (first, last)]
+    return [
+        f"raise the accuracy of one sample {both('pass@k', '1')} and that of a majority of 64 {both('majority', '64')}"
+        f" ({last['problems']} test problems)",
+        f"Each doubling of training adds {100 * gain['value']:.1f} points to one sample ({100 * gain['low']:.1f} to"
+        f" {100 * gain['high']:.1f}), and a sigmoid through the start and the first three rounds predicts"
+        f" {forecast['predicted']['value']:.3f} for the last, where {forecast['measured']['value']:.3f} was measured",
+        f"coverage does not follow: pass@64 goes {both('pass@k', '64')}, and a problem's distinct answers from"
+        f" {answers[0]:.1f} to {answers[1]:.1f}",
+        f"The verdicts' AUC stays at {last['auc']['value']:.3f}",
+        f"at {whole['accuracy']:.0%} best-of-N needs {whole['value']:.2f} times less ({whole['low']:.2f} to"
+        f" {whole['high']:.2f}) after the last round than before",
+    ]
+
+
 def scaled(file: str, task: str, cost: str, strategy: str) -> Json:
     """Return the scaling of a strategy."""
     rows = load(file)["strategies"]

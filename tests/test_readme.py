@@ -47,7 +47,7 @@ def test_the_tables_of_results_are_those_of_the_results() -> None:
 
 def test_the_sentences_of_results_follow_from_the_results() -> None:
     flowing = " ".join(README.split())
-    for sentence in (*results.sentences(), results.absent()):
+    for sentence in (*results.sentences(), *results.of_training(), results.absent()):
         assert sentence in flowing
 
 
