@@ -260,6 +260,27 @@ WRONG: dict[str, list[Line]] = {
         *values(["scaling", "{run}"], "--out", v.FOLDER[::2]),
         *options(["scaling", "{run}"], "--n", "--out", "--accuracy"),
     ],
+    "serve": [
+        *options(["serve", "scripted"], "--host", "--port", "--config", "--strategy"),
+        *values(
+            ["serve", "scripted"], "--port", ["", "-1", "65536", "1.5", "x", v.HUGE, v.SURROGATE]
+        ),
+        *values(
+            ["serve", "scripted"],
+            "--host",
+            ["", "0.0.0.0", "::", "nowhere.invalid", v.SURROGATE, v.LONG],
+        ),
+        *values(["serve", "scripted"], "--strategy", v.STRATEGY),
+        *values(
+            ["serve", "scripted"], "--task", ["", "countdwn", "countdown(", v.LONG, v.SURROGATE]
+        ),
+        *values(
+            ["serve", "scripted"],
+            "--config",
+            ["", "{out}", "{empty}", "{fifo}", "{file}", v.SURROGATE],
+        ),
+        *values(["serve", "scripted"], "--key-file", ["", "{out}", "{empty}", "{fifo}"]),
+    ],
     "train": [
         (["train"], "required: KIND"),
         (["train", "rpm"], "did you mean prm"),

@@ -98,7 +98,7 @@ def test_bodies_that_are_no_json(body: bytes, kind: str, status: int) -> None:
     assert reply.status_code == status and reply.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v1/chat", "/v1/models/a/b", "/docs"])
+@pytest.mark.parametrize("path", ["/v2", "/v1/chat", "/v1/models/a/b", "/docs"])
 def test_other_paths_do_not_exist(running: Running, path: str) -> None:
     reply = httpx.get(running.url + path)
     assert reply.status_code == 404 and reply.json()["error"]["message"]
