@@ -80,7 +80,8 @@ class CompareOptions(Options):
 
 def plot(options: PlotOptions, call: Invocation) -> int:
     """Draw the curves of an earlier benchmark again, or of several against training compute."""
-    if len(options.dir) > 1:
+    first, *others = options.dir
+    if others:
         refuse_for_several(options, "against", "price")
         return against_training(options, call, options.format)
     from reasoner.benchmarks.analysis.cost_axes import Price
@@ -90,7 +91,7 @@ def plot(options: PlotOptions, call: Invocation) -> int:
 
     cost = Price(**options.price) if options.price else None
     drawing = Drawing(options.against, cost, options.format or FORMATS)
-    return show(report(RunFolder(options.dir[0]), drawing), call)
+    return show(report(RunFolder(first), drawing), call)
 
 
 def refuse_for_several(options: Options, *names: str) -> None:

@@ -125,13 +125,13 @@ def report(args: options.ReportOptions, call: Invocation) -> int:
 
 def scaling(args: options.ScalingOptions, call: Invocation) -> int:
     """Tell what a doubling of compute buys, what an accuracy costs, and who leads."""
-    if len(args.dir) > 1:
+    folder, *others = args.dir
+    if others:
         refuse_for_several(args, "n", "accuracy")
         return against_training(args, call)
     from reasoner.benchmarks.reports.scaling import scaling
     from reasoner.benchmarks.store.run_folder import RunFolder
 
-    [folder] = args.dir
     result = scaling(RunFolder(folder), args.out or folder, args.n, args.accuracy)
     print_json(result.as_json()) if call.json else result.show(console())
     return 0
