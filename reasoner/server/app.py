@@ -247,5 +247,5 @@ def _guarded(server: Server, path: str, endpoint: Endpoint) -> Endpoint:
 async def _http_error(_: Request, error: Exception) -> Response:
     """Answer a wrong path or method as the API does."""
     assert isinstance(error, HTTPException)
-    told = ApiError(error.status_code, str(error.detail))
-    return JSONResponse(told.as_json(), error.status_code, headers=error.headers)
+    refusal = ApiError(error.status_code, str(error.detail))
+    return JSONResponse(refusal.as_json(), error.status_code, headers=error.headers)

@@ -129,11 +129,11 @@ class ResponseReply:
                 yield part
         except Exception as e:
             error = as_api_error(e)
-            told = {
+            failure = {
                 "code": error.code or "server_error",
                 "message": error.as_json()["error"]["message"],
             }
-            yield typed("response.failed", response={**begun, "status": "failed", "error": told})
+            yield typed("response.failed", response={**begun, "status": "failed", "error": failure})
             if not isinstance(e, ApiError):
                 raise
 
