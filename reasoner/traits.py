@@ -67,6 +67,7 @@ class VerifierTraits:
         comparative: its scores depend on the other candidates of the batch.
         ceiling: the highest score that it gives.
         oracle: it reads the reference answer.
+        own_model: it loads a model of its own, so that building it takes files, memory and time.
     """
 
     verdicts: bool = False
@@ -78,6 +79,7 @@ class VerifierTraits:
     comparative: bool = False
     ceiling: float = 1.0
     oracle: bool = False
+    own_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,4 +243,5 @@ def join_verifiers(parts: Iterable[VerifierTraits]) -> VerifierTraits:
         comparative=any(part.comparative for part in traits),
         ceiling=max((part.ceiling for part in traits), default=1.0),
         oracle=any(part.oracle for part in traits),
+        own_model=any(part.own_model for part in traits),
     )

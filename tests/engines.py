@@ -18,6 +18,16 @@ from reasoner.verifiers.verdict import Verdict
 VLLM = pytest.mark.skipif(not find_spec("vllm"), reason="vLLM is not installed")
 """Marks what needs the engine, without the import of it, which takes ten seconds of each worker."""
 
+ALONE = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # vLLM leaves its ZeroMQ context to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+"""Marks of tests with an engine of their own."""
+
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
 SETTINGS = {"budget-forcing": {"wait": "\n", "final": "\n#"}}

@@ -61,7 +61,8 @@ def group(nodeid: str) -> str:
 @cache
 def needs_engine(file: str) -> bool:
     """Return True if a test in a file needs an engine."""
-    return "mark.engine" in (ROOT / file).read_text()
+    text = (ROOT / file).read_text()
+    return "mark.engine" in text or "engines.ALONE" in text
 
 
 def rank(name: str) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reasoner.events import Result
+from reasoner.naming import parse_spec
 from reasoner.server.search_plans import SearchPlan
 from reasoner.types import Candidate, Usage
 
@@ -53,7 +54,7 @@ def details(results: Sequence[Result], plan: SearchPlan) -> dict[str, Any]:
     return {
         "strategy": plan.name,
         "n": plan.size,
-        "verifier": plan.verifier_name,
+        "verifier": plan.verifier_name and parse_spec(plan.verifier_name)[0],
         "task": None if plan.task is None else plan.task.name,
         "seed": plan.seed,
         "budget": {k: v for k, v in asdict(plan.budget).items() if v is not None},

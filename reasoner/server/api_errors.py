@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from reasoner.errors import AccessDenied, BackendError, ConfigError, ReasonerErr
 from reasoner.files import clipped
 from reasoner.printable import one_line
 from reasoner.redaction import redacted
+
+logger = logging.getLogger(__name__)
 
 INVALID = "invalid_request_error"
 ONCE = {"x-should-retry": "false"}
@@ -55,7 +58,7 @@ def unsupported(param: str, instead: str) -> ApiError:
 def as_api_error(error: Exception, spent: bool = False) -> ApiError:
     """Return what a client is told of an error; `spent` searches are not to be repeated.
 
-    Only the errors of this library are told: others may hold anything.
+    Only the errors of this library are told: others may hold anything, and go to the log.
     """
     headers = ONCE if spent else {}
     if isinstance(error, ApiError):
@@ -65,4 +68,5 @@ def as_api_error(error: Exception, spent: bool = False) -> ApiError:
     if isinstance(error, ConfigError):
         too_long = "context" in str(error) and "tokens" in str(error)
         return invalid(str(error), code="context_length_exceeded" if too_long else None)
+    logger.error("a request failed", exc_info=error)
     return ApiError(500, "the server failed; its log says why", kind="server_error", headers=ONCE)

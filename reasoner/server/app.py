@@ -234,8 +234,6 @@ def _guarded(server: Server, path: str, endpoint: Endpoint) -> Endpoint:
             raise
         except Exception as e:
             error = as_api_error(e)
-            if error.status == 500:
-                logger.exception("request to %s failed", path)
             response = JSONResponse(error.as_json(), error.status, headers=error.headers)
         server.metrics.answered(path, response.status_code)
         response.headers["x-request-id"] = uuid4().hex

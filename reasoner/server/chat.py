@@ -10,11 +10,11 @@ from uuid import uuid4
 from reasoner.events import AnswerOffered, Event, Result, StepSampled, StepScored
 from reasoner.printable import one_line
 from reasoner.server.answers import ReplyChoice, choices, details, usage
-from reasoner.server.api_errors import ApiError, as_api_error, unsupported
+from reasoner.server.api_errors import unsupported
 from reasoner.server.request_models import ChatRequest
 from reasoner.server.search_plans import SearchPlan
 from reasoner.server.searches import Searches
-from reasoner.server.server_sent_events import DONE, event, while_running
+from reasoner.server.server_sent_events import event, while_running
 
 Json = dict[str, Any]
 
@@ -61,8 +61,8 @@ class ChatReply:
             "reasoner": details(results, self._plan),
         }
 
-    async def stream(self, searches: Searches, key: str, count: int) -> AsyncGenerator[str]:
-        """Yield the reply in chunks: the role at once, progress as reasoning, then the answers.
+    def stream(self, searches: Searches, key: str, count: int) -> AsyncGenerator[str]:
+        """Return the reply in chunks: the role at once, progress as reasoning, then the answers.
 
         An error after the first chunk is an event of its own, after which the stream ends.
         """
@@ -81,14 +81,7 @@ class ChatReply:
                 tail = {"usage": usage(results, given), "reasoner": details(results, self._plan)}
                 send(event({**self._head, "object": OBJECT, "choices": [], **tail}))
 
-        try:
-            async for part in while_running(search):
-                yield part
-        except Exception as e:
-            yield event(as_api_error(e).as_json())
-            if not isinstance(e, ApiError):
-                raise
-        yield DONE
+        return while_running(search)
 
     def _send_choice(self, send: Callable[[str], None], index: int, choice: ReplyChoice) -> None:
         if index:

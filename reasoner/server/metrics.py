@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from reasoner.budget import GENERATOR
 from reasoner.events import Result
 from reasoner.types import Usage
 
@@ -56,9 +57,10 @@ class Metrics:
         self._seconds.labels(strategy).observe(result.seconds)
         self.spent(result.by_role)
 
-    def cancelled(self, strategy: str) -> None:
-        """Count a search whose client went away."""
+    def cancelled(self, strategy: str, decoded: int) -> None:
+        """Count a search whose client went away, and the tokens that were sampled for it."""
         self._stopped.labels(strategy, "cancelled").inc()
+        self._tokens.labels(GENERATOR, "decoded").inc(decoded)
 
     def spent(self, by_role: dict[str, Usage]) -> None:
         """Count tokens and FLOPs of each role."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from reasoner.events import Result
 from reasoner.server.answers import ReplyChoice, choices, details, usage
-from reasoner.server.api_errors import ApiError, as_api_error, invalid, unsupported
+from reasoner.server.api_errors import ApiError, invalid, unsupported
 from reasoner.server.request_models import ResponseRequest
 from reasoner.server.search_plans import SearchPlan
 from reasoner.server.searches import Searches
@@ -107,8 +107,8 @@ class ResponseReply:
             "reasoner": details(results, self._plan),
         }
 
-    async def stream(self, searches: Searches, key: str) -> AsyncGenerator[str]:
-        """Yield the events of the reply; an error is the event `response.failed`."""
+    def stream(self, searches: Searches, key: str) -> AsyncGenerator[str]:
+        """Return the events of the reply; an error is the event `response.failed`."""
         numbers, begun = count(), {**self._head, "status": "in_progress", "output": []}
 
         def typed(kind: str, **fields: Any) -> str:
@@ -124,18 +124,14 @@ class ResponseReply:
                     send(typed(kind, **fields))
             send(typed(f"response.{reply['status']}", response=reply))
 
-        try:
-            async for part in while_running(search):
-                yield part
-        except Exception as e:
-            error = as_api_error(e)
-            failure = {
-                "code": error.code or "server_error",
-                "message": error.as_json()["error"]["message"],
-            }
-            yield typed("response.failed", response={**begun, "status": "failed", "error": failure})
-            if not isinstance(e, ApiError):
-                raise
+        def failed(error: ApiError) -> str:
+            message = error.as_json()["error"]["message"]
+            failure = {"code": error.code or "server_error", "message": message}
+            return typed(
+                "response.failed", response={**begun, "status": "failed", "error": failure}
+            )
+
+        return while_running(search, failed, end="")
 
     def _reasoning(self, choice: ReplyChoice) -> Json:
         content = [{"type": "reasoning_text", "text": choice.reasoning}]

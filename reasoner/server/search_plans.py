@@ -10,7 +10,7 @@ from typing import Any
 from reasoner.base import Backend, Task, Verifier, check_problem, release
 from reasoner.benchmarks.runner.components import sized
 from reasoner.budget import Budget
-from reasoner.naming import near
+from reasoner.naming import near, parse_spec
 from reasoner.posing import as_problem
 from reasoner.registry import Registry, accepts, strategies, tasks, verifiers
 from reasoner.run import Extract, Strategy, last_line
@@ -105,6 +105,8 @@ class SearchPlanner:
         self._task(settings.task, trusted=True)
         name = settings.verifier or default_verifier(strategy, self._backend)
         check_suitable(strategy, self._backend, self._verifier(name))
+        for spec in settings.verifiers:
+            self._verifier(spec)
 
     async def aclose(self) -> None:
         """Release what the verifiers hold."""
@@ -138,12 +140,15 @@ class SearchPlanner:
         if asked is None:
             return self._settings.verifier or default_verifier(strategy, self._backend)
         _refuse_unknown(verifiers, asked, "reasoner.verifier")
-        if verifier_traits(verifiers.load(asked)).oracle:
-            raise invalid(
-                f"verifier {asked!r} reads the answer, which a server does not know",
-                "reasoner.verifier",
-            )
-        return asked
+        offered = {parse_spec(spec)[0]: spec for spec in self._settings.verifiers}
+        traits = verifier_traits(verifiers.load(asked))
+        if traits.oracle or (traits.own_model and asked not in offered):
+            reason = (
+                "reads the answer, which a server does not know" if traits.oracle
+                else "loads a model of its own; only the server's operator offers such ones"
+            )  # fmt: skip
+            raise invalid(f"verifier {asked!r} {reason}", "reasoner.verifier")
+        return offered.get(asked, asked)
 
     def _verifier(self, name: str | None) -> Verifier | None:
         if name is None:

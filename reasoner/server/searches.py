@@ -43,19 +43,21 @@ class Searches:
             ApiError: it was not admitted, or the model failed before there was a solution.
         """
         async with self.admission.admitted(key):
-            began, first = time.monotonic(), True
+            began, decoded = time.monotonic(), 0
 
             def heard(event: Event) -> None:
-                nonlocal first
-                if first and isinstance(event, StepSampled):
-                    self.metrics.first(plan.name, time.monotonic() - began)
-                    first = False
+                nonlocal decoded
+                if isinstance(event, StepSampled) and event.node.completion:
+                    if not decoded:
+                        self.metrics.first(plan.name, time.monotonic() - began)
+                    decoded += len(event.node.completion.token_ids)
                 listen(event)
 
             try:
                 result = await self._solve(plan, heard)
-            except asyncio.CancelledError:
-                self.metrics.cancelled(plan.name)
+            except asyncio.CancelledError:  # Its ledger is gone with it; what was sampled is known.
+                self.metrics.cancelled(plan.name, decoded)
+                self.admission.charge(key, decoded)
                 raise
             self.metrics.searched(plan.name, result)
             usage = result.usage

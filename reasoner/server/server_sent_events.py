@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+from reasoner.server.api_errors import ApiError, as_api_error
+
 HEART_BEAT = 10.0
 """Seconds of silence after which a comment is sent, so that no proxy ends the connection."""
 HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -19,12 +21,19 @@ def event(content: dict[str, Any], name: str = "") -> str:
     return f"{head}data: {json.dumps(content)}\n\n"
 
 
+def error_event(error: ApiError) -> str:
+    """Return an error as an event of a stream that has begun."""
+    return event(error.as_json())
+
+
 async def while_running(
     search: Callable[[Callable[[str], None]], Awaitable[None]],
+    failed: Callable[[ApiError], str] = error_event,
+    end: str = DONE,
 ) -> AsyncGenerator[str]:
-    """Yield what `search` sends through the function that it is given, until it ends.
+    """Yield what `search` sends through the function that it is given, then `end`.
 
-    The search is cancelled where the stream is closed, and its error is raised at the end.
+    The search is cancelled where the stream is closed. Its error is the part that `failed` makes of it.
     """
     parts = asyncio.Queue[str | None]()
     task = asyncio.ensure_future(search(parts.put_nowait))
@@ -38,7 +47,12 @@ async def while_running(
             if part is None:
                 break
             yield part
-        await task
+        try:
+            await task
+        except Exception as e:
+            yield failed(as_api_error(e))
+        if end:
+            yield end
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

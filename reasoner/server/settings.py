@@ -59,6 +59,7 @@ class ServerSettings(Strict):
     Attributes:
         strategy: the search of a request that names none, but an effort.
         verifier: scores its solutions; by default what suits strategy and model.
+        verifiers: reward models that requests may name, such as "math-shepherd"; they are loaded at the start.
         task: how problems are posed and what solutions answer; by default a chat's.
         efforts: the size of a search by `reasoning_effort`.
         budget: ceilings of every search, whatever the request asks for.
@@ -75,6 +76,7 @@ class ServerSettings(Strict):
 
     strategy: str = "best-of-n"
     verifier: str | None = None
+    verifiers: tuple[str, ...] = ()
     task: str | None = None
     efforts: dict[Effort, PositiveInt] = Field(default_factory=lambda: dict(EFFORTS))
     budget: BudgetOptions = BudgetOptions()

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
+from reasoner.concurrency import gather
 from reasoner.events import Result
 from reasoner.server.answers import choices, details, usage
-from reasoner.server.api_errors import ApiError, as_api_error, invalid, unsupported
+from reasoner.server.api_errors import invalid, unsupported
 from reasoner.server.request_models import CompletionRequest
 from reasoner.server.search_plans import SearchPlan
 from reasoner.server.searches import Searches
-from reasoner.server.server_sent_events import DONE, event, while_running
+from reasoner.server.server_sent_events import event, while_running
 
 Json = dict[str, Any]
 
@@ -73,11 +74,11 @@ class CompletionReply:
             "reasoner": details(every, self._plans[0]),
         }
 
-    async def stream(self, searches: Searches, key: str, count: int) -> AsyncGenerator[str]:
-        """Yield a chunk for each choice, once its search has ended."""
+    def stream(self, searches: Searches, key: str, count: int) -> AsyncGenerator[str]:
+        """Return a chunk for each choice, once all searches have ended."""
 
         async def search(send: Callable[[str], None]) -> None:
-            results = [await searches.run_all(plan, count, key) for plan in self._plans]
+            results = await gather(searches.run_all(plan, count, key) for plan in self._plans)
             reply = self.whole(results)
             tail = {"usage": reply.pop("usage"), "reasoner": reply.pop("reasoner")}
             for choice in reply.pop("choices"):
@@ -85,11 +86,4 @@ class CompletionReply:
             if self._request.reports_usage:
                 send(event({**reply, "choices": [], **tail}))
 
-        try:
-            async for part in while_running(search):
-                yield part
-        except Exception as e:
-            yield event(as_api_error(e).as_json())
-            if not isinstance(e, ApiError):
-                raise
-        yield DONE
+        return while_running(search)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from functools import cached_property, lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.errors import ConfigError
 from reasoner.models.engine_arguments import check_engine
+from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
 from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.reader import EngineName, Reader, ServerOptions, reader
@@ -39,6 +40,8 @@ class RewardModel(ABC):
     its tokenizer and sizes, and `served_name`, by default `model`, is its name there. `api_key`,
     `api_key_env` and `headers` are as of the backend `openai`.
     """
+
+    traits: ClassVar[VerifierTraits] = VerifierTraits(own_model=True)
 
     model: str
     engine: EngineName = "auto"

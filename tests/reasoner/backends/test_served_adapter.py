@@ -16,16 +16,9 @@ from reasoner.train.policy import sft
 from reasoner.train.policy.recipe import TrainingRecipe
 from reasoner.train.policy.solutions import Pair
 from reasoner.types import Problem, Prompt, Sampling
-from tests import models
+from tests import engines, models
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    # vLLM leaves its ZeroMQ context to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-]
+pytestmark = engines.ALONE
 PAIRS = [Pair(prompt=f"cd:{i}\n", solution=f"{i}+1\nb{i}") for i in range(10)]
 GREEDY = Sampling(temperature=0, max_tokens=12)
 

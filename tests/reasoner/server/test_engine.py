@@ -9,20 +9,14 @@ import pytest
 from reasoner.api import EMBEDDED
 from reasoner.benchmarks.tasks.dagmath import DagMath
 from reasoner.registry import strategies
+from tests import engines
 from tests.reasoner.server.conftest import Running, serving
 
 pytest.importorskip("vllm")
 
 from reasoner.backends.vllm import VLLM
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    # vLLM leaves its ZeroMQ context to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-]
+pytestmark = engines.ALONE
 PROBLEM = next(DagMath().examples("dev", 1)).problem.prompt
 SETTLED = ("majority", "best-of-n", "weighted", "beam", "dvts", "particle", "greedy")
 """Strategies that give no sample up half-way, of which the engine may decode a little more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import time
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from reasoner.backends.scripted import Scripted
+from reasoner.registry import verifiers
 from reasoner.server.admission import Admission
 from reasoner.server.api_errors import ApiError
 from reasoner.server.settings import ServerSettings
@@ -50,6 +52,7 @@ MALFORMED: dict[str, object] = {
     "a strategy with settings": {**ASKED, "reasoner": {"strategy": "beam(n=100000)"}},
     "unknown verifier": {**ASKED, "reasoner": {"verifier": "guru"}},
     "the oracle": {**ASKED, "reasoner": {"verifier": "oracle", "strategy": "best-of-n"}},
+    "a reward model": {**ASKED, "reasoner": {"verifier": "math-shepherd", "strategy": "beam"}},
     "unknown task": {**ASKED, "reasoner": {"task": "gardening"}},
     "a task with a path": {**ASKED, "reasoner": {"task": "jsonl(data='/etc/passwd')"}},
     "size is huge": {**ASKED, "reasoner": {"n": 100_000}},
@@ -76,6 +79,32 @@ def test_malformed_requests_are_refused_in_one_line(running: Running, case: str)
     assert error["type"] == "invalid_request_error" and error["message"]
     assert "\n" not in error["message"] and "Traceback" not in reply.text
     assert running.backend.usage == before, "nothing was sampled"
+
+
+def test_reward_models_are_the_operators_and_loaded_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = list[str]()
+    make = verifiers.make
+
+    def recorded(name: str) -> object:
+        made.append(name)
+        return make("judge" if name.startswith("math-shepherd") else name)
+
+    monkeypatch.setattr(verifiers, "make", recorded)
+    spec = "math-shepherd(model='here')"
+    with serving(verifiers=[spec]) as running:
+        assert spec in made
+        body = {
+            **ASKED,
+            "model": "toy:best-of-n",
+            "reasoner": {"verifier": "math-shepherd", "n": 2},
+        }
+        reply = running.post(CHAT, body)
+        assert reply.status_code == 200 and reply.json()["reasoner"]["verifier"] == "math-shepherd"
+        other = running.post(CHAT, {**ASKED, "reasoner": {"verifier": "qwen2.5-math-prm"}})
+        assert other.status_code == 400 and "only the server's operator" in other.text
+    assert made.count(spec) == 1
 
 
 @pytest.mark.parametrize(
@@ -200,12 +229,16 @@ def test_a_client_that_goes_away_stops_its_search(stream: bool) -> None:
         with socket.create_connection((host, int(port))) as client:
             head = f"POST {CHAT} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
             client.sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
-            _until(lambda: running.server.admission.running == 1)
+            _until(lambda: running.backend.usage.completion_tokens > 0)
         _until(lambda: running.server.admission.running == 0)
         spent = running.backend.usage
         time.sleep(0.5)
         assert running.backend.usage == spent and running.backend.running == 0
-        assert 'why="cancelled"' in httpx.get(running.url + "/metrics").text
+        metrics = httpx.get(running.url + "/metrics").text
+        assert 'why="cancelled"' in metrics
+        sampled = re.search(r'kind="decoded",role="generator"\} (\d+)', metrics)
+        assert sampled and 0 < int(sampled[1]) <= spent.completion_tokens
+        assert len(running.server.admission._spent) == 1, "its key is charged"
 
 
 def test_a_silent_stream_has_heart_beats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,12 +137,15 @@ def test_errors_are_shown(screen: Page) -> None:
     with serving(Scripted(fail_every=1)) as running:
         ask(screen, running, "1+2", "majority", 2)
         until(screen, "document.querySelector('.status').classList.contains('error')")
+        assert "fail" in status(screen)
+        assert screen.run("document.querySelector('#start').disabled") is False
     with serving(keys=("secret",)) as running:
         screen.open(running.url)
         until(screen, "document.querySelector('#model').textContent.includes('needs a key')")
         screen.run("document.querySelector('#key').value = 'secret'")
         screen.run("document.querySelector('#key').dispatchEvent(new Event('change'))")
         until(screen, "document.querySelectorAll('.search').length === 2")
+        assert screen.run("document.querySelector('#model').textContent") == "toy"
 
 
 def test_it_can_be_used_by_keyboard_and_on_a_phone(
