@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
+from pydantic import BaseModel, Field, PositiveInt
+
+from reasoner.documents import Malformed, parse_model
 from reasoner.errors import ConfigError
 from reasoner.extras import require
 from reasoner.files import clipped, opened, read_bytes, shown
@@ -20,6 +23,28 @@ MERGING = b"1"
 TOKENIZER, VERDICTS = "tokenizer_config.json", "reasoner.json"
 
 
+Name = Annotated[str, Field(pattern=r"^[\w.-]{1,200}$")]
+Names = Annotated[tuple[Name, ...], Field(max_length=1000)]
+Scale = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class _Merged(BaseModel, extra="ignore"):
+    """The settings that decide where and how weights are added.
+
+    PEFT reads some of them as regular expressions, which a hostile one can keep busy for ever, and some
+    ways to begin an adapter change the base, so that its weights are not what is to be added.
+    """
+
+    target_modules: Names | Literal["all-linear"] | None = None
+    exclude_modules: Names | None = None
+    layers_pattern: Name | Names | None = None
+    rank_pattern: dict[Name, PositiveInt] = {}
+    alpha_pattern: dict[Name, Scale] = {}
+    lora_alpha: Scale = 8
+    init_lora_weights: bool | Literal["gaussian", "orthogonal"] = True
+    megatron_config: None = None
+
+
 def merged(adapter: Adapter, base: str) -> Path:
     """Return the folder of `base`, a folder or a Hugging Face name, with the adapter added to its weights.
 
@@ -29,6 +54,13 @@ def merged(adapter: Adapter, base: str) -> Path:
         ConfigError: the adapter does not fit the base.
         StoreError: the cache cannot be written.
     """
+    try:
+        parse_model(_Merged, read_bytes(adapter.path / CONFIG))
+    except Malformed as e:
+        raise ConfigError(
+            f"the LoRA adapter in {shown(adapter.path)} cannot be merged: {e}; name its base with --model and"
+            " let vLLM add it, as in --backend 'vllm(lora=DIR)'"
+        ) from e
     name = adapter.path.resolve().name
     return built(adapter.path, _key(adapter, base), name, lambda out: _write(adapter, base, out))
 

@@ -110,6 +110,39 @@ def test_a_wrong_base_is_one_line(
     assert len(str(error.value).splitlines()) == 1
 
 
+ENDLESS = r"(([a-z_.0-9])+)+X"
+"""A regular expression that takes for ever on the names of modules."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_modules": ENDLESS}, "target_modules"),
+        ({"target_modules": [ENDLESS]}, "target_modules"),
+        ({"exclude_modules": ENDLESS}, "exclude_modules"),
+        ({"rank_pattern": {ENDLESS: 4}}, "rank_pattern"),
+        ({"alpha_pattern": {ENDLESS: 4}}, "alpha_pattern"),
+        ({"layers_to_transform": [0], "layers_pattern": ENDLESS}, "layers_pattern"),
+        ({"lora_alpha": float("inf")}, "lora_alpha"),
+        ({"lora_alpha": "x"}, "lora_alpha"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights"),
+        ({"megatron_config": {"a": 1}, "megatron_core": "os"}, "megatron_config"),
+        ({"target_modules": ["nowhere"]}, "nowhere"),
+        ({"modules_to_save": ["embed_tokens"]}, "cannot convert"),
+        ({"r": 3}, "cannot convert"),
+    ],
+)
+def test_hostile_settings_are_one_line(
+    trained: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    folder = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    with pytest.raises(ConfigError, match=message) as error:
+        local_model(str(folder))
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_damaged_weights_are_one_line(trained: Path, tmp_path: Path, cache: Path) -> None:
     adapter = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
     weights = adapter / "adapter_model.safetensors"
