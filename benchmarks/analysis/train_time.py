@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from reasoner.benchmarks.store.grid import GREEDY
 from reasoner.benchmarks.store.records import Record
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError
+from reasoner.models.train_compute import possible
 from reasoner.schema import Frozen
 
 COST = "flops"
@@ -227,7 +227,7 @@ def _train_flops(run: RunFolder) -> float | None:
         if header := run.header(spec):
             model = header.environment.get("model")
             flops = model.get("train_flops") if isinstance(model, dict) else None
-            return float(flops) if isinstance(flops, int | float) and isfinite(flops) else None
+            return float(flops) if possible(flops) else None
     return None
 
 

@@ -72,9 +72,13 @@ def sizes(value: str) -> list[int]:
 
 def computes(value: str) -> list[float]:
     """Read numbers from 0 of FLOPs, separated by commas."""
+    from reasoner.models.train_compute import MOST, possible
+
     numbers = [_number(part) for part in value.split(",")]
-    if not all(0 <= number < float("inf") for number in numbers):
-        raise ArgumentTypeError(f"{quoted(value)} is no list of FLOPs such as 0,2e15")
+    if not all(map(possible, numbers)):
+        raise ArgumentTypeError(
+            f"{quoted(value)} is no list of FLOPs such as 0,2e15: each is 0, or from 1 to {MOST:g}"
+        )
     return numbers
 
 

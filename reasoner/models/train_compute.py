@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from pathlib import Path
+from typing import TypeGuard
 
 from reasoner.documents import Malformed, read_json
 from reasoner.errors import StoreError
 
+MOST = 1e40
 RECORD = "training.json"
 """The file in a model's folder whose field `train_flops` is the total."""
+
+
+def possible(flops: object) -> TypeGuard[float]:
+    """Return True for a training compute that can be: 0, or from 1 to `MOST` FLOPs."""
+    if not isinstance(flops, int | float) or isinstance(flops, bool):
+        return False
+    return flops == 0 or 1 <= flops <= MOST
 
 
 def train_flops(model: str) -> float | None:
@@ -22,6 +30,4 @@ def train_flops(model: str) -> float | None:
     except (Malformed, StoreError, OSError):
         return None
     total = record.get("train_flops") if isinstance(record, dict) else None
-    if not isinstance(total, int | float) or not isfinite(total) or total < 0:
-        return None
-    return float(total)
+    return float(total) if possible(total) else None

@@ -113,6 +113,7 @@ def test_the_commands_take_several_folders(
         (["scaling", "{1}", "{2}", "--train-flops", "1e12,1e12"], "the same training compute"),
         (["scaling", "{0}", "{1}", "--train-flops", "0,-1"], "no list of FLOPs"),
         (["scaling", "{0}", "{1}", "--train-flops", "0,nan"], "no list of FLOPs"),
+        (["scaling", "{0}", "{1}", "--train-flops", "1e-300,1e300"], "0, or from 1 to 1e+40"),
     ],
 )
 def test_wrong_commands_are_one_line(
