@@ -165,13 +165,15 @@ async function begin() {
   const other = names.find((name) => name.label === "beam");
   if (preferred) first.part("strategy").value = preferred.id;
   if (other) second.part("strategy").value = other.id;
-  second.root.hidden = true;
-  element("two").onchange = () => { second.root.hidden = !element("two").checked; };
+  const compare = () => { second.root.hidden = !element("two").checked; };
+  element("two").onchange = compare;
+  compare();
   element("ask").onsubmit = (event) => {
     event.preventDefault();
     solve([first, second].filter((search) => !search.root.hidden));
   };
   element("stop").onclick = () => stopping && stopping.abort();
+  element("start").disabled = false;
 }
 
 async function solve(searches) {

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from reasoner.backends.scripted import Scripted, add_up
+from reasoner.server.page import FOLDER
 from reasoner.types import Prompt
 from tests.browser import COMPLAINTS, Page, browser
 from tests.reasoner.server.conftest import Running, serving
@@ -88,6 +89,15 @@ def test_a_tree_grows_and_its_winner_is_shown(
     assert "FLOPs" in status(screen)
     assert not screen.named(*COMPLAINTS)
     screen.screenshot(tmp_path / "page.png")
+
+
+def test_what_is_ticked_before_the_models_are_listed_counts(screen: Page, running: Running) -> None:
+    screen.open(running.url)
+    screen.run("document.querySelector('#two').checked = true; begin()")
+    until(screen, "document.querySelectorAll('.search:not([hidden])').length === 2")
+    page = (FOLDER / "index.html").read_text()
+    assert 'id="start" disabled' in page, "nothing can be asked before the page is ready"
+    assert screen.run("document.querySelector('#start').disabled") is False
 
 
 def test_two_searches_side_by_side(screen: Page, running: Running) -> None:
