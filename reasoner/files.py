@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from itertools import count
 from pathlib import Path
@@ -178,13 +178,41 @@ def locked(path: Path, subject: Path) -> FileIO:
     with _store_errors("write", path, "choose another --out"):
         file = FileIO(_open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
+        _lock(file.fileno(), subject)
+    except StoreError:
         file.close()
+        raise
+    return file
+
+
+def _lock(handle: int, subject: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
         raise StoreError(
             f"{shown(subject)} is in use by another process; wait for it or choose another --out"
         ) from e
-    return file
+
+
+@contextmanager
+def exclusive(folder: Path) -> Generator[None]:
+    """Create a folder, and lock it while the context lasts; a new one that stays empty is removed.
+
+    Raises:
+        StoreError: the folder cannot be created, or another process has it locked.
+    """
+    with _store_errors("write", folder, "choose another --out"):
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
+        make_folder(folder)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+        with suppress(OSError):
+            for path in new:
+                path.rmdir()
 
 
 class Lines:

@@ -15,6 +15,7 @@ from reasoner.cli.engine import engine, policy, with_data
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
 from reasoner.extras import needed_by
+from reasoner.files import exclusive
 from reasoner.options import InputFile, Options, OutputFile, Positive
 from reasoner.terminal import echo
 
@@ -133,11 +134,12 @@ def _train_on_solutions(options: PolicyOptions, call: Invocation) -> Summary:
     _check_inputs(model)
     recipe = options.training_recipe()
     sft = _work("policy.sft")
-    manifest = sft.train(
-        model, pairs, recipe, options.out, describe(call.argv),
-        snapshots=options.snapshots, report=say,
-    )  # fmt: skip
-    sft.charge(_work("policy.ledger").ComputeLedger(options.out / "ledger.json"), 0, manifest)
+    with exclusive(options.out):
+        manifest = sft.train(
+            model, pairs, recipe, options.out, describe(call.argv),
+            snapshots=options.snapshots, report=say,
+        )  # fmt: skip
+        sft.charge(_work("policy.ledger").ComputeLedger(options.out / "ledger.json"), 0, manifest)
     return {**manifest, "policy": str(options.out)}
 
 
@@ -166,7 +168,8 @@ def _train_on_rollouts(options: PolicyOptions, call: Invocation) -> Summary:
         finally:
             await engine.aclose()
 
-    return interruptible(train())
+    with exclusive(options.out):
+        return interruptible(train())
 
 
 def train_gpt(options: GptOptions, call: Invocation) -> int:
@@ -219,10 +222,11 @@ def train_value_head(options: ValueHeadOptions, call: Invocation) -> int:
 
     def fit() -> Summary:
         _check_inputs(model, options.data)
-        summary: Summary = _work("reward.value_head").fit(
-            options.data, model, options.out, environment=describe(call.argv)
-        )
-        return summary
+        with exclusive(options.out):
+            summary: Summary = _work("reward.value_head").fit(
+                options.data, model, options.out, environment=describe(call.argv)
+            )
+            return summary
 
     return _finish(options, call, fit, _head_lines)
 

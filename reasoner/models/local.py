@@ -10,14 +10,15 @@ from reasoner.files import clipped
 from reasoner.models import lora
 from reasoner.models.gguf import PACKAGE, SUFFIX, converted, packaged
 from reasoner.models.merged_adapter import merged
+from reasoner.models.shipped import SHIPPED
 
 
 def local_model(model: str) -> str:
     """Return the folder of a model that engines cannot serve as it is; any other model as it is.
 
-    These are a GGUF file, `package:NAME` for the one that a package ships, and the folder of a LoRA
-    adapter alone, which is merged into the model that it names as its base. The first call converts the
-    weights, into a cache (`model_cache.cache_folder`).
+    These are a GGUF file, `package:NAME` for the one that a package ships, a name in `shipped.SHIPPED`, and
+    the folder of a LoRA adapter alone, which is merged into the model that it names as its base. The first
+    call converts the weights, into a cache (`model_cache.cache_folder`).
 
     Raises:
         ConfigError: there is no such file or package, or its weights cannot be converted.
@@ -25,7 +26,7 @@ def local_model(model: str) -> str:
     """
     if model.startswith(PACKAGE):
         return str(converted(packaged(model.removeprefix(PACKAGE))))
-    path = Path(os.path.expanduser(model))
+    path = SHIPPED.get(model) or Path(os.path.expanduser(model))
     if path.suffix.lower() == SUFFIX and not path.is_dir():
         if not os.path.lexists(path):
             raise ConfigError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reasoner.errors import ConfigError
-from reasoner.files import make_folder, save_json
+from reasoner.files import exclusive, make_folder, save_json
 from reasoner.models.files import ModelFiles
 from reasoner.train.gpt.options import GptOptions
 from reasoner.train.progress import say
@@ -26,14 +26,16 @@ def run(options: GptOptions, argv: Sequence[str]) -> dict[str, object]:
 
     Raises:
         ConfigError: the options contradict each other, or an earlier stage is missing.
+        StoreError: a file cannot be read or written, or another process trains into the folder.
     """
     if options.model and not options.stage:
         raise ConfigError("--model is for one stage; name it with --stage")
     if options.model:
         ModelFiles(str(options.model.absolute()))
     result: dict[str, object] = {"out": str(options.out)}
-    for stage in [options.stage] if options.stage else STAGES:
-        result |= STAGES[stage](options, argv) or {}
+    with exclusive(options.out):
+        for stage in [options.stage] if options.stage else STAGES:
+            result |= STAGES[stage](options, argv) or {}
     return result
 
 

@@ -19,7 +19,7 @@ import transformers
 
 from reasoner.benchmarks.analysis.step_metrics import Ranking, ScoredSolution
 from reasoner.errors import ConfigError
-from reasoner.files import save_json
+from reasoner.files import exclusive, save_json
 from reasoner.registry import verifiers
 from reasoner.train.manifest import claim, digest, identity
 from reasoner.train.progress import Report
@@ -87,13 +87,14 @@ def train(
     record = recipe.out / "training.json"
     if "held_out" in (manifest := claim(record, settings)):
         return manifest
-    model = build(kind, recipe, verifier)
-    fit(
-        model, rows, recipe.out, epochs=recipe.epochs, batch=recipe.batch, rate=settings["rate"],
-        seed=recipe.seed, report=report,
-    )  # fmt: skip
-    model.save_pretrained(recipe.out)
-    verifier.weights.tokenizer.save_pretrained(recipe.out)
+    with exclusive(recipe.out):
+        model = build(kind, recipe, verifier)
+        fit(
+            model, rows, recipe.out, epochs=recipe.epochs, batch=recipe.batch,
+            rate=settings["rate"], seed=recipe.seed, report=report,
+        )  # fmt: skip
+        model.save_pretrained(recipe.out)
+        verifier.weights.tokenizer.save_pretrained(recipe.out)
     name = kind.verifier_spec(str(recipe.out), separator)
     manifest = {
         "settings": settings,

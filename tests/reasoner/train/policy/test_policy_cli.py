@@ -9,6 +9,7 @@ import pytest
 
 from reasoner import api
 from reasoner.cli import main
+from reasoner.files import exclusive
 from tests.reasoner.train.policy.letters import TorchBackend
 
 Captured = pytest.CaptureFixture[str]
@@ -48,3 +49,15 @@ def test_rounds(
     assert [record["round"] for record in printed["rounds"]] == [0, 1]
     assert Path(printed["policy"]) == out / "round-1" / "model"
     assert (Path(printed["policy"]) / "reasoner.json").exists()
+
+
+def test_a_folder_has_one_training_at_a_time(
+    untrained: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    out = tmp_path / "out"
+    argv = ["train", "policy", "--model", str(untrained), "--out", str(out), *SMALL]
+    with exclusive(out):
+        assert main([*argv, "--task", "countdown", "--demonstrations", "2"]) == 2
+    assert "is in use by another process; wait for it" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*argv, "--task", "countdown", "--demonstrations", "2"]) == 0
