@@ -97,6 +97,7 @@ class BackendTraits:
         assured: it has these abilities for certain; of a server that may lack one, no default relies on any.
         images: its model takes problems with images.
         thinking_budget: it ends thinking at `Sampling.thinking_budget` tokens.
+        schemas: it holds whole solutions to `Sampling.schema`.
     """
 
     verdicts: bool = False
@@ -109,6 +110,7 @@ class BackendTraits:
     assured: bool = True
     images: bool = False
     thinking_budget: bool = False
+    schemas: bool = False
 
 
 Traits = StrategyTraits | VerifierTraits | BackendTraits

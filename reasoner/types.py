@@ -67,7 +67,8 @@ class Sampling:
 
     An `end` string ends a whole solution, as the model's end token does, and is removed. After worked
     examples, for instance, it is the text before the next question. `thinking_budget` is the most tokens of
-    thinking before the engine ends it (vLLM's `thinking_token_budget`).
+    thinking before the engine ends it (vLLM's `thinking_token_budget`). `schema` is a JSON schema, as JSON text,
+    that the engine holds whole solutions to.
 
     Log-probabilities slow an engine down, so they are returned only with `logprobs`. Confidences are
     returned only with `confidences`, the number of likeliest tokens they average. `labels` asks for the
@@ -85,6 +86,7 @@ class Sampling:
     labels: tuple[str, ...] = ()
     end: tuple[str, ...] = ()
     thinking_budget: int | None = None
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def _finite(number: object) -> object:
     return None if isinstance(number, float) and not isfinite(number) else number
 
 
-LATER = ("labels", "end", "thinking_budget")
+LATER = ("labels", "end", "thinking_budget", "schema")
 """Fields of `Sampling` that old records do not have; one that is not set is left out."""
 
 Count = Annotated[int, Field(ge=0, le=MOST)]

@@ -152,6 +152,7 @@ class OpenAI:
             verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
             assured=self._kind == "vllm", continues=served is None or served.continues,
             images=served.chat if served else self._chat is not False, thinking_budget=True,
+            schemas=served.schemas if served else self._chat is not False,
         )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:

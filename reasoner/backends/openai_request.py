@@ -82,6 +82,7 @@ class RequestFields:
             **self.sampling,
             **self.extra,
             **thinking_budget(sampling, vllm=served.kind is VLLM),
+            **_schema(sampling, served),
         }
 
     def clipped(self, sampling: Sampling) -> Sampling:
@@ -147,6 +148,17 @@ def _logprobs(sampling: Sampling, served: Served) -> dict[str, Any]:
     most = MOST if served.chat or served.kind is VLLM else FEWEST
     top = most if sampling.labels else sampling.confidences
     return {"logprobs": True, "top_logprobs": top} if served.chat else {"logprobs": top}
+
+
+def _schema(sampling: Sampling, served: Served) -> dict[str, Any]:
+    """Return the fields that hold a solution to a schema; beside chats, vLLM alone has one."""
+    if not sampling.schema:
+        return {}
+    schema = json.loads(sampling.schema)
+    if not served.chat:
+        return {"structured_outputs": {"json": schema}}
+    named = {"name": "answer", "schema": schema, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
 def _of_vllm(sampling: Sampling) -> dict[str, bool]:

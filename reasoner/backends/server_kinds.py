@@ -38,6 +38,7 @@ class ServerKind:
         marked: the fields of the message itself that make it do so.
         renamed: chats want `max_completion_tokens` in place of `max_tokens`.
         neutral: sampling fields at their neutral value are left out, as some models refuse them.
+        schemas: its chats take a JSON schema (`response_format`).
     """
 
     name: KindName
@@ -49,6 +50,7 @@ class ServerKind:
     marked: Mapping[str, Any] = field(default_factory=_nothing)
     renamed: bool = False
     neutral: bool = False
+    schemas: bool = True
 
 
 ALL = frozenset({"top_k", "min_p", "reasoning_effort"})
@@ -67,7 +69,9 @@ KINDS: dict[KindName, ServerKind] = {
         ServerKind("ollama", EFFORT, chats=True, samples=False),
         ServerKind("openai", EFFORT, chats=True, renamed=True, neutral=True),
         # Chat prefix completion needs the address https://api.deepseek.com/beta.
-        ServerKind("deepseek", EFFORT, chats=True, samples=False, marked={"prefix": True}),
+        ServerKind(
+            "deepseek", EFFORT, chats=True, samples=False, marked={"prefix": True}, schemas=False
+        ),
         ServerKind("other"),
     )
 }
@@ -123,6 +127,11 @@ class Served:
     def continues(self) -> bool:
         """Return True if the beginning of a solution can be continued."""
         return self.kind.continues or not self.chat
+
+    @property
+    def schemas(self) -> bool:
+        """Return True if a solution can be held to a JSON schema."""
+        return self.kind is VLLM or (self.chat and self.kind.schemas)
 
     def check_continuing(self, model: str) -> None:
         """Refuse to continue the beginning of a solution where the server cannot.

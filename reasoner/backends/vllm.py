@@ -103,7 +103,7 @@ class VLLM(LocalModel):
     def traits(self) -> BackendTraits:
         """The traits of any model in this process; thinking is limited if its marks are known."""
         limits = not REASONING.isdisjoint(self._engine_args)
-        return replace(super().traits, thinking_budget=limits)
+        return replace(super().traits, thinking_budget=limits, schemas=True)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Sample `sampling.n` continuations; each is a request of its own in the engine.
@@ -197,11 +197,16 @@ class VLLM(LocalModel):
 
     def _params(self, sampling: Sampling) -> list[Any]:
         """Return the engine settings of each sample; equal seeds give equal samples."""
-        from vllm.sampling_params import RequestOutputKind, SamplingParams
+        from vllm.sampling_params import (
+            RequestOutputKind,
+            SamplingParams,
+            StructuredOutputsParams,
+        )
 
         tokens, strings = self.checkpoint.stops((*sampling.stop, *sampling.end))
         labels = self.checkpoint.labels(sampling.labels).tokens
         likeliest = None if labels else sampling.confidences or (0 if sampling.logprobs else None)
+        schema = sampling.schema
         silent = {t: bias for t, bias in self.checkpoint.silent.items() if t not in labels}
         return [
             SamplingParams(
@@ -219,6 +224,7 @@ class VLLM(LocalModel):
                 logit_bias=silent or None,
                 skip_special_tokens=True,
                 thinking_token_budget=sampling.thinking_budget,
+                structured_outputs=StructuredOutputsParams(json=schema) if schema else None,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             for i in range(sampling.n)

@@ -103,7 +103,8 @@ def _choice(candidate: Candidate | None, answer: str | None, plan: SearchPlan) -
     """Return a solution as a client reads it.
 
     With a task the content is the answer, and the solution the reasoning. Without one, or where the task
-    finds no answer, they are the two parts of the text of a model that thinks first.
+    finds no answer, they are the two parts of the text of a model that thinks first. With a schema the content
+    is the JSON document alone.
     """
     if candidate is None:
         return ReplyChoice("", "", "length", 0)
@@ -111,7 +112,8 @@ def _choice(candidate: Candidate | None, answer: str | None, plan: SearchPlan) -
     if plan.task and answer is not None:
         content, reasoning = answer, candidate.text
     else:
-        content, reasoning = parts.answer.strip(), parts.thinking
+        document = answer if plan.schema else None
+        content, reasoning = document or parts.answer.strip(), parts.thinking
     share = min(1.0, len(content) / max(1, len(candidate.text)))
     tokens = round(candidate.tokens * share) if reasoning else candidate.tokens
     return ReplyChoice(content, reasoning, "stop" if candidate.complete else "length", tokens)

@@ -25,9 +25,6 @@ def refuse_unsupported(request: ChatRequest) -> None:
         raise unsupported("tools", "ask the server of the model itself")
     if request.logprobs:
         raise unsupported("logprobs", "ask the server of the model itself")
-    kind = (request.response_format or {}).get("type", "text")
-    if kind != "text":
-        raise unsupported("response_format", "describe the format in a message")
 
 
 class ChatReply:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from reasoner.messages import LONGEST
 from reasoner.naming import LARGEST
+from reasoner.server.answer_format import ChatFormat, TextFormat
 from reasoner.server.settings import BudgetOptions, Effort, Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
@@ -46,6 +47,12 @@ class ReasoningOptions(BaseModel, extra="ignore"):
     effort: Effort | None = None
 
 
+class TextOptions(BaseModel, extra="ignore"):
+    """The object `text` of the Responses API."""
+
+    format: TextFormat | None = None
+
+
 class SearchRequest(BaseModel, extra="ignore"):
     """The fields that all endpoints share; `max_tokens` caps one solution, not the search."""
 
@@ -81,6 +88,11 @@ class SearchRequest(BaseModel, extra="ignore"):
         return self.reasoning_effort
 
     @property
+    def schema_text(self) -> str:
+        """The JSON schema that answers are held to, as JSON text; empty for any text."""
+        return ""
+
+    @property
     def reports_usage(self) -> bool:
         """True if a stream is to end with the usage."""
         return self.stream_options is not None and self.stream_options.include_usage
@@ -93,7 +105,12 @@ class ChatRequest(SearchRequest):
     logprobs: bool | None = None
     tools: list[Any] | None = None
     functions: list[Any] | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: ChatFormat | None = None
+
+    @property
+    def schema_text(self) -> str:
+        """The JSON schema that answers are held to, as JSON text; empty for any text."""
+        return self.response_format.schema_text if self.response_format else ""
 
 
 class CompletionRequest(SearchRequest):
@@ -119,7 +136,19 @@ class ResponseRequest(SearchRequest):
     background: bool | None = None
     previous_response_id: str | None = None
     tools: list[Any] | None = None
-    text: dict[str, Any] | None = None
+    text: TextOptions | None = None
+
+    @property
+    def schema_text(self) -> str:
+        """The JSON schema that answers are held to, as JSON text; empty for any text."""
+        return self.text.format.schema_text if self.text and self.text.format else ""
+
+    @property
+    def text_format(self) -> dict[str, Any]:
+        """The format as it was asked for."""
+        if not self.text or not self.text.format:
+            return {"type": "text"}
+        return self.text.format.model_dump(by_alias=True, exclude_none=True)
 
     @property
     def longest(self) -> int | None:

@@ -31,9 +31,6 @@ def conversation(request: ResponseRequest) -> list[Json]:
     for name in ("background", "previous_response_id", "tools"):
         if getattr(request, name):
             raise unsupported(name, "nothing is stored here, and no tool is called")
-    kind = (request.text or {}).get("format", {}).get("type", "text")
-    if kind != "text":
-        raise unsupported("text.format", "describe the format in a message")
     messages = [{"role": "system", "content": request.instructions}] if request.instructions else []
     if isinstance(request.input, str):
         return [*messages, {"role": "user", "content": request.input}]
@@ -82,7 +79,7 @@ class ResponseReply:
             "tool_choice": "none",
             "tools": [],
             "reasoning": {"effort": request.effort, "summary": None},
-            "text": {"format": {"type": "text"}},
+            "text": {"format": request.text_format},
             "truncation": "disabled",
             "max_output_tokens": request.longest,
         }

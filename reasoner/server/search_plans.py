@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import randbelow
@@ -14,14 +15,16 @@ from reasoner.naming import near, parse_spec
 from reasoner.posing import as_problem
 from reasoner.registry import Registry, accepts, strategies, tasks, verifiers
 from reasoner.run import Extract, Strategy, last_line
-from reasoner.server.api_errors import invalid
+from reasoner.server.answer_format import document_in
+from reasoner.server.api_errors import invalid, unsupported
 from reasoner.server.model_names import ModelNames
 from reasoner.server.request_models import SearchRequest
 from reasoner.server.settings import ServerSettings
 from reasoner.solving import check_images, check_suitable
 from reasoner.suitability import default_verifier
-from reasoner.traits import verifier_traits
+from reasoner.traits import backend_traits, strategy_traits, verifier_traits
 from reasoner.types import Problem, Sampling
+from reasoner.verifiers.schema import Schema
 
 ONE = "majority"
 """The strategy that samples the base model once."""
@@ -43,10 +46,14 @@ class SearchPlan:
     sampling: Sampling
     budget: Budget
     seed: int
+    schema: str = ""
+    """The JSON schema of answers, as JSON text; empty where they are any text."""
 
     @property
     def extract(self) -> Extract:
         """The rule that finds an answer in a solution."""
+        if self.schema:
+            return document_in
         return self.task.answer if self.task else last_line
 
     def again(self, index: int) -> SearchPlan:
@@ -70,10 +77,10 @@ class SearchPlanner:
         """
         options, settings = request.reasoner, self._settings
         name, size = self._strategy(request)
-        task = self._task(options.task or settings.task, trusted=options.task is None)
+        default = None if request.schema_text else settings.task
+        task = self._task(options.task or default, trusted=options.task is None)
         strategy = sized(name, size)
-        verifier_name = self._verifier_name(name, strategy, options.verifier)
-        verifier = self._verifier(verifier_name)
+        verifier_name, verifier = self._judge(request, name, strategy)
         problem = as_problem(posed, task)
         budget = options.budget.within(settings.budget)
         check_suitable(strategy, self._backend, verifier, budget)
@@ -89,9 +96,10 @@ class SearchPlanner:
             verifier_name=verifier_name,
             task=task,
             problem=problem,
-            sampling=_sampling(request, task),
+            sampling=self._sampling(request, strategy, task),
             budget=budget,
             seed=randbelow(SEEDS) if seed is None else seed,
+            schema=request.schema_text,
         )
 
     def check(self) -> None:
@@ -134,6 +142,47 @@ class SearchPlanner:
         task: Task = tasks.make(name)
         return task
 
+    def _judge(
+        self, request: SearchRequest, name: str, strategy: Strategy
+    ) -> tuple[str | None, Verifier | None]:
+        """Return the verifier's name and the verifier.
+
+        By default it is `schema` where answers have one that the backend cannot hold samples to.
+        """
+        asked, schema = request.reasoner.verifier, request.schema_text
+        if not schema or asked is not None or backend_traits(self._backend).schemas:
+            spec = self._verifier_name(name, strategy, asked)
+            return spec, self._verifier(spec)
+        if name == ONE:
+            raise unsupported(
+                "response_format of a single sample", "name a strategy, as in 'BASE:best-of-n'"
+            )
+        return "schema", Schema(schema=json.loads(schema))
+
+    def _sampling(self, request: SearchRequest, strategy: Strategy, task: Task | None) -> Sampling:
+        """Return the task's way to sample, with the request's own parameters."""
+        base = task.sampling if task else Sampling(stop=("\n",))
+        parts: dict[str, Any] = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "max_tokens": request.longest,
+            "end": (*base.end, *request.stops) or None,
+        }
+        sampling = replace(base, **{n: value for n, value in parts.items() if value is not None})
+        if not (schema := request.schema_text):
+            return sampling
+        if task:
+            raise invalid("a task has answers of its own form; leave one out", "response_format")
+        if not backend_traits(self._backend).schemas:
+            return sampling
+        if strategy_traits(strategy).continues:
+            raise invalid(
+                "this strategy continues solutions, which a schema does not allow; use 'best-of-n'",
+                "response_format",
+            )
+        # An engine follows a schema from the beginning only: a whole document is one step.
+        return replace(sampling, schema=schema, stop=())
+
     def _verifier_name(self, name: str, strategy: Strategy, asked: str | None) -> str | None:
         if name == ONE and asked is None:
             return None
@@ -165,15 +214,3 @@ def _refuse_unknown(registry: Registry, name: str, param: str) -> None:
             f"there is no {registry.kind} named {name[:80]!r}; {near(name, registry.names())}",
             param,
         )
-
-
-def _sampling(request: SearchRequest, task: Task | None) -> Sampling:
-    """Return the task's way to sample, with the request's own parameters."""
-    base = task.sampling if task else Sampling(stop=("\n",))
-    parts: dict[str, Any] = {
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_tokens": request.longest,
-        "end": (*base.end, *request.stops) or None,
-    }
-    return replace(base, **{name: value for name, value in parts.items() if value is not None})

@@ -343,6 +343,19 @@ async def test_a_vllm_server_limits_the_thinking() -> None:
     assert server.bodies[0]["top_k"] == 5
 
 
+@pytest.mark.parametrize("chat", [True, False])
+async def test_a_vllm_server_holds_samples_to_a_schema(chat: bool) -> None:
+    server = Recognised(chatted() if chat else ok)
+    backend = client(server, chat=chat)
+    await backend.generate(Prompt(PROBLEM), Sampling(schema='{"type": "integer"}'))
+    body, schema = server.bodies[0], {"type": "integer"}
+    if chat:
+        assert body["response_format"]["json_schema"]["schema"] == schema
+    else:
+        assert body["structured_outputs"] == {"json": schema} and "response_format" not in body
+    assert backend.traits.schemas
+
+
 async def test_another_server_is_not_asked_to_limit_thinking() -> None:
     server = Server(chatted())
     strategy = strategies.make("budget-forcing(native=True, maximum=30)")

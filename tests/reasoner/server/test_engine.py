@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -62,3 +63,14 @@ def test_strategy(engine: Running, name: str, stream: bool) -> None:
         assert spent == [usage["prompt_tokens"], cached, usage["completion_tokens"]]
     else:
         assert spent[2] >= usage["completion_tokens"]
+
+
+def test_answers_that_are_held_to_a_schema(engine: Running) -> None:
+    held = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "integer"}}}
+    asked = {
+        "model": "toy:majority", "messages": [{"role": "user", "content": PROBLEM}], "seed": 1,
+        "response_format": held, "max_tokens": 20, "reasoner": {"n": 4},
+    }  # fmt: skip
+    reply = engine.post("/v1/chat/completions", asked)
+    assert reply.status_code == 200, reply.text
+    assert isinstance(json.loads(reply.json()["choices"][0]["message"]["content"]), int)

@@ -22,6 +22,12 @@ CHAT = "/v1/chat/completions"
 ASKED = {"model": "toy:majority", "messages": [{"role": "user", "content": "12+30+7"}]}
 DEEP = "[" * 500 + "]" * 500
 
+
+def held_to(schema: object) -> dict[str, object]:
+    """Return the format of a JSON schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
 MALFORMED: dict[str, object] = {
     "empty object": {},
     "a list": [],
@@ -60,7 +66,17 @@ MALFORMED: dict[str, object] = {
     "budget is unknown": {**ASKED, "reasoner": {"budget": {"euros": 3}}},
     "logprobs": {**ASKED, "logprobs": True},
     "tools": {**ASKED, "tools": [{}]},
-    "a schema": {**ASKED, "response_format": {"type": "json_schema"}},
+    "a schema without one": {**ASKED, "response_format": {"type": "json_schema"}},
+    "a schema that is none": {**ASKED, "response_format": held_to({"type": "thing"})},
+    "a schema with a pattern": {**ASKED, "response_format": held_to({"pattern": "(a*)*b"})},
+    "a schema without end": {**ASKED, "response_format": held_to({"minItems": 10**9})},
+    "a deep schema": {**ASKED, "response_format": held_to(json.loads('{"not":' * 40 + "{}" + "}" * 40))},
+    "a long schema": {**ASKED, "response_format": held_to({"enum": ["x" * 30_000]})},
+    "a schema and a task": {
+        **ASKED, "response_format": held_to({}), "reasoner": {"task": "dagmath", "strategy": "best-of-n"},
+    },
+    "a schema for one sample": {**ASKED, "response_format": held_to({})},
+    "an unknown format": {**ASKED, "response_format": {"type": "xml"}},
     "nested deeply": {**ASKED, "metadata": json.loads(DEEP)},
 }  # fmt: skip
 HARMLESS = ("nested deeply",)
