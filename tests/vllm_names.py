@@ -20,7 +20,7 @@ CALLED = {
         "model max_num_seqs enable_prefix_caching max_model_len logits_processors"
         " logprobs_mode block_size enforce_eager dtype enable_chunked_prefill max_num_batched_tokens"
         " distributed_executor_backend enable_lora max_lora_rank max_loras tensor_parallel_size"
-        " data_parallel_size pipeline_parallel_size quantization disable_log_stats"
+        " data_parallel_size pipeline_parallel_size quantization disable_log_stats served_model_name"
     ),
     ("vllm.sampling_params", "SamplingParams"): (
         "temperature top_p max_tokens seed stop_token_ids stop include_stop_str_in_output detokenize logprobs"

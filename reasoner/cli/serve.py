@@ -15,6 +15,7 @@ from reasoner.cli import option_types as o
 from reasoner.cli.engine import engine
 from reasoner.documents import Malformed, parse_model, read_yaml
 from reasoner.errors import ConfigError
+from reasoner.naming import parse_spec
 from reasoner.options import InputFile, Options
 from reasoner.terminal import complain
 
@@ -53,6 +54,9 @@ class ServeOptions(Options):
         InputFile | None,
         Field(examples=["FILE"], description=f"keys of clients, one a line (default: ${KEYS})"),
     ] = None
+    second: Annotated[
+        str | None, Field(description="another model, for strategies that use one")
+    ] = None
     backend: o.Backend = None
     base_url: o.BaseUrl = None
 
@@ -66,9 +70,10 @@ def serve(options: ServeOptions, call: Invocation) -> int:
 
     settings = server_settings(options)
     refuse_open_door(options.host, settings)
-    backend = open_backend(options.model, **engine(options))
+    backend = open_backend(options.model, **watched(options))
+    second = open_backend(options.second) if options.second else None
     name = options.name or backend.model.name
-    app, grace = create_app(backend, name, settings), round(settings.grace)
+    app, grace = create_app(backend, name, settings, second), round(settings.grace)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=grace)
     listening = listen(options.host, options.port)
     port = listening.getsockname()[1]
@@ -76,6 +81,18 @@ def serve(options: ServeOptions, call: Invocation) -> int:
     with suppress(KeyboardInterrupt):  # Told to stop, it has finished or cancelled its searches.
         uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def watched(options: ServeOptions) -> dict[str, Any]:
+    """Return the arguments of a backend; vLLM's own metrics are on, and name no path of this machine."""
+    from reasoner.api import EMBEDDED
+
+    arguments = engine(options)
+    name, settings = parse_spec(arguments["backend"])
+    if name != "vllm":
+        return arguments
+    served = options.name or Path(options.model or EMBEDDED).name
+    return {"disable_log_stats": False, "served_model_name": served} | arguments | settings
 
 
 def listen(host: str, port: int) -> socket.socket:

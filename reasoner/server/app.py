@@ -50,23 +50,26 @@ CLOSED = 499
 class Server:
     """The routes of one model and its searches."""
 
-    def __init__(self, backend: Backend, name: str, settings: ServerSettings) -> None:
+    def __init__(
+        self, backend: Backend, name: str, settings: ServerSettings, second: Backend | None
+    ) -> None:
         self.backend, self.settings = backend, settings
+        self._models = [backend] if second is None else [backend, second]
         self.names = ModelNames(name)
         self.admission = Admission(settings)
         self.metrics = Metrics(lambda: self.admission.running, lambda: self.admission.waiting)
         self.access = Access(settings)
-        self.planner = SearchPlanner(backend, self.names, settings)
-        self.searches = Searches(backend, self.admission, self.metrics)
+        self.planner = SearchPlanner(backend, self.names, settings, second)
+        self.searches = Searches(backend, self.admission, self.metrics, second)
 
     async def start(self) -> None:
         """Start the engine, so that the first request need not wait for it."""
-        await recognise(self.backend)
-        await start_engines(self.backend)
+        await recognise(*self._models)
+        await start_engines(*self._models)
 
     async def aclose(self) -> None:
         """Release engine and verifiers."""
-        await release(self.backend)
+        await release(*self._models)
         await self.planner.aclose()
 
     # -- endpoints ------------------------------------------------------------------------------
@@ -184,13 +187,20 @@ def _streamed(parts: AsyncGenerator[str]) -> Response:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(backend: Backend, name: str, settings: ServerSettings | None = None) -> FastAPI:
+def create_app(
+    backend: Backend,
+    name: str,
+    settings: ServerSettings | None = None,
+    second: Backend | None = None,
+) -> FastAPI:
     """Return the application that serves searches on `backend` as model `name`.
+
+    `second` is the other model of the strategies that use one.
 
     Raises:
         ConfigError: the components that `settings` name do not exist, or do not suit the model.
     """
-    server = Server(backend, name, settings or ServerSettings())
+    server = Server(backend, name, settings or ServerSettings(), second)
     server.planner.check()
 
     @asynccontextmanager

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+)
+from prometheus_client.registry import Collector
 
 from reasoner.budget import GENERATOR
 from reasoner.events import Result
@@ -13,11 +22,20 @@ from reasoner.types import Usage
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
+class EngineMetrics(Collector):
+    """The metrics of a vLLM engine in this process, which vLLM registers for the process as a whole."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield those that there are now."""
+        return (metric for metric in REGISTRY.collect() if metric.name.startswith("vllm:"))
+
+
 class Metrics:
     """The content of `/metrics`; labels are names from the registry, never a client's text."""
 
     def __init__(self, running: Callable[[], float], waiting: Callable[[], float]) -> None:
         own = self.registry = CollectorRegistry()
+        own.register(EngineMetrics())
         self._requests = Counter(
             "reasoner_requests",
             "Requests by endpoint and status",

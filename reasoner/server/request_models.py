@@ -42,9 +42,15 @@ class StreamOptions(BaseModel, extra="ignore"):
 
 
 class ReasoningOptions(BaseModel, extra="ignore"):
-    """The object `reasoning` of the Responses API."""
+    """The object `reasoning` of the Responses API; mode "pro" without an effort is the largest one."""
 
     effort: Effort | None = None
+    mode: Literal["standard", "pro"] | None = None
+
+    @property
+    def chosen(self) -> Effort | None:
+        """The effort of the two fields together."""
+        return self.effort or ("max" if self.mode == "pro" else None)
 
 
 class TextOptions(BaseModel, extra="ignore"):
@@ -158,7 +164,7 @@ class ResponseRequest(SearchRequest):
     @property
     def effort(self) -> Effort | None:
         """The effort that is asked for."""
-        return (self.reasoning and self.reasoning.effort) or super().effort
+        return (self.reasoning and self.reasoning.chosen) or super().effort
 
 
 class TokenizeRequest(BaseModel, extra="ignore"):

@@ -64,8 +64,15 @@ class SearchPlan:
 class SearchPlanner:
     """Makes plans; verifiers are shared by all of them, since they may hold engines."""
 
-    def __init__(self, backend: Backend, names: ModelNames, settings: ServerSettings) -> None:
-        self._backend, self._names, self._settings = backend, names, settings
+    def __init__(
+        self,
+        backend: Backend,
+        names: ModelNames,
+        settings: ServerSettings,
+        second: Backend | None = None,
+    ) -> None:
+        self._backend, self._second = backend, second
+        self._names, self._settings = names, settings
         self._verifiers = dict[str, Verifier]()
 
     def plan(self, request: SearchRequest, posed: str | Sequence[dict[str, Any]]) -> SearchPlan:
@@ -83,8 +90,8 @@ class SearchPlanner:
         verifier_name, verifier = self._judge(request, name, strategy)
         problem = as_problem(posed, task)
         budget = options.budget.within(settings.budget)
-        check_suitable(strategy, self._backend, verifier, budget)
-        check_images(problem, self._backend)
+        check_suitable(strategy, self._backend, verifier, budget, self._second)
+        check_images(problem, self._backend, self._second)
         check_problem(verifier, problem)
         seed = options.seed if options.seed is not None else request.seed
         return SearchPlan(
@@ -112,7 +119,7 @@ class SearchPlanner:
         strategy = sized(settings.strategy, 1)
         self._task(settings.task, trusted=True)
         name = settings.verifier or default_verifier(strategy, self._backend)
-        check_suitable(strategy, self._backend, self._verifier(name))
+        check_suitable(strategy, self._backend, self._verifier(name), second=self._second)
         for spec in settings.verifiers:
             self._verifier(spec)
 

@@ -35,6 +35,7 @@ class Searches:
     backend: Backend
     admission: Admission
     metrics: Metrics
+    second: Backend | None = None
 
     async def run(self, plan: SearchPlan, key: str, listen: Listen = lambda _: None) -> Result:
         """Return the result of a search.
@@ -87,6 +88,7 @@ class Searches:
             extract=plan.extract,
             seed=plan.seed,
             listen=listen,
+            second=self.second,
             raising=False,
         )
 

@@ -40,12 +40,14 @@ Serve = Callable[..., Running]
 
 
 @contextmanager
-def serving(backend: Backend | None = None, **settings: object) -> Iterator[Running]:
+def serving(
+    backend: Backend | None = None, second: Backend | None = None, **settings: object
+) -> Iterator[Running]:
     """Serve the scripted model, or another backend, while the block runs."""
     from reasoner.cli.serve import listen
 
     model = backend or Scripted()
-    app = create_app(model, "toy", ServerSettings.model_validate(settings))
+    app = create_app(model, "toy", ServerSettings.model_validate(settings), second)
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     listening = listen("127.0.0.1", 0)
     thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listening]})

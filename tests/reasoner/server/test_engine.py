@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from reasoner.api import EMBEDDED
@@ -63,6 +64,11 @@ def test_strategy(engine: Running, name: str, stream: bool) -> None:
         assert spent == [usage["prompt_tokens"], cached, usage["completion_tokens"]]
     else:
         assert spent[2] >= usage["completion_tokens"]
+
+
+def test_the_metrics_of_the_engine_stand_beside_the_servers(engine: Running) -> None:
+    text = httpx.get(engine.url + "/metrics").text
+    assert "vllm:generation_tokens_total" in text and "reasoner_tokens_total" in text
 
 
 def test_answers_that_are_held_to_a_schema(engine: Running) -> None:

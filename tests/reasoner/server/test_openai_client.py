@@ -113,10 +113,21 @@ def test_a_task_states_its_answer_as_the_content() -> None:
     def reply(_: Prompt, rng: Random) -> str:
         return "12+30=42\n#### 49" if rng.random() < 0.9 else "no idea"
 
-    asked = {"model": "toy:majority", "messages": MESSAGES, "reasoner": {"task": "gsm8k", "n": 9}}
+    asked = {
+        "model": "toy:majority",
+        "messages": MESSAGES,
+        "seed": 1,
+        "reasoner": {"task": "gsm8k", "n": 9},
+    }
     with serving(Scripted(reply=reply)) as running:
         answered = running.post("/v1/chat/completions", asked).json()["choices"][0]["message"]
-        unclear = {**asked, "model": "toy", "reasoner": {"task": "gsm8k", "n": 1}, "n": 16}
+        unclear = {
+            **asked,
+            "model": "toy",
+            "reasoner": {"task": "gsm8k", "n": 1},
+            "n": 16,
+            "seed": 1,
+        }
         several = running.post("/v1/chat/completions", unclear).json()["choices"]
     assert answered["content"] == "49"
     assert answered["reasoning"] == answered["reasoning_content"] == "12+30=42\n#### 49"
@@ -168,3 +179,21 @@ def test_errors_have_their_types(client: Any) -> None:
         )
     with pytest.raises(openai.BadRequestError, match="n is at most 16 here"):
         client.chat.completions.create(model="toy", messages=MESSAGES, n=17)
+
+
+def test_a_second_model_completes_solutions_and_is_charged() -> None:
+    first, second = Scripted(), Scripted("other")
+    with serving(first, second) as running:
+        client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0)
+        reply = client.chat.completions.create(
+            model="toy:rstar", messages=MESSAGES, seed=1, extra_body={"reasoner": {"n": 4}}
+        )
+    assert reply.usage and second.usage.completion_tokens > 0
+    decoded = first.usage.completion_tokens + second.usage.completion_tokens
+    assert reply.usage.completion_tokens == decoded
+
+
+def test_mode_pro_is_the_largest_effort(client: Any) -> None:
+    extra: Any = {"reasoning": {"mode": "pro"}}
+    reply = client.responses.create(model="toy:best-of-n", input=ASKED, extra_body=extra)
+    assert reply.reasoner["n"] == 64 and reply.reasoning.effort == "max"
