@@ -46,6 +46,9 @@ Init = Annotated[
     Field(description="begin with the model's weights, or with random ones"),
 ]
 EPOCHS, BATCH = 3, 16
+Method = Literal["monte-carlo", "omega", "outcome", "exact"]
+ESTIMATED = ("monte-carlo", "omega")
+"""The methods that sample continuations."""
 
 
 class LabelsOptions(Options):
@@ -59,8 +62,10 @@ class LabelsOptions(Options):
     problems: o.Problems = 1000
     solutions: Annotated[Positive, Field(description="solutions per problem")] = 8
     method: Annotated[
-        Literal["monte-carlo", "omega", "exact"],
-        Field(description="continue every step, or search for the first error, or ask the task"),
+        Method,
+        Field(
+            description="continue every step, search for the first error, take the outcome, or ask the task"
+        ),
     ] = "monte-carlo"
     k: Annotated[Positive, Field(description="continuations of a step")] = 8
     out: Annotated[OutputFile, Field(examples=["FILE.jsonl"], description="file of the labels")] = (
@@ -190,7 +195,7 @@ def train_labels(options: LabelsOptions, call: Invocation) -> int:
         [task] = with_data([options.task], options)
         plan = work.LabelPlan(
             task, tasks.make(task), options.problems, options.solutions, options.method,
-            0 if options.method == "exact" else options.k, options.split, options.seed,
+            options.k if options.method in ESTIMATED else 0, options.split, options.seed,
         )  # fmt: skip
         backend = open_backend(options.model, **engine(options))
         try:

@@ -22,7 +22,7 @@ from reasoner.errors import ConfigError, StoreError
 from reasoner.files import read_lines, shown
 from reasoner.schema import Frozen
 
-Method = Literal["monte-carlo", "omega", "exact"]
+Method = Literal["monte-carlo", "omega", "outcome", "exact"]
 
 
 class LabelledSolution(Frozen, extra="ignore"):

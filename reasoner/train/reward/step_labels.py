@@ -34,6 +34,7 @@ from reasoner.train.reward.step_values import (
     exact,
     monte_carlo,
     omega,
+    outcome,
 )
 from reasoner.types import Completion, Finish, Problem, Prompt
 
@@ -65,7 +66,7 @@ class LabelPlan:
             raise ConfigError(f"task {self.named!r} ends no steps: its sampling has no stop string")
         if self.method == "exact" and not isinstance(self.task, Labelled):
             raise ConfigError(
-                f"task {self.named!r} labels no steps itself; use --method monte-carlo or omega"
+                f"task {self.named!r} labels no steps itself; use --method monte-carlo, omega or outcome"
             )
 
     @property
@@ -85,7 +86,7 @@ class LabelPlan:
         if self.method == "exact":
             assert isinstance(self.task, Labelled)
             return exact(self.task, problem, self.separator)
-        return monte_carlo if self.method == "monte-carlo" else omega
+        return {"monte-carlo": monte_carlo, "omega": omega, "outcome": outcome}[self.method]
 
 
 class Labels(JournalEntry):

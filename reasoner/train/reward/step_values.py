@@ -1,4 +1,4 @@
-"""Three methods of labelling the steps of a solution; two of them estimate values of its prefixes.
+"""Methods of labelling the steps of a solution; two of them estimate values of its prefixes.
 
 A method returns the labels that follow from the known estimates, and the prefixes they depend on. It is
 complete once all of these have been estimated.
@@ -94,6 +94,17 @@ def omega(solution: SampledSolution, known: Known) -> StepLabels:
         values[middle - 1] = estimate.value
         good, bad = (middle, bad) if estimate.value else (good, middle)
     return StepLabels([step < bad for step in range(1, size + 1)], values, probed)
+
+
+def outcome(solution: SampledSolution, _: Known) -> StepLabels:
+    """Label every step with the solution's outcome, as token-level verifiers learn (Cobbe et al., 2021).
+
+    It needs no continuations (arXiv 2110.14168, section 4.1): the mean of a prefix's labels over many solutions is its value.
+    """
+    size = len(solution.steps)
+    values: list[float | None] = [None] * size
+    values[-1:] = [float(solution.correct)] if size else []
+    return StepLabels([solution.correct] * size, values)
 
 
 def exact(task: Labelled, problem: Problem, separator: str) -> Way:

@@ -148,6 +148,17 @@ def test_steps_that_one_token_ended_go_on_from_the_same_tokens() -> None:
     assert [p.token_ids for p in solution.prefixes] == [(7, 8), (7, 8)]
 
 
+async def test_outcome_labels_every_step_with_the_end_and_continues_nothing() -> None:
+    script = Script(
+        {text: told[: 2 if text else 3] for text, told in SCRIPT.items()} | {"x\n": ["yes"]}
+    )
+    backend = Scripted(reply=script)
+    rows = await label(LabelPlan("endings", Endings(), 1, 3, "outcome", 0), backend, EXAMPLE)
+    assert [row["labels"] for row in rows] == [[False] * 4, [True] * 4, [True] * 2]
+    assert [row["values"] for row in rows] == [[None] * 3 + [0], [None] * 3 + [1], [None, 1]]
+    assert backend.usage.requests == 8 and sum(row["tokens"] for row in rows) == 9 + 10 + 6
+
+
 PLAN = LabelPlan("labelled", LabelledSums(), 5, 2, "monte-carlo", 3)
 
 
