@@ -2,7 +2,7 @@
 
 from pydantic.dataclasses import dataclass
 
-from reasoner.models.files import VALUE
+from reasoner.models.value_tokens import VALUE
 from reasoner.verifiers.label_token import LabelToken, Text
 
 

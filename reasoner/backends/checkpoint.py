@@ -14,7 +14,8 @@ from reasoner.backends.stop_strings import begin
 from reasoner.backends.verdict_tokens import described, endings, table
 from reasoner.errors import ConfigError
 from reasoner.files import opened
-from reasoner.models.files import VALUE, ModelFiles
+from reasoner.models.files import ModelFiles
+from reasoner.models.value_tokens import VALUE
 from reasoner.thinking import mark_tokens
 
 NEVER = -100.0
@@ -70,7 +71,7 @@ class Checkpoint(ModelFiles):
 
     @cached_property
     def silent(self) -> dict[int, float]:
-        """A logit bias for each token that is read but never sampled (see `models.files.VALUE`)."""
+        """A logit bias for each token that is read but never sampled (see `models.value_tokens.VALUE`)."""
         added = self.tokenizer.get_added_vocab()
         return {added[name]: NEVER for name in VALUE if name in added}
 

@@ -16,10 +16,6 @@ from reasoner.models.folder import check_model_folder
 from reasoner.models.local import local_model
 from reasoner.models.sizes import active_parameters, attention
 
-VALUE = ("<|value:good|>", "<|value:bad|>")
-"""The tokens whose log-odds are a model's value head, never sampled (see `train.reward.value_head`)."""
-
-
 NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
 """The pattern of a model name on the Hugging Face hub."""
 

@@ -17,6 +17,7 @@ from reasoner.models.folder import check_model_folder
 from reasoner.models.lora import CONFIG, WEIGHTS, Adapter
 from reasoner.models.model_cache import built
 from reasoner.models.train_compute import RECORD
+from reasoner.models.value_tokens import HEAD
 
 MERGING = b"1"
 """The version of the merge; another one makes other folders in the cache."""
@@ -48,6 +49,8 @@ class _Merged(BaseModel, extra="ignore"):
 def merged(adapter: Adapter, base: str) -> Path:
     """Return the folder of `base`, a folder or a Hugging Face name, with the adapter added to its weights.
 
+    A value head in the adapter's folder (`value_tokens.HEAD`) is added too.
+
     The first call computes it, for the cache; the weights have the type of the base.
 
     Raises:
@@ -69,9 +72,10 @@ def _key(adapter: Adapter, base: str) -> str:
     """Return a digest of the adapter's content, and of the name, sizes and times of the base's files."""
     digest = blake2b(MERGING, digest_size=8)
     digest.update(read_bytes(adapter.path / CONFIG))
-    with opened(adapter.path / WEIGHTS) as file:
-        while part := file.read(2**20):
-            digest.update(part)
+    for name in (WEIGHTS, HEAD) if (adapter.path / HEAD).exists() else (WEIGHTS,):
+        with opened(adapter.path / name) as file:
+            while part := file.read(2**20):
+                digest.update(part)
     digest.update(base.encode())
     if (folder := Path(base)).is_dir():
         stats = {file.name: file.stat() for file in sorted(folder.iterdir())}
@@ -97,9 +101,14 @@ def _write(adapter: Adapter, base: str, out: Path) -> None:
             f"the LoRA adapter in {shown(adapter.path)} has {len(unplaced)} weights that its base"
             f" {clipped(base)!r} has no place for, such as {unplaced[0]}; name the model that it was trained on"
         )
-    adapted.merge_and_unload().to(dtype).save_pretrained(out)
     source = folder if (adapter.path / TOKENIZER).exists() else base
-    auto.AutoTokenizer.from_pretrained(source).save_pretrained(out)
+    tokenizer, whole = auto.AutoTokenizer.from_pretrained(source), adapted.merge_and_unload()
+    if (head := adapter.path / HEAD).exists():
+        from reasoner.models.value_head import Head, extend
+
+        extend(whole, tokenizer, Head.read(head))
+    whole.to(dtype).save_pretrained(out)
+    tokenizer.save_pretrained(out)
     for file in (adapter.path / RECORD, Path(base) / VERDICTS):
         if file.exists():
             shutil.copy(file, out)

@@ -12,7 +12,7 @@ import pytest
 
 from reasoner.backends.scripted import END
 from reasoner.base import Verifier
-from reasoner.models.files import VALUE
+from reasoner.models.value_tokens import VALUE
 from reasoner.testing.verifiers import (
     LATE,
     PROBLEM,

@@ -1,7 +1,7 @@
 """Training of a value head on the policy's states, for verifier `value-head`: `reasoner train value-head`.
 
 The head is linear: the log-odds of a right answer after a prefix are w·h, where h is the last hidden
-state at the end of a step. `value_tokens` writes it into the policy.
+state at the end of a step. `models.value_head` writes it into the policy.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from reasoner.backends.prompt_template import Shots, Template
 from reasoner.benchmarks.analysis.step_metrics import Ranking
 from reasoner.errors import ConfigError
 from reasoner.files import make_folder, save_json
+from reasoner.models.value_head import Head, Numbers, extend
 from reasoner.train.gpt.loop import device
 from reasoner.train.manifest import digest, identity
 from reasoner.train.reward.labelled_solutions import LabelledSolution, held_out, read
-from reasoner.train.reward.value_tokens import Head, Numbers, export, extend, verify
+from reasoner.train.reward.valued_policy import export, verify
 from reasoner.types import Problem
 from reasoner.verifiers.reward.encoding import Encoded, marked
 from reasoner.verifiers.reward.step_boundaries import ends
@@ -99,7 +100,7 @@ def fit(
     head = logistic(everything, penalty, biased)
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
-    export(policy, checkpoint, make_folder(out))
+    export(policy, checkpoint, head, make_folder(out))
     origin = {"data": digest(data), **identity(model, checkpoint.path)}
     manifest = {
         "settings": {**origin, "chat": chat, "system": system, "shots": shots},

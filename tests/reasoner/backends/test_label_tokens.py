@@ -18,7 +18,7 @@ from reasoner.backends.label_tokens import LabelTokens
 from reasoner.backends.verdict_tokens import Ending
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
-from reasoner.models.files import VALUE
+from reasoner.models.value_tokens import VALUE
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.label_token import LabelToken
 from tests import engines, models

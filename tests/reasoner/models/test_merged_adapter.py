@@ -6,6 +6,7 @@ import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,63 @@ def test_a_change_of_base_or_adapter_is_another_model(trained: Path, tmp_path: P
     first = local_model(str(adapter))
     (base / "config.json").touch()
     assert local_model(str(adapter)) != first
+
+
+def test_a_value_head_in_the_folder_becomes_two_tokens(trained: Path, tmp_path: Path) -> None:
+    import numpy as np
+    from transformers import AutoTokenizer
+
+    from reasoner.models.value_head import Head
+    from reasoner.models.value_tokens import HEAD, VALUE
+
+    adapter = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
+    before = local_model(str(adapter))
+    weight = np.linspace(-1, 1, 64, dtype=np.float32)
+    Head(weight).save(adapter / HEAD)
+    folder = local_model(str(adapter))
+    assert folder != before
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    rows = load_rows(folder, tokenizer.convert_tokens_to_ids([*VALUE]))
+    assert np.allclose(rows[0] - rows[1], weight, atol=0.01)
+
+
+def load_rows(folder: str, tokens: list[int]) -> Any:
+    """Return the output layer's rows of some tokens."""
+    from safetensors.torch import load_file
+
+    return load_file(f"{folder}/model.safetensors")["lm_head.weight"][tokens].float().numpy()
+
+
+def test_a_head_of_another_width(trained: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    from reasoner.models.value_head import Head
+    from reasoner.models.value_tokens import HEAD
+
+    adapter = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
+    Head(np.ones(5, np.float32)).save(adapter / HEAD)
+    with pytest.raises(ConfigError, match="head is of width 5, and the model of 64"):
+        local_model(str(adapter))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a head", {"weight": [1.0]}, {"weight": [[1.0]], "bias": [0.0]}]
+)
+def test_a_file_that_is_no_head(content: Any, trained: Path, tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import save
+
+    from reasoner.models.value_tokens import HEAD
+
+    adapter = copied(trained, tmp_path / "copy", str(trained.parent / "base"))
+    arrays = (
+        {k: np.array(v, np.float32) for k, v in content.items()}
+        if isinstance(content, dict)
+        else {}
+    )
+    (adapter / HEAD).write_bytes(save(arrays) if arrays else content)
+    with pytest.raises(ConfigError, match="is no value head"):
+        local_model(str(adapter))
 
 
 @pytest.mark.skipif(not find_spec("gguf"), reason="gguf is not installed")

@@ -32,11 +32,12 @@ from reasoner.backends.prompt_template import Template
 from reasoner.backends.vllm import VLLM
 from reasoner.cli import main
 from reasoner.errors import ConfigError
-from reasoner.models.files import VALUE
+from reasoner.models.value_head import Head, extend
+from reasoner.models.value_tokens import HEAD, VALUE
 from reasoner.train.gpt import vocabulary as v
 from reasoner.train.reward.labelled_solutions import LabelledSolution, read
 from reasoner.train.reward.value_head import encoded, fit
-from reasoner.train.reward.value_tokens import Head, export, extend
+from reasoner.train.reward.valued_policy import export
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.value_head import ValueHead
 from tests import engines, models
@@ -277,7 +278,8 @@ async def test_the_engine_serves_the_head_and_the_policy_stays_as_it_was(
     weight = 0.6 * np.random.default_rng(0).normal(size=64).astype(np.float32)
     policy = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     extend(policy, checkpoint.tokenizer, Head(weight))
-    export(policy, checkpoint, out)
+    export(policy, checkpoint, Head(weight), out)
+    assert np.array_equal(Head.read(out / HEAD).weight, weight)
 
     problem, backend = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n"), VLLM(str(out), kv_cache_gib=1)
     verifier = ValueHead(model=backend)

@@ -1,30 +1,27 @@
 """A value head as two tokens of the policy, so that the policy's own engine serves it.
 
 Their rows of the output layer are w/2 and -w/2: the difference of their logits is w·h. The rest of the
-model is unchanged. The tokens are read, never sampled, which backends ensure (`models.files.VALUE`).
+model is unchanged. The tokens are read, never sampled, which backends ensure (`models.value_tokens.VALUE`).
 Cobbe et al. (2021, arXiv 2110.14168) read a value from the logit of one special token in this way.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from tokenizers import AddedToken
 from torch import nn
 
-from reasoner.backends.checkpoint import Checkpoint
 from reasoner.errors import ConfigError
-from reasoner.models.files import VALUE
-
-TOLERANCE = 0.05
-"""Tolerance of log-odds, in nats and relative, in the precision that models are saved in."""
+from reasoner.files import read_bytes, save_bytes, shown
+from reasoner.models.value_tokens import VALUE
 
 Numbers = npt.NDArray[np.float32]
 
@@ -36,6 +33,31 @@ class Head:
     weight: Numbers
     bias: float = 0.0
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a head from a file.
+
+        Raises:
+            ConfigError: it is none.
+            StoreError: the file cannot be read.
+        """
+        try:
+            arrays = load(read_bytes(path))
+            weight, bias = arrays["weight"], arrays["bias"]
+        except (SafetensorError, KeyError) as e:
+            raise ConfigError(
+                f"{shown(path)} is no value head; write one with `reasoner train value-head`"
+            ) from e
+        if weight.ndim != 1 or bias.size != 1 or not np.isfinite([*weight, *bias.flat]).all():
+            raise ConfigError(
+                f"{shown(path)} is no value head: its weights are not those of one output"
+            )
+        return cls(weight.astype(np.float32), float(bias.flat[0]))
+
+    def save(self, path: Path) -> None:
+        """Write the head to a file."""
+        save_bytes(save({"weight": self.weight, "bias": np.array([self.bias], np.float32)}), path)
+
     def logits(self, states: Numbers) -> Numbers:
         """Return the log-odds of a right answer, one per row of `states` (steps, width)."""
         return states @ self.weight + np.float32(self.bias)
@@ -45,8 +67,12 @@ def extend(policy: Any, tokenizer: Any, head: Head) -> None:
     """Add the two tokens to `policy`, with `head` as their rows of the output layer.
 
     Raises:
-        ConfigError: the tokenizer has more tokens than the policy.
+        ConfigError: the tokenizer has more tokens than the policy, or the head another width.
     """
+    if len(head.weight) != (width := policy.get_output_embeddings().weight.shape[1]):
+        raise ConfigError(
+            f"the value head is of width {len(head.weight)}, and the model of {width}; use the head of this model"
+        )
     if len(tokenizer) > (size := policy.get_input_embeddings().num_embeddings):
         raise ConfigError(
             f"the tokenizer has {len(tokenizer)} tokens, but the model only {size}; use another model"
@@ -71,30 +97,3 @@ def untie(policy: Any) -> None:
         config.tie_word_embeddings = False
     layer = policy.get_output_embeddings()
     layer.weight = nn.Parameter(layer.weight.detach().clone())
-
-
-@torch.inference_mode()
-def verify(policy: Any, checkpoint: Checkpoint, head: Head, ids: Sequence[int]) -> None:
-    """Refuse a model whose logits are not its output layer applied to hidden states.
-
-    Raises:
-        ConfigError: the logits differ; they are scaled or capped, for instance.
-    """
-    tokens = torch.tensor([ids], device=policy.device)
-    states = policy.base_model(input_ids=tokens).last_hidden_state[0].float().cpu().numpy()
-    logits = policy(input_ids=tokens).logits[0].float().cpu().numpy()
-    good, bad = checkpoint.tokenizer.convert_tokens_to_ids(list(VALUE))
-    if not np.allclose(logits[:, good] - logits[:, bad], head.logits(states), TOLERANCE, TOLERANCE):
-        raise ConfigError(
-            f"{checkpoint.info.name!r} scales or caps its logits, so a value head cannot be read"
-            " from them; use another model, or verifier 'label-token'"
-        )
-
-
-def export(policy: Any, checkpoint: Checkpoint, out: Path) -> None:
-    """Write `policy` in its saved precision, its tokenizer, and its `reasoner.json`."""
-    policy.to(checkpoint.config.dtype or policy.dtype).save_pretrained(out)
-    checkpoint.tokenizer.save_pretrained(out)
-    described = Path(checkpoint.path) / "reasoner.json"
-    if described.exists():
-        shutil.copy(described, out)
