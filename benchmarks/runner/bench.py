@@ -13,6 +13,7 @@ from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
+from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
@@ -47,8 +48,9 @@ async def run(
     concurrency: int = CONCURRENCY,
     environment: Mapping[str, Any] = {},
     meter: Meter | None = None,
+    shard: Shard = Shard(),
 ) -> Tally:
-    """Attempt every problem that `out` has no record of, and store its record there.
+    """Attempt every problem of `shard` that `out` has no record of, and store its record there.
 
     Raises:
         ConfigError: components do not suit one another.
@@ -66,7 +68,8 @@ async def run(
             stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
         grid.save(out)
-        jobs = [job for s in specs for job in _missing(grid, s, solvers, stores[s.key])]
+        every = (job for s in specs for job in _missing(grid, s, solvers, stores[s.key]))
+        jobs = [job for job in every if shard.holds(job.index)]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
         return await run_jobs(

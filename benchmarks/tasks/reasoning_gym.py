@@ -88,7 +88,8 @@ class ReasoningGym:
     right if its grader's score, in [0, 1], reaches `threshold`: graders give partial credit, which counts
     as wrong by default. `form` is the place of an answer in a solution, and the prompt names it. Each
     problem follows `shots` worked examples of the train split. `instruction` replaces the sentence that asks for
-    reasoning and names the form; models trained on the form need none (""). `step` ends a step. A grader has `seconds` of CPU time per
+    reasoning and names the form; models trained on the form need none (""). `step` ends a step; samples
+    have a `temperature` and a nucleus `top_p`. A grader has `seconds` of CPU time per
     answer; without a score the answer counts as wrong, and a warning says why.
     """
 
@@ -100,6 +101,8 @@ class ReasoningGym:
     instruction: str | None = None
     step: str = "\n\n"
     max_tokens: PositiveInt = 2048
+    temperature: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.6
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     seconds: PositiveFloat = 10.0
     sandbox: Kind = "bubblewrap"
 
@@ -107,10 +110,10 @@ class ReasoningGym:
 
     @property
     def sampling(self) -> Sampling:
-        """The sampling of a solution: `step` ends a step; temperature .6 and nucleus .95."""
+        """The sampling of a solution: `step` ends a step."""
         return Sampling(
-            temperature=0.6,
-            top_p=0.95,
+            temperature=self.temperature,
+            top_p=self.top_p,
             max_tokens=self.max_tokens,
             stop=(self.step,),
             end=("Question:",) if self.shots else (),

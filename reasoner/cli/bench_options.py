@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from reasoner.benchmarks.runner.components import sized
+from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import option_types as o
 from reasoner.cli.engine import setting
@@ -129,6 +130,13 @@ Weights = Annotated[
     str | None,
     Field(examples=["DIGEST"], description="refuse to run with other weights than these"),
 ]
+ShardName = Annotated[
+    Annotated[str, _known(Shard.parse)] | None,
+    Field(
+        examples=["2/8"],
+        description="solve only a part of the problems; `reasoner merge` brings the parts together",
+    ),
+]
 Backend = Annotated[
     Annotated[str, _known(backends.load)] | None, FlagReader(text),
     Field(description="default: vllm, or openai with --base-url"),
@@ -158,6 +166,7 @@ class BenchOptions(Options):
     backend: Backend = None
     base_url: o.BaseUrl = None
     seed: o.RandomSeed = GRID.seed
+    shard: ShardName = None
     concurrency: o.Concurrency = CONCURRENCY
     out: o.Out = Path("runs/bench")
 

@@ -168,6 +168,12 @@ COMMANDS = (
         needs=BENCH,
     ),
     Command(
+        "merge", "cli.results:merge", "cli.results_options:MergeOptions",
+        "Bring the shards of a benchmark together as one run, and draw its curves.",
+        "reasoner merge runs/1 runs/2 --out runs/whole",
+        needs=BENCH,
+    ),
+    Command(
         "compare", "cli.curves:compare", "cli.curves:CompareOptions",
         "Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another.",
         "reasoner compare runs/mine --n 4,16",

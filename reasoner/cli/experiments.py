@@ -141,6 +141,7 @@ async def _run_grid(
     from reasoner.base import release
     from reasoner.benchmarks.runner import bench as experiment
     from reasoner.benchmarks.runner.components import Solvers
+    from reasoner.benchmarks.runner.shard import Shard
     from reasoner.benchmarks.store import environment
     from reasoner.benchmarks.store.owner import refuse_others
     from reasoner.models.local import local_model
@@ -157,13 +158,14 @@ async def _run_grid(
     if spec:
         spec.save(options.out)
         about["spec"] = spec.key
+    shard = Shard.parse(spec.shard) if spec and spec.shard else Shard()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, backend, solvers)
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
         return await experiment.run(
             grid, options.out, solvers, backend,
-            concurrency=options.concurrency, environment=about,
+            concurrency=options.concurrency, environment=about, shard=shard,
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Commands on stored results: `import-pool`, `export-pool`, `export`, `rerank`, `inspect`, `report`, `scaling`."""
+"""Commands on stored results: `merge`, `import-pool`, `export-pool`, `export`, `rerank`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from reasoner.cli.curves import against_training, refuse_for_several
 from reasoner.cli.engine import engine
 from reasoner.cli.interrupt import interruptible
-from reasoner.cli.output import console, print_json, stdout_for_json
-from reasoner.terminal import echo
+from reasoner.cli.output import console, print_json, show, stdout_for_json
+from reasoner.terminal import complain, echo
 
 if TYPE_CHECKING:
     from reasoner.cli import results_options as options
@@ -32,6 +32,25 @@ def import_pool(args: options.ImportOptions, call: Invocation) -> int:
         result = every_k(RunFolder(out, grid), args.task)
     print_json(result.as_json()) if call.json else result.show(console())
     return 0
+
+
+def merge(args: options.MergeOptions, call: Invocation) -> int:
+    """Bring the shards of a benchmark together, and draw its curves."""
+    from reasoner.benchmarks.reports.bench import report
+    from reasoner.benchmarks.store.merging import merge, missing
+    from reasoner.benchmarks.store.run_folder import RunFolder
+    from reasoner.cli.spec_file import save_whole
+
+    with stdout_for_json(call.json):
+        run = RunFolder(args.out, merge(args.dir, args.out))
+        save_whole(args.dir[0], args.out)
+        result = report(run)
+    if lacking := missing(run):
+        complain(
+            f"{lacking} attempts have no record; merge the other shards, or finish them by `reasoner bench"
+            f" --spec {args.out}/spec.yaml --out {args.out}`"
+        )
+    return show(result, call)
 
 
 def export_pool(args: options.ExportOptions, call: Invocation) -> int:

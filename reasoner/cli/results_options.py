@@ -8,7 +8,27 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reasoner.cli import option_types as o
-from reasoner.options import CONCURRENCY, InputFile, Options, OutputFile, OutputFolder, Positive
+from reasoner.options import (
+    CONCURRENCY,
+    InputFile,
+    Options,
+    OutputFile,
+    OutputFolder,
+    Positive,
+    RunPath,
+)
+
+
+class MergeOptions(Options):
+    """The options of `merge`."""
+
+    positional = ("dir",)
+
+    dir: Annotated[
+        tuple[RunPath, ...],
+        Field(examples=["DIR"], description="folders that `bench --shard` wrote"),
+    ]
+    out: o.Out = Path("runs/whole")
 
 
 class ImportOptions(Options):

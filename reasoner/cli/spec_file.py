@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reasoner.cli.bench_options import BenchOptions
+from reasoner.cli.bench_options import FILE, BenchOptions
 from reasoner.cli.flags import build, flag
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
@@ -34,6 +34,12 @@ def bench_options(model: type[BenchOptions], flags: Mapping[str, Any]) -> BenchO
         return f"--{option}" if named or not path else f"{shown(path)}, {option}"
 
     return build(model, {**values, **flags}, where)
+
+
+def save_whole(shard: Path, out: Path) -> None:
+    """Write the spec of a whole run to `out`, from that of a shard, where it has one."""
+    if (path := shard / FILE).exists():
+        bench_options(BenchOptions, {"spec": path}).model_copy(update={"shard": None}).save(out)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -157,6 +157,15 @@ WRONG: dict[str, list[Line]] = {
         ([*BENCH, "--task", "jsonl", "--data="], "it is empty"),
         ([*BENCH, "--data", "x.jsonl"], "is for one task"),
     ],
+    "merge": [
+        (["merge"], "required: DIR"),
+        *words(["merge"], v.RUN),
+        *words(["merge", "{run}"], v.RUN[:4]),
+        (["merge", "{run}", "--out", "{run}"], "is one of the runs"),
+        *values(["merge", "{run}"], "--out", v.FOLDER[1::2]),
+        *options(["merge", "{run}"], "--out"),
+        *values(BENCH, "--shard", ["", "0/2", "3/2", "2", "a/b", "1/99999999", "1/2/3"]),
+    ],
     "compare": [
         (["compare"], "required: DIR"),
         *words(["compare"], v.RUN),
