@@ -234,6 +234,7 @@ backends = Registry(
         "vllm": "reasoner.backends.vllm:VLLM",
         "transformers": "reasoner.backends.transformers:Transformers",
         "openai": "reasoner.backends.openai:OpenAI",
+        "fleet": "reasoner.backends.fleet:Fleet",
         "scripted": "reasoner.backends.scripted:Scripted",
     },
     most=LARGEST,  # An engine's arguments may be bytes of memory.

@@ -243,4 +243,4 @@ def _repeatable(backend: str) -> str:
     """Return a backend's spec for the file, without a key that was typed: OPENAI_API_KEY holds it next time."""
     name, settings = parse_spec(backend)
     written_out = str(settings.get("api_key")).startswith(REFERENCE + "REASONER_")
-    return keyless(backend) if name == "openai" and written_out else backend
+    return keyless(backend) if name in ("openai", "fleet") and written_out else backend

@@ -14,7 +14,10 @@ from reasoner.naming import format_spec, parse_spec
 def engine(options: ModelOptions) -> dict[str, Any]:
     """Return the arguments of `Reasoner` that choose a backend."""
     if options.base_url:
-        return {"backend": options.backend or "openai", "base_url": options.base_url}
+        name, settings = parse_spec(options.backend or "openai")
+        if name == "openai" and "," in options.base_url:
+            name = "fleet"
+        return {"backend": format_spec(name, settings), "base_url": options.base_url}
     return {"backend": options.backend or ("scripted" if options.model == "scripted" else "vllm")}
 
 
@@ -35,7 +38,7 @@ def _weights(options: ModelOptions) -> str:
     from reasoner.backends.checkpoint import fingerprint
     from reasoner.models.local import local_model
 
-    if options.base_url or parse_spec(engine(options)["backend"])[0] == "openai":
+    if options.base_url or parse_spec(engine(options)["backend"])[0] in ("openai", "fleet"):
         return ""
     return fingerprint(Path(local_model(options.model or str(EMBEDDED))).expanduser())
 

@@ -21,7 +21,9 @@ Backend = Annotated[
     str | None, FlagReader(text), Field(description="default: vllm, or openai with --base-url")
 ]
 BaseUrl = Annotated[
-    str | None, FlagReader(text), Field(description="address of an OpenAI-compatible server")
+    str | None,
+    FlagReader(text),
+    Field(description="address of an OpenAI-compatible server, or of several with commas"),
 ]
 RandomSeed = Annotated[Seed, Field(description="seed of everything that is drawn")]
 
