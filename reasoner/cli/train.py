@@ -16,7 +16,7 @@ from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
 from reasoner.extras import needed_by
 from reasoner.files import exclusive
-from reasoner.options import InputFile, Options, OutputFile, Positive
+from reasoner.options import MOST, InputFile, Options, OutputFile, Positive
 from reasoner.terminal import echo
 
 if TYPE_CHECKING:
@@ -60,6 +60,15 @@ class LabelsOptions(Options):
     answer_field: o.AnswerField = None
     split: o.Split = "train"
     problems: o.Problems = 1000
+    skip: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MOST,
+            examples=["COUNT"],
+            description="leave out the first problems, such as those that the policy was trained on",
+        ),
+    ] = 0
     solutions: Annotated[Positive, Field(description="solutions per problem")] = 8
     method: Annotated[
         Method,
@@ -195,7 +204,7 @@ def train_labels(options: LabelsOptions, call: Invocation) -> int:
         [task] = with_data([options.task], options)
         plan = work.LabelPlan(
             task, tasks.make(task), options.problems, options.solutions, options.method,
-            options.k if options.method in ESTIMATED else 0, options.split, options.seed,
+            options.k if options.method in ESTIMATED else 0, options.split, options.seed, options.skip,
         )  # fmt: skip
         backend = open_backend(options.model, **engine(options))
         try:

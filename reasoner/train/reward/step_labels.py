@@ -46,7 +46,7 @@ LIVE = 16
 class LabelPlan:
     """A plan of labelling: `k` continuations of a prefix estimate its value.
 
-    `named` is the spec of `task`.
+    `named` is the spec of `task`; its first `skip` problems are left out.
 
     Raises:
         ConfigError: the task has no separator of steps, or no labels of its own for method "exact".
@@ -60,6 +60,7 @@ class LabelPlan:
     k: int = 8
     split: str = "train"
     seed: int = 0
+    skip: int = 0
 
     def __post_init__(self) -> None:
         if not self.task.sampling.stop:
@@ -79,7 +80,8 @@ class LabelPlan:
         """Return the settings that determine the labels of a problem."""
         names = ("method", "k", "solutions", "split", "seed")
         settings = {name: getattr(self, name) for name in names}
-        return {"task": self.named, "sampling": recorded(self.task.sampling), **settings}
+        skipped = {"skip": self.skip} if self.skip else {}
+        return {"task": self.named, "sampling": recorded(self.task.sampling), **settings, **skipped}
 
     def way(self, problem: Problem) -> Way:
         """Return the method that labels the steps of solutions of `problem`."""
@@ -115,7 +117,7 @@ async def make(
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} is for JSON lines; call it {out.name}.jsonl")
     require_regular(out, "write")
-    examples = examples_of(plan.task, plan.split, plan.problems)
+    examples = examples_of(plan.task, plan.split, plan.skip + plan.problems)[plan.skip :]
     settings = {**plan.settings, **policy}
     claim(out.with_suffix(".json"), settings)
     tally, errors = Tally(), list[str]()

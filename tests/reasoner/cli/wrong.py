@@ -347,6 +347,7 @@ WRONG: dict[str, list[Line]] = {
         *values([*LABELS, "--task=countdown"], "--problems", v.FEW),
         *values([*LABELS, "--task=countdown"], "--solutions", v.FEW),
         *values([*LABELS, "--task=countdown"], "--k", v.FEW),
+        *values([*LABELS, "--task=countdown"], "--skip", ["", "-1", "some", "1.5"]),
         *values([*LABELS, "--task=countdown"], "--method", ["", "shepherd"]),
         *values([*LABELS, "--task=countdown"], "--split", ["", "training", v.LONG]),
         *values(["train", "labels", *SCRIPTED, "--task=countdown"], "--out", ["x.json", *v.OUTPUT]),

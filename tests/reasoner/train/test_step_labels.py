@@ -6,7 +6,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +233,13 @@ async def test_rows_are_what_trl_reads_and_more(tmp_path: Path) -> None:
         assert all(isinstance(label, bool) for label in told["labels"])
         assert told == row.model_dump(mode="json") and told["k"] == 3
         assert row.values[-1] == float(row.correct)
+
+
+async def test_the_first_problems_can_be_left_out(tmp_path: Path) -> None:
+    out = tmp_path / "l.jsonl"
+    found = await made(out, Scripted(), replace(PLAN, problems=2, skip=3))
+    assert {row.id.split("/")[0] for row in read(out)} == {"train-3", "train-4"}
+    assert found["settings"]["skip"] == 3
 
 
 async def test_exact_labels_are_the_tasks(tmp_path: Path) -> None:
