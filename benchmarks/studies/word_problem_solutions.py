@@ -2,8 +2,8 @@
 
     python -m reasoner.benchmarks.studies.word_problem_solutions --gsm8k train.jsonl --out solutions.jsonl
 
-The file has 3,000 solutions, one step a line, the answer on a last line `#### 42`: 1,700 problems of
-gsm_symbolic, 500 of leg_counting and 300 of chain_sum, all of split "train", and 500 of GSM8K's training
+The file has 9,600 solutions, one step a line, the answer on a last line `#### 42`: 6,700 problems of
+gsm_symbolic, 700 of leg_counting and 700 of chain_sum, all of split "train", and 1,500 of GSM8K's training
 problems whose solutions are short. `--gsm8k` is that data set as JSON lines of `question` and `answer`.
 """
 
@@ -21,12 +21,12 @@ from reasoner.benchmarks.tasks.reasoning_gym import ReasoningGym
 from reasoner.files import read_lines, save_text
 
 PARTS: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("gsm_symbolic", 1700, {}),
-    ("leg_counting", 500, {"max_animals": 6}),
-    ("chain_sum", 300, {"max_terms": 5, "max_digits": 3}),
+    ("gsm_symbolic", 6700, {}),
+    ("leg_counting", 700, {"max_animals": 6}),
+    ("chain_sum", 700, {"max_terms": 5, "max_digits": 3}),
 )
 """The data sets of reasoning-gym, the numbers of their problems, and their settings."""
-GSM8K, LONGEST = 500, 400
+GSM8K, LONGEST = 1500, 400
 """The number of problems of GSM8K, and the characters of a solution from which one is left out."""
 CALCULATION = re.compile(r"<<.*?>>")
 """GSM8K's marks for a calculator."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ROW = 1024
+ROW = 512
 """Tokens of a row; a longer problem has a row of its own."""
 
 
