@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from reasoner.backends.address import address
 from reasoner.backends.headers import checked_text, further_headers, header_value, retry_after
+from reasoner.backends.http_transport import HttpTransport
 from reasoner.backends.openai_stream import Events
 from reasoner.backends.replies import error_message, parse_reply
 from reasoner.errors import AccessDenied, BackendError, ConfigError
@@ -106,9 +107,8 @@ class Connection:
             | {"Accept-Encoding": "identity"},
             auth=login,
             timeout=httpx.Timeout(limits.timeout, connect=min(CONNECT, limits.timeout), pool=None),
-            limits=httpx.Limits(max_connections=None),
-            verify=self.url.startswith("https:"),  # Otherwise, no certificates are loaded.
-            transport=transport,
+            # Without TLS, no certificates are loaded.
+            transport=transport or HttpTransport(verify=self.url.startswith("https:")),
         )
         self._free = asyncio.Semaphore(limits.connections)
         self._answered = False

@@ -21,8 +21,19 @@ from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OPTIONAL = PROJECT["optional-dependencies"]
-CORE = {"pydantic", "networkx", "rich", "httpx", "jsonschema", "regex", "yaml", "shtab"}
+CORE = {
+    "pydantic",
+    "networkx",
+    "rich",
+    "httpx",
+    "httpx_aiohttp",
+    "jsonschema",
+    "regex",
+    "yaml",
+    "shtab",
+}
 BROUGHT = {
+    "aiohttp": "httpx_aiohttp",
     "annotated_types": "pydantic",
     "jsonschema_specifications": "jsonschema",
     "pydantic_core": "pydantic",
@@ -31,6 +42,8 @@ BROUGHT = {
     "jinja2": "transformers",
 }
 """Modules that a package brings which needs them itself."""
+PEERS = {"its_hub"}
+"""Development dependencies that a study measures beside us."""
 
 
 def brought(extra: str) -> set[str]:
@@ -64,14 +77,14 @@ def imports() -> Iterator[tuple[Path, str]]:
 
 
 def test_every_import_is_of_the_core_or_of_an_extra() -> None:
-    ours = {"reasoner", *CORE, *extras.EXTRAS, *BROUGHT, *sys.stdlib_module_names}
+    ours = {"reasoner", *CORE, *extras.EXTRAS, *BROUGHT, *PEERS, *sys.stdlib_module_names}
     others = {(file.name, module) for file, module in imports() if module not in ours}
     assert not others
 
 
 def test_the_core_is_what_it_should_be() -> None:
     names = {Requirement(each).name for each in PROJECT["dependencies"]}
-    assert names == CORE - {"yaml"} | {"pyyaml"}
+    assert names == CORE - {"yaml", "httpx_aiohttp"} | {"pyyaml", "httpx-aiohttp"}
 
 
 CORE_ONLY = """
