@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ def inspect(
         StoreError: there is no run, or it is corrupt.
     """
     specs = [spec for spec in run.grid.specs() if task in ("", spec.task)]
-    attempts = [a for spec in specs for a in _attempts(run, spec, problem)]
+    attempts = [Attempt(spec, record) for spec in specs for record in run.named(spec, problem)]
     if not attempts:
         raise ConfigError(f"{run.path} has no problem {problem!r}; name a problem by id or number")
     tasks = list(dict.fromkeys(a.spec.task for a in attempts))
@@ -119,12 +119,6 @@ def branches(tree: Tree) -> Branches:
     for piece in pieces:
         grown.append(grown[piece.parent or 0].add(_piece(piece)))
     return grown[0]
-
-
-def _attempts(run: RunFolder, spec: Spec, problem: str) -> Iterator[Attempt]:
-    for record in run.stored(spec):
-        if problem in (record.problem, str(record.index)):
-            yield Attempt(spec, record)
 
 
 def _chosen(attempts: Sequence[Attempt], grid: Grid, strategy: str, n: int | None) -> Attempt:

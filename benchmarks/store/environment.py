@@ -50,9 +50,15 @@ def model(
 ) -> dict[str, Any]:
     """Return what identifies a model: name, size, the digest of its weights or its revision on the hub.
 
-    `train_flops`, the compute of its training, is entered where it is known.
+    `train_flops`, the compute of its training, and the engine's number format are entered where they are known.
     """
-    fields: dict[str, Any] = {"name": name, "weights": weights, "train_flops": train_flops}
+    dtype = backend.model.dtype
+    fields: dict[str, Any] = {
+        "name": name,
+        "weights": weights,
+        "dtype": dtype,
+        "train_flops": train_flops,
+    }
     if not weights:  # The hub's cache knows the revision as soon as the size was read.
         fields |= {"parameters": backend.model.parameters, "revision": _revision(name)}
     return {part: value for part, value in fields.items() if value}

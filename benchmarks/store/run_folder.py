@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Header, Record, Spec, Spend
 from reasoner.benchmarks.store.search_trees import Tree, read_trees
-from reasoner.benchmarks.store.store import read, read_header
+from reasoner.benchmarks.store.store import read, read_header, read_named
 from reasoner.extras import needed_by
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class RunFolder:
         if (key := spec.key) not in self._records:
             self._records[key] = read(self.path, spec)
         return self._records[key]
+
+    def named(self, spec: Spec, problem: str) -> list[Record]:
+        """Return the records of a problem, which is named by its id or its number; raises as `stored`."""
+        return read_named(self.path, spec, problem)
 
     def records(self, spec: Spec) -> list[Record]:
         """Return the records of an experiment on the grid's problems, in their order; raises as `stored`."""

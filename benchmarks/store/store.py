@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from reasoner.files import clipped, shown
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=StoredRow)
+NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+"""The number of a problem, which SQLite can hold."""
 
 
 class Environment(RootModel[dict[str, Any]]):
@@ -94,6 +97,14 @@ def read(root: Path, spec: Spec) -> list[Record]:
     return kept(root, spec, Record)
 
 
+def read_named(root: Path, spec: Spec, problem: str) -> list[Record]:
+    """Read the records whose problem has an id or a number, without parsing others; raises as `read`."""
+    number = int(problem) if NUMBER.fullmatch(problem) else None
+    where = "AND (problem = ? OR place = ?)"
+    with Database.reading(root) as database:
+        return _rows(database, spec, Record, where, problem, number) if database else []
+
+
 def read_header(root: Path, spec: Spec) -> Header | None:
     """Read the schema and the environment of an experiment; None where it was never run."""
     with Database.reading(root) as database:
@@ -119,11 +130,13 @@ def parsed(kind: type[M], database: Database, spec: Spec, problem: object, blob:
         ) from e
 
 
-def _rows(database: Database, spec: Spec, kind: type[R]) -> list[R]:
+def _rows(
+    database: Database, spec: Spec, kind: type[R], where: str = "", *values: str | int | None
+) -> list[R]:
     """Return the rows by place; SQLite would copy every row to sort them."""
     _header(database, spec)
-    query = "SELECT problem, record FROM records WHERE key = ?"
-    with closing(database.stream(query, spec.key)) as stored, _no_collection():
+    query = f"SELECT problem, record FROM records WHERE key = ? {where}"
+    with closing(database.stream(query, spec.key, *values)) as stored, _no_collection():
         rows = [parsed(kind, database, spec, problem, blob) for problem, blob in stored]
     return sorted(rows, key=lambda row: (row.index, row.problem))
 

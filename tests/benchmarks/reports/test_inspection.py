@@ -96,6 +96,19 @@ async def test_what_is_not_there_is_told(run: Bench, asked: dict[str, Any], says
         inspect(RunFolder(run.out), **asked)
 
 
+async def test_only_the_problem_that_is_asked_for_is_read(run: Bench) -> None:
+    sql(run.out, "UPDATE records SET record = 'torn' WHERE problem = 'test-1'")
+    assert inspect(RunFolder(run.out), "2").problem == "test-2"
+    with pytest.raises(StoreError, match="corrupt"):
+        inspect(RunFolder(run.out), "1")
+
+
+@pytest.mark.parametrize("name", ["02", "9" * 40, "٢", "2 ", ""])
+async def test_a_number_is_written_as_numbers_are(run: Bench, name: str) -> None:
+    with pytest.raises(ConfigError, match="has no problem"):
+        inspect(RunFolder(run.out), name)
+
+
 def test_a_corrupt_tree_is_told(run: Bench) -> None:
     spec = next(s for s in run.grid.specs() if s.strategy == "beam")
     sql(run.out, "UPDATE trees SET tree = '{\"problem\":' WHERE problem = 'test-0'")
