@@ -39,13 +39,15 @@ class ModelInfo:
     """A model's name, and the sizes that accounting needs; zero where a server does not report them.
 
     `parameters` counts the weights that a token is multiplied with: of a mixture the active experts
-    only, an output layer, and no table that is looked up.
+    only, an output layer, and no table that is looked up. `dtype` is the number format that an engine
+    computes in, empty where it is not known.
     """
 
     name: str
     context: int = 0
     parameters: int = 0
     attention: tuple[Attention, ...] = ()
+    dtype: str = ""
 
     def flops(self, start: int, stop: int) -> float:
         """Return the FLOPs to compute positions `start` to `stop` of one sequence.

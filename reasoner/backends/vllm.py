@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import cached_property
 from inspect import signature
 from typing import Any
 
@@ -93,11 +94,12 @@ class VLLM(LocalModel):
         self._engine = Engine(self.arguments)
         self._batches = ExclusiveBatches()
 
-    @property
+    @cached_property
     def model(self) -> ModelInfo:
-        """The model's name and size with its adapter, read from its configuration."""
+        """The model's name, size with its adapter, and number format, read from its configuration."""
         info, adapter = self.checkpoint.info, self._adapter
-        return replace(info, parameters=info.parameters + adapter.parameters) if adapter else info
+        parameters = info.parameters + (adapter.parameters if adapter else 0)
+        return replace(info, parameters=parameters, dtype=self._dtype())
 
     @property
     def traits(self) -> BackendTraits:
@@ -153,6 +155,7 @@ class VLLM(LocalModel):
             BackendError: the engine cannot load them.
         """
         self.checkpoint = Checkpoint(folder, self._limit)
+        self.__dict__.pop("model", None)
         if not self._engine.running:
             return
         engine = await self.start()
@@ -226,6 +229,7 @@ class VLLM(LocalModel):
                 thinking_token_budget=sampling.thinking_budget,
                 structured_outputs=StructuredOutputsParams(json=schema) if schema else None,
                 output_kind=RequestOutputKind.FINAL_ONLY,
+                skip_clone=True,
             )
             for i in range(sampling.n)
         ]
@@ -243,7 +247,7 @@ class VLLM(LocalModel):
             "max_num_seqs": 512,
             "enable_prefix_caching": True,
             "disable_log_stats": True,
-            "max_model_len": self.model.context,
+            "max_model_len": self.checkpoint.info.context,
         }
         if self.checkpoint.verdicts:
             # Log-probabilities are of the rewritten logits, which are sampled from.
@@ -255,8 +259,21 @@ class VLLM(LocalModel):
                 arguments |= {"distributed_executor_backend": _scheduler_executor()}
             for name, value in KEEP_MEMORY.items():
                 os.environ.setdefault(name, value)
-        arguments |= on_this_machine(self.model.context, self._kv_cache_gib)
-        return arguments | self._engine_args
+        return arguments | self._machine() | self._engine_args
+
+    def _machine(self) -> dict[str, Any]:
+        """Return the arguments that depend on the machine."""
+        return on_this_machine(self.checkpoint.info.context, self._kv_cache_gib, self._stored)
+
+    @property
+    def _stored(self) -> str:
+        """The number format of the weights' files; "auto" if they do not say."""
+        return str(self.checkpoint.config.dtype or "auto").removeprefix("torch.")
+
+    def _dtype(self) -> str:
+        """Return the number format that the engine computes in; empty if vLLM chooses it."""
+        chosen = {**self._machine(), **self._engine_args}.get("dtype", self._stored)
+        return str(chosen) if chosen in {"bfloat16", "float16", "float32"} else ""
 
 
 def _kind(sampling: Sampling) -> str:

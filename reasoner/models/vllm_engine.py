@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from reasoner.errors import BackendError, ConfigError, EngineDied, ReasonerError
+from reasoner.models.precision import cpu_has_bfloat16
 from reasoner.watchdog import Watchdog
 
 BLOCK = 32
@@ -91,6 +92,7 @@ class Engine:
             self._shutdown()
             # The engine is part of a cycle, and its finalizer fails when the interpreter ends first.
             await asyncio.sleep(0)
+            gc.unfreeze()
             gc.collect()
 
     async def _start_engine(self) -> None:
@@ -103,6 +105,9 @@ class Engine:
             self._running = await asyncio.to_thread(self._open, arguments, watchdog)
             self._watchdog, self._pid = watchdog, os.getpid()
             atexit.register(self._shutdown)
+            # What was imported stays; a full collection of it would stop every search for half a second.
+            gc.collect()
+            gc.freeze()
         finally:
             self._launch = None
 
@@ -133,15 +138,19 @@ class Engine:
                 watchdog.close()
 
 
-def on_this_machine(context: int, kv_cache_gib: int) -> dict[str, Any]:
-    """Return engine arguments for CPU cores and prompts of up to `context` tokens; none on a GPU."""
+def on_this_machine(context: int, kv_cache_gib: int, dtype: str = "float32") -> dict[str, Any]:
+    """Return engine arguments for CPU cores and prompts of up to `context` tokens; none on a GPU.
+
+    `dtype` is the number format of the weights. A processor that multiplies in bfloat16 computes in it if
+    the weights are in it, since that loses nothing of them; all else is computed in float32.
+    """
     if cuda():
         return {}
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(kv_cache_gib))
     return {
         "block_size": BLOCK,
         "enforce_eager": True,
-        "dtype": "float32",
+        "dtype": "bfloat16" if dtype == "bfloat16" and cpu_has_bfloat16() else "float32",
         # A seeded request whose prompt is split into chunks kills vLLM 0.32's CPU worker.
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(2048, context),

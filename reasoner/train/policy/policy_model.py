@@ -21,6 +21,7 @@ from reasoner.base import ModelInfo
 from reasoner.errors import ConfigError
 from reasoner.extras import require
 from reasoner.files import make_folder
+from reasoner.models.precision import cpu_has_bfloat16
 from reasoner.train.gpt.loop import device
 from reasoner.train.policy.packing import PackedRow, TokenisedSolution
 from reasoner.train.policy.recipe import Precision, TrainingRecipe
@@ -195,13 +196,9 @@ def computed_in(precision: Precision) -> torch.dtype | None:
     """Return bfloat16 if it is chosen, or if "auto" and this machine computes in it; else None."""
     if precision == "auto":
         gpu = torch.cuda.is_available()
-        fast = torch.cuda.is_bf16_supported() if gpu else _cpu_has_bfloat16()
+        fast = torch.cuda.is_bf16_supported() if gpu else cpu_has_bfloat16()
         return torch.bfloat16 if fast else None
     return torch.bfloat16 if precision == "bfloat16" else None
-
-
-def _cpu_has_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def merged(logits: Tensor, pairs: Sequence[Ending]) -> Tensor:
