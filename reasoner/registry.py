@@ -163,6 +163,7 @@ strategies = Registry(
         "majority": "reasoner.search.majority:Majority",
         "best-of-n": "reasoner.search.best_of_n:BestOfN",
         "weighted": "reasoner.search.weighted:Weighted",
+        "majority-of-the-bests": "reasoner.search.majority_of_the_bests:MajorityOfTheBests",
         "adaptive-best-of-n": "reasoner.search.adaptive_best_of_n:AdaptiveBestOfN",
         "adaptive-majority": "reasoner.search.adaptive_majority:AdaptiveMajority",
         "esc": "reasoner.search.esc:ESC",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reasoner.search.greedy import Greedy as Greedy
     from reasoner.search.iterative_broadening import IterativeBroadening as IterativeBroadening
     from reasoner.search.majority import Majority as Majority
+    from reasoner.search.majority_of_the_bests import MajorityOfTheBests as MajorityOfTheBests
     from reasoner.search.mcts import MCTS as MCTS
     from reasoner.search.particle import Particle as Particle
     from reasoner.search.particle_gibbs import ParticleGibbs as ParticleGibbs

@@ -13,17 +13,18 @@ from reasoner.benchmarks.stats import (
     Pool,
     best_of_at_ks,
     majority_at_ks,
+    majority_of_bests_at_ks,
     pass_at_ks,
     weighted_at_ks,
 )
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.proportion import share
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, GREEDY, MAJORITY, WEIGHTED
+from reasoner.benchmarks.store.grid import BEST, BESTS, COVERAGE, GREEDY, MAJORITY, WEIGHTED
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.schema import Frozen
 
-VOTES = {MAJORITY: majority_at_ks, WEIGHTED: weighted_at_ks}
+VOTES = {MAJORITY: majority_at_ks, WEIGHTED: weighted_at_ks, BESTS: majority_of_bests_at_ks}
 CHOICES = {COVERAGE: pass_at_ks, BEST: best_of_at_ks}
 
 
@@ -190,7 +191,7 @@ def _pooled(run: RunFolder, task: str, strategy: str) -> Iterator[Outcome]:
         chosen_right(samples(run, task), strategy, grid.ns, grid.seed),
         [r.index for r in pool],
     )
-    verified = strategy in (BEST, WEIGHTED)
+    verified = strategy in (BEST, WEIGHTED, BESTS)
     oracle = strategy == COVERAGE or (verified and pool[0].oracle)
     costs = run.derive(_pool_costs, task)
     for column, k in enumerate(grid.ns):

@@ -16,7 +16,7 @@ from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import JobOutcome
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.grid import BEST, BESTS, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import GRID, RERANK, refuse_others
 from reasoner.benchmarks.store.pools import best_of, pool_of
 from reasoner.benchmarks.store.records import Record, Sample, Spec
@@ -62,7 +62,7 @@ async def rerank(
         StoreError: there is no pool, or `out` cannot be written or is in use.
         BackendError: every problem fails.
     """
-    changed = {"strategies": (MAJORITY, BEST, WEIGHTED), "verifier": verifier, "budgets": ()}
+    changed = {"strategies": (MAJORITY, BEST, WEIGHTED, BESTS), "verifier": verifier, "budgets": ()}
     grid = source.grid.model_copy(update={**changed, "command": RERANK})
     refuse_others(out, RERANK)
     _refuse_another(grid, out)

@@ -71,8 +71,8 @@ class Ring:
     def of(cls, pool: Pool, weights: Floats) -> Ring:
         """Return the samples in the order in which they were drawn."""
         none = pool.answers < 0
-        answers = np.where(none, pool.answers.max() + 1, pool.answers)
-        return cls(answers.T, np.where(none, -np.inf, weights).T, _right(pool, answers).T)
+        answers = coded(pool)
+        return cls(answers.T, np.where(none, -np.inf, weights).T, right_shares(pool).T)
 
     def at(self, rows: Indices) -> tuple[Indices, Floats, Floats]:
         """Return the ballots at some places of the ring."""
@@ -153,8 +153,14 @@ def _runs(ring: Ring, starts: Indices, longest: int) -> Floats:
     return shares / len(starts)
 
 
-def _right(pool: Pool, answers: Indices) -> Floats:
+def coded(pool: Pool) -> Indices:
+    """Return the answers with a code of its own for a missing one, the largest."""
+    return np.where(pool.answers < 0, pool.answers.max() + 1, pool.answers)
+
+
+def right_shares(pool: Pool) -> Floats:
     """Return for each sample the share of right ones among those with its answer; 0 without an answer."""
+    answers = coded(pool)
     cell = answers + np.arange(pool.problems)[:, None] * (1 + answers.max())
     right = np.bincount(cell.ravel(), pool.correct.ravel()) / np.maximum(
         1, np.bincount(cell.ravel())

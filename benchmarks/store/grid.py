@@ -22,7 +22,8 @@ from reasoner.types import Sampling
 
 GREEDY, MAJORITY, BEST, WEIGHTED = "greedy", "majority", "best-of-n", "weighted"
 COVERAGE = "pass@k"
-POOLED = (MAJORITY, BEST, WEIGHTED)
+BESTS = "majority-of-the-bests"
+POOLED = (MAJORITY, BEST, WEIGHTED, BESTS)
 
 Name = Annotated[Text, AfterValidator(hidden)]
 """A component spec without secrets."""
@@ -35,7 +36,7 @@ class Grid(Frozen):
     """
 
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)] = ("countdown", "dagmath")
-    strategies: tuple[Name, ...] = (GREEDY, *POOLED, "beam", "particle", "mcts")
+    strategies: tuple[Name, ...] = (GREEDY, MAJORITY, BEST, WEIGHTED, "beam", "particle", "mcts")
     ns: Annotated[tuple[Size, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
     search_ns: tuple[Size, ...] = (4, 8, 16)
     """Sizes of the searches that run anew for each; empty for those of the pool."""

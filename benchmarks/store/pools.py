@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from reasoner.base import Example, Task
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
+from reasoner.benchmarks.store.grid import BEST, BESTS, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import IMPORT, refuse_others
 from reasoner.benchmarks.store.pool_file import Recorded, Written
 from reasoner.benchmarks.store.pool_formats import Format, read_recorded
@@ -115,7 +115,7 @@ def grid_of(pool: Sequence[Recorded], importing: Importing) -> Grid:
     named = "" if importing.aggregate == "last" else f"(aggregate={importing.aggregate!r})"
     return Grid(
         tasks=(importing.task,),
-        strategies=(MAJORITY, BEST, *votes) if known else (MAJORITY,),
+        strategies=(MAJORITY, BEST, *votes, BESTS) if known else (MAJORITY,),
         ns=tuple(sizes(most)),
         search_ns=(),
         problems=len(pool),

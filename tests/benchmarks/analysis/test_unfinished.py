@@ -11,6 +11,7 @@ import pytest
 
 from reasoner.backends.scripted import END, Scripted, add_up
 from reasoner.benchmarks.analysis.curves import points, sample_pool
+from reasoner.benchmarks.store.grid import BESTS
 from reasoner.benchmarks.store.pools import best_of
 from reasoner.benchmarks.store.records import Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
@@ -86,7 +87,13 @@ def test_imported_pools_tell_what_was_cut_off(tmp_path: Path, capsys: Captured) 
     found = run(["import-pool", str(file), *task, "--out", str(tmp_path / "run")], capsys)
     third = pytest.approx(1 / 3)
     assert accuracies(found) == dict.fromkeys(found["metrics"], third)
-    assert set(found["metrics"]) == {"pass@k", "majority@k", "best-of-n@k", "weighted@k"}
+    assert set(found["metrics"]) == {
+        "pass@k",
+        "majority@k",
+        "best-of-n@k",
+        "weighted@k",
+        f"{BESTS}@k",
+    }
     assert main(["export-pool", str(tmp_path / "run"), "--out", str(again)]) == 0
     assert again.read_text().count('"finish_reason":"length"') == 7
     capsys.readouterr()
@@ -102,7 +109,7 @@ def test_a_reranked_pool_still_tells_what_was_cut_off(tmp_path: Path, capsys: Ca
     verifier = ["--verifier", "regex(pattern='A: 3')"]
     found = run(["rerank", str(tmp_path / "run"), *verifier, *out], capsys)
     largest = {p["strategy"]: p["accuracy"] for p in found["summary"] if p["n"] == 3}
-    assert set(largest) == {"majority", "best-of-n", "weighted", "pass@k"}
+    assert set(largest) == {"majority", "best-of-n", "weighted", BESTS, "pass@k"}
     assert largest == dict.fromkeys(largest, pytest.approx(1 / 3))
 
 

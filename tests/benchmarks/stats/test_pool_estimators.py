@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
+from math import sqrt
 from statistics import fmean
 
 import numpy as np
@@ -11,15 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasoner.benchmarks.analysis.curves import decided, sample_pool
+from reasoner.benchmarks.analysis.curves import VOTES, decided, sample_pool
 from reasoner.benchmarks.stats import (
     Pool,
     best_of_at_ks,
     majority_at_ks,
+    majority_of_bests_at_ks,
     pass_at_ks,
     weighted_at_ks,
 )
-from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
+from reasoner.benchmarks.store.grid import BEST, COVERAGE
 from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.errors import ConfigError
 
@@ -48,6 +51,18 @@ def brute_pass(subset: Problem) -> float:
 def brute_best(subset: Problem) -> float:
     scores = [-1.0 if s is None else s for _, s in subset]
     return fmean(a == "1" for (a, _), s in zip(subset, scores, strict=True) if s == max(scores))
+
+
+def brute_bests(subset: Problem, m: int | None = None) -> float:
+    answered = [(a, -1.0 if s is None else s) for a, s in subset if a is not None]
+    size = min(m or round(sqrt(len(subset))), len(answered))
+    wins = Counter[str]()
+    for drawn in combinations(answered, size):
+        top = [a for a, s in drawn if s == max(s for _, s in drawn)]
+        for answer in top:
+            wins[answer] += 60 // len(top)
+    winners = [a for a, n in wins.items() if n == max(wins.values())]
+    return fmean(a == "1" for a in winners) if winners else 0.0
 
 
 def brute_vote(subset: Problem, weight: Callable[[float | None], float]) -> float:
@@ -84,7 +99,12 @@ def test_closed_forms_equal_enumeration(found: list[Problem]) -> None:
 @settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(problems)
 @pytest.mark.parametrize(
-    ("estimator", "brute"), [(majority_at_ks, brute_majority), (weighted_at_ks, brute_weighted)]
+    ("estimator", "brute"),
+    [
+        (majority_at_ks, brute_majority),
+        (weighted_at_ks, brute_weighted),
+        (majority_of_bests_at_ks, brute_bests),
+    ],
 )
 def test_votes_approach_enumeration(
     estimator: Callable[..., np.ndarray], brute: Callable[[Problem], float], found: list[Problem]
@@ -115,12 +135,34 @@ def test_votes_of_large_pools_agree_with_random_subsets(
         assert estimate == pytest.approx(fmean(brute_vote(s, weigh) for s in subsets), abs=0.02)
 
 
+scored = st.tuples(st.sampled_from(["1", "2", "3"]), st.floats(0, 1))
+
+
+@given(
+    st.lists(
+        st.lists(scored, min_size=5, max_size=5, unique_by=lambda b: b[1]), min_size=1, max_size=4
+    )
+)
+def test_the_ends_of_majority_of_the_bests(found: list[Problem]) -> None:
+    pool = pooled(found)
+    one, every = (majority_of_bests_at_ks(pool, [5], m=m) for m in (lambda _: 1, lambda k: k))
+    assert one == pytest.approx(majority_at_ks(pool, [5]))
+    assert every == pytest.approx(best_of_at_ks(pool, [5]))
+
+
+@given(st.lists(ballots, min_size=1, max_size=6), st.integers(1, 7))
+def test_majority_of_the_bests_of_every_subset_size(problem: Problem, m: int) -> None:
+    pool = pooled([problem])
+    [[value]] = majority_of_bests_at_ks(pool, [len(problem)], m=lambda _: m)
+    assert value == pytest.approx(brute_bests(problem, m))
+
+
 def test_curves_decide_by_these() -> None:
     found: list[Problem] = [[("1", 0.2), ("2", 0.9), ("1", 0.1)], [("3", 0.5)], []]
     pool, records = pooled(found), [record(p) for p in found]
     for strategy, estimator in {COVERAGE: pass_at_ks, BEST: best_of_at_ks}.items():
         assert np.array_equal(decided(records, strategy, [1, 3]), estimator(pool, [1, 3]))
-    for strategy, vote in {MAJORITY: majority_at_ks, WEIGHTED: weighted_at_ks}.items():
+    for strategy, vote in VOTES.items():
         assert np.array_equal(decided(records, strategy, [1, 2], 5), vote(pool, [1, 2], 5))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reasoner.benchmarks.store.grid import BESTS
 from reasoner.benchmarks.store.pool_file import Recorded, read_pool, write_pool
 from reasoner.benchmarks.store.pool_formats import read_recorded
 from reasoner.benchmarks.store.pools import export_pool, sizes
@@ -91,7 +92,13 @@ def test_every_metric_is_the_mean_over_all_choices(
             mean, low, high = found["metrics"][metric][str(k)]
             assert mean == pytest.approx(value)
             assert low <= mean <= high and high - low < 0.7
-    assert set(found["metrics"]) == {"pass@k", "majority@k", "best-of-n@k", "weighted@k"}
+    assert set(found["metrics"]) == {
+        "pass@k",
+        "majority@k",
+        "best-of-n@k",
+        "weighted@k",
+        f"{BESTS}@k",
+    }
 
 
 @pytest.mark.skipif(
@@ -129,11 +136,16 @@ def test_an_imported_pool_is_a_run(pool: Path, tmp_path: Path, capsys: Captured)
     drawn = told(["plot", out], capsys)
     assert (tmp_path / "run" / "curve.png").exists()
     points = {(p["strategy"], p["n"]): p["accuracy"] for p in drawn["summary"]}
-    for strategy in ("majority", "best-of-n", "weighted"):
+    for strategy in ("majority", "best-of-n", "weighted", BESTS):
         for k, (mean, *_) in found["metrics"][f"{strategy}@k"].items():
             assert points[strategy, int(k)] == mean
     compared = told(["compare", out, "--n", "2,4"], capsys)
-    assert {row["strategy"] for row in compared["rows"]} == {"majority", "best-of-n", "weighted"}
+    assert {row["strategy"] for row in compared["rows"]} == {
+        "majority",
+        "best-of-n",
+        "weighted",
+        BESTS,
+    }
 
 
 def test_graded_once(pool: Path, tmp_path: Path, capsys: Captured) -> None:
