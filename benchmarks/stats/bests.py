@@ -33,13 +33,15 @@ def _estimate(
     pool: Pool, ks: Sequence[int], seed: int, subsets: int, m: Callable[[int], int]
 ) -> Floats:
     rng, n = np.random.default_rng(seed), pool.correct.shape[1]
-    arrays = (pool.answers, pool.scores, right_shares(pool))
+    right = right_shares(pool)
     rounds = -(-8 * subsets // n)  # Small pools are cheap.
     values = np.zeros((pool.problems, len(ks)))
     for _ in range(rounds):
         order = rng.permuted(np.tile(np.arange(n), (pool.problems, 1)), axis=1)
-        ring = [np.take_along_axis(a, order, 1) for a in arrays]
-        values += np.stack([_runs(*ring, k, m(k), subsets) for k in ks], 1) / rounds
+        answers = np.take_along_axis(pool.answers, order, 1)
+        scores, shares = (np.take_along_axis(a, order, 1) for a in (pool.scores, right))
+        runs = [_runs(answers, scores, shares, k, m(k), subsets) for k in ks]
+        values += np.stack(runs, 1) / rounds
     return values
 
 
