@@ -22,6 +22,7 @@ from reasoner.backends.prompt_template import Shots, Template
 from reasoner.benchmarks.analysis.step_metrics import Ranking
 from reasoner.errors import ConfigError
 from reasoner.files import make_folder, save_json
+from reasoner.models.precision import cpu_has_bfloat16
 from reasoner.models.value_head import Head, Numbers, extend
 from reasoner.train.gpt.loop import device
 from reasoner.train.manifest import digest, identity
@@ -135,8 +136,9 @@ def parts(rows: list[LabelledSolution]) -> tuple[list[LabelledSolution], ...]:
 
 
 def load(checkpoint: Checkpoint) -> Any:
-    """Load the policy: on a GPU in the saved precision, else in single precision."""
-    dtype = "auto" if device() == "cuda" else torch.float32
+    """Load the policy in the precision that an engine computes in: the saved one where the machine has it."""
+    exact = device() == "cuda" or (checkpoint.config.dtype == torch.bfloat16 and cpu_has_bfloat16())
+    dtype = "auto" if exact else torch.float32
     policy: Any = AutoModelForCausalLM.from_pretrained(checkpoint.path, dtype=dtype)
     return policy.to(device()).eval()
 
