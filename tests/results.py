@@ -238,3 +238,14 @@ def scaled(file: str, task: str, cost: str, strategy: str) -> Json:
 def load(name: str) -> Any:
     """A file of results."""
     return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def of_word_problems() -> tuple[str, ...]:
+    """Return the sentences on the language model."""
+    points = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm_symbolic/summary")}
+    return (
+        f"one sample is right in {points['pass@k', 1]:.3f}, a majority of 16 in"
+        f" {points['majority', 16]:.3f}, and 16 samples contain a right one in {points['pass@k', 16]:.3f}.",
+        f"best-of-N falls from {points['best-of-n', 2]:.3f} with two samples to"
+        f" {points['best-of-n', 16]:.3f} with 16.",
+    )

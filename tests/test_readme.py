@@ -6,10 +6,16 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import pytest
 
+from reasoner.benchmarks.store.records import Sample
+from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.registry import backends, strategies, tasks, verifiers
 from tests import ROOT, results
 
@@ -47,8 +53,33 @@ def test_the_tables_of_results_are_those_of_the_results() -> None:
 
 def test_the_sentences_of_results_follow_from_the_results() -> None:
     flowing = " ".join(README.split())
-    for sentence in (*results.sentences(), *results.of_training(), results.absent()):
+    for sentence in (
+        *results.sentences(),
+        *results.of_training(),
+        *results.of_word_problems(),
+        results.absent(),
+    ):
         assert sentence in flowing
+
+
+def test_the_value_head_ranks_problems_not_solutions(tmp_path: Path) -> None:
+    with tarfile.open(results.RESULTS / "real" / "gsm_symbolic" / "records.tar.xz") as records:
+        records.extractall(tmp_path, filter="data")
+    run = RunFolder.load(tmp_path)
+    [task] = run.grid.tasks
+    pools = [[s for s in r.samples if s.score is not None] for r in run.pool(task)]
+    within = [value for pool in pools if (value := auc(pool)) is not None]
+    everywhere = auc([sample for pool in pools for sample in pool])
+    assert f"(AUC {everywhere:.3f}) and those of one problem hardly ({fmean(within):.3f})" in README
+
+
+def auc(samples: Sequence[Sample]) -> float | None:
+    """Return the share of pairs of a right and a wrong solution that the scores rank right; None without a pair."""
+    right = np.array([s.score for s in samples if s.correct])
+    wrong = np.array([s.score for s in samples if not s.correct])
+    if not (len(right) and len(wrong)):
+        return None
+    return float(np.mean((right[:, None] > wrong) + 0.5 * (right[:, None] == wrong)))
 
 
 def test_what_the_words_say_of_equal_cost_is_so() -> None:

@@ -20,6 +20,7 @@ COLOURS = {
     "majority": "#E69F00",
     "best-of-n": "#0072B2",
     "weighted": "#56B4E9",
+    "majority-of-the-bests": "#5D3A9B",
     "beam": "#D55E00",
     "mcts": "#009E73",
     "particle": "#CC79A7",
