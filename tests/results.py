@@ -243,7 +243,10 @@ def load(name: str) -> Any:
 def of_word_problems() -> tuple[str, ...]:
     """Return the sentences on the language model."""
     points = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm_symbolic/summary")}
+    gsm8k = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm8k/summary")}
     return (
+        f"On 300 problems of GSM8K one sample is right in {gsm8k['pass@k', 1]:.3f}, and one of 8 in"
+        f" {gsm8k['pass@k', 8]:.3f}.",
         f"one sample is right in {points['pass@k', 1]:.3f}, a majority of 16 in"
         f" {points['majority', 16]:.3f}, and 16 samples contain a right one in {points['pass@k', 16]:.3f}.",
         f"best-of-N falls from {points['best-of-n', 2]:.3f} with two samples to"
