@@ -68,7 +68,7 @@ def test_the_core_installs_no_engine_and_no_statistics(built: Path) -> None:
     assert metadata["Name"] == "test-time-compute"
     needed = [each for each in metadata.get_all("Requires-Dist", ()) if "extra ==" not in each]
     assert {re.split(r"[><=]", each)[0] for each in needed} == {
-        "pydantic", "networkx", "rich", "httpx", "jsonschema", "regex", "pyyaml", "shtab"
+        "pydantic", "networkx", "rich", "httpx", "httpx-aiohttp", "jsonschema", "regex", "pyyaml", "shtab"
     }  # fmt: skip
 
 

@@ -114,6 +114,9 @@ class ValueHeadOptions(Options):
 
     data: Labels
     model: o.ModelPath = None
+    within: Annotated[
+        bool, Field(description="learn what tells the solutions of one problem apart")
+    ] = False
     out: o.Out = Path("runs/value-head")
 
 
@@ -238,7 +241,11 @@ def train_value_head(options: ValueHeadOptions, call: Invocation) -> int:
         _check_inputs(model, options.data)
         with exclusive(options.out):
             summary: Summary = _work("reward.value_head").fit(
-                options.data, model, options.out, environment=describe(call.argv)
+                options.data,
+                model,
+                options.out,
+                within=options.within,
+                environment=describe(call.argv),
             )
             return summary
 

@@ -6,8 +6,8 @@ state at the end of a step. `models.value_head` writes it into the policy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from reasoner.train.gpt.loop import device
 from reasoner.train.manifest import digest, identity
 from reasoner.train.reward.labelled_solutions import LabelledSolution, held_out, read
 from reasoner.train.reward.valued_policy import export, verify
+from reasoner.train.reward.within_problems import WithinProblems, anchored, centred
 from reasoner.types import Problem
 from reasoner.verifiers.reward.encoding import Encoded, marked
 from reasoner.verifiers.reward.step_boundaries import ends
@@ -68,18 +69,20 @@ def fit(
     chat: bool | None = None,
     system: str = "",
     shots: Shots = (),
+    within: bool = False,
     environment: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Train a head on the labelled solutions in `data`; write `model` with it to the folder `out`.
 
     Prompts become tokens as with `VLLM(model, chat=..., system=..., shots=...)`. The solutions of a
     tenth of the problems are held out for measurement, those of another choose the penalty; the head
-    that is written is trained on all.
+    that is written is trained on all. With `within`, it learns what tells the solutions of one problem apart:
+    best-of-N needs no more, and outcomes alone teach which problems are easy.
 
     Returns:
         The content of training.json in `out`, after `environment`: the numbers of `rows` and `steps`, the
         `penalty`, the `policy` to serve, the spec of the `verifier`, and the AUC on the steps `held_out`:
-        how well the head ranks right over wrong.
+        how well the head ranks right over wrong, among all problems and `within` them.
 
     Raises:
         ConfigError: there are too few problems, all steps have one label, or the model's logits are not
@@ -96,15 +99,21 @@ def fit(
         raise ConfigError(f"too few steps of {data} end within the context of {model!r}")
     biased = policy.get_output_embeddings().bias is not None
     training, tuning, test = states
-    penalty, chosen = choose(training, tuning, biased)
     everything = [solution for part in states for solution in part]
-    head = logistic(everything, penalty, biased)
+    learned: Callable[[Sequence[SolutionStates]], Sequence[SolutionStates]] = (
+        centred if within else list
+    )
+    penalty, chosen = choose(learned(training), learned(tuning), biased and not within)
+    head = logistic(learned(everything), penalty, biased and not within)
+    if within:
+        head = anchored(replace(head, bias=0.0), everything)
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
     export(policy, checkpoint, head, make_folder(out))
     origin = {"data": digest(data), **identity(model, checkpoint.path)}
     manifest = {
-        "settings": {**origin, "chat": chat, "system": system, "shots": shots},
+        "settings": {**origin, "chat": chat, "system": system, "shots": shots}
+        | ({"within": True} if within else {}),
         **(environment or {}),
         "rows": len(everything),
         "steps": sum(len(solution.states) for solution in everything),
@@ -112,6 +121,7 @@ def fit(
         "policy": str(out),
         "verifier": verifier_spec(split[0][0].separator),
         "held_out": measure(chosen, test),
+        "within": asdict(WithinProblems.of(chosen, test)),
     }
     save_json(manifest, out / "training.json")
     return manifest

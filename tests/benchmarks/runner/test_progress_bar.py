@@ -41,7 +41,7 @@ def test_the_bar_fits_its_window(width: int) -> None:
     with Meter(console) as meter:
         meter.start(1000, 16_000)
         for _ in range(999):
-            meter.advance(SPEC, record())
+            meter.advance(SPEC, record(tokens=1))
     lines = [
         re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", part)
         for part in re.split(r"[\r\n]", shown.getvalue())
