@@ -94,9 +94,13 @@ class VLLM(LocalModel):
         self._engine = Engine(self.arguments)
         self._batches = ExclusiveBatches()
 
-    @cached_property
+    @property
     def model(self) -> ModelInfo:
         """The model's name, size with its adapter, and number format, read from its configuration."""
+        return self._info
+
+    @cached_property
+    def _info(self) -> ModelInfo:
         info, adapter = self.checkpoint.info, self._adapter
         parameters = info.parameters + (adapter.parameters if adapter else 0)
         return replace(info, parameters=parameters, dtype=self._dtype())
@@ -155,7 +159,7 @@ class VLLM(LocalModel):
             BackendError: the engine cannot load them.
         """
         self.checkpoint = Checkpoint(folder, self._limit)
-        self.__dict__.pop("model", None)
+        self.__dict__.pop("_info", None)
         if not self._engine.running:
             return
         engine = await self.start()

@@ -10,5 +10,6 @@ def cpu_has_bfloat16() -> bool:
     import torch
 
     if platform.machine() in {"x86_64", "AMD64"}:
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("avx512_bf16") or has.get("amx_tile"))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

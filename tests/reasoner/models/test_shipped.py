@@ -37,5 +37,4 @@ def test_smollm2_math_is_merged_with_its_value_head() -> None:
     folder = Path(local_model("smollm2-math"))
     assert (folder / "config.json").is_file()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    assert None not in tokenizer.convert_tokens_to_ids(list(VALUE))
-    assert tokenizer.unk_token_id not in tokenizer.convert_tokens_to_ids(list(VALUE))
+    assert set(VALUE) <= tokenizer.get_vocab().keys()
