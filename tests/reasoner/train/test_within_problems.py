@@ -27,7 +27,8 @@ def solved(problems: int) -> list[SolutionStates]:
         count = int(np.clip(round(4 + ease), 0, 8))
         right = set(np.argsort(-signs)[:count].tolist())
         for j, sign in enumerate(signs):
-            states = np.array([[ease, sign, 1.0] + rng.normal(0, 0.05, 3)] * STEPS, np.float32)
+            noise = rng.normal(0, 0.05, 3)
+            states = np.array([np.array([ease, sign, 1.0]) + noise] * STEPS, np.float32)
             row = LabelledSolution(
                 id=str(i), task="t", prompt=f"p{i}", completions=("a", "b", "c"), separator="\n",
                 labels=(j in right,) * STEPS, values=(None, None, float(j in right)), correct=j in right,
