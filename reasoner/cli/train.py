@@ -329,6 +329,9 @@ def _policy_lines(summary: Summary) -> list[str]:
 
 def _head_lines(summary: Summary) -> list[str]:
     *lines, verifier = _reward_lines(summary)
+    within = summary["within"]
+    if within["auc"] is not None:
+        lines.append(f"within a problem {within['auc']:.3f}, the mean of {within['problems']}")
     return [*lines, f"--model {shlex.quote(summary['policy'])} {verifier}"]
 
 
