@@ -159,10 +159,11 @@ def test_the_command_tells_what_to_serve(
     data, out = digits(tmp_path / "labels.jsonl"), tmp_path / "out"
     command = ["train", "value-head", "--data", str(data), "--model", str(phi(tmp_path / "policy"))]
     assert main([*command, "--out", str(out)]) == 0
-    ranked, serve, where = capsys.readouterr().out.splitlines()
+    ranked, within, serve, where = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
         r"AUC 0\.\d+ \(.*\) over 9 scores on 3 problems held out|AUC 1\.000 .*", ranked
     )
+    assert re.fullmatch(r"within a problem [01]\.\d{3}, the mean of \d", within)
     assert shlex.split(serve) == ["--model", str(out), "--verifier", "value-head"]
     assert where == f"written to {out}"
     kept = json.loads((out / "training.json").read_text())
