@@ -23,7 +23,7 @@ PATIENCE = 60.0
 COMPLAINTS = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
 """Events of whatever goes wrong on a page, or is refused by its policy."""
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-ipc-flooding-protection", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1600",
     "--remote-debugging-pipe",
 )  # fmt: skip
