@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from reasoner.benchmarks.store.records import Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
@@ -74,12 +74,9 @@ def test_the_value_head_ranks_problems_not_solutions(tmp_path: Path) -> None:
 
 
 def auc(samples: Sequence[Sample]) -> float | None:
-    """Return the share of pairs of a right and a wrong solution that the scores rank right; None without a pair."""
-    right = np.array([s.score for s in samples if s.correct])
-    wrong = np.array([s.score for s in samples if not s.correct])
-    if not (len(right) and len(wrong)):
-        return None
-    return float(np.mean((right[:, None] > wrong) + 0.5 * (right[:, None] == wrong)))
+    """Return how well scores rank right over wrong; None if all are one or the other."""
+    right = [s.correct for s in samples]
+    return float(roc_auc_score(right, [s.score for s in samples])) if len({*right}) > 1 else None
 
 
 def test_what_the_words_say_of_equal_cost_is_so() -> None:

@@ -35,11 +35,16 @@ def tie_means(values: Floats, scores: Floats) -> Floats:
     """Return each row's `values` from the best score to the worst, with their mean where scores are equal."""
     order = np.argsort(-scores, axis=1, kind="stable")
     ranked, sorted_values = (np.take_along_axis(a, order, 1) for a in (scores, values))
-    opens = np.ones(scores.shape, bool)  # a group opens with each row and each change of score
+    return shared(sorted_values, ranked)
+
+
+def shared(values: Floats, ranked: Floats) -> Floats:
+    """Return each row's `values` with their mean where `ranked` scores, which are in order, are equal."""
+    opens = np.ones(ranked.shape, bool)  # a group opens with each row and each change of score
     opens[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
     group = np.cumsum(opens.ravel()) - 1
-    means = np.bincount(group, sorted_values.ravel()) / np.bincount(group)
-    return np.asarray(means[group].reshape(scores.shape), float)
+    means = np.bincount(group, values.ravel()) / np.bincount(group)
+    return np.asarray(means[group].reshape(ranked.shape), float)
 
 
 def top_weights(n: int, ks: Sequence[int]) -> Floats:

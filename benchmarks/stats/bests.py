@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from reasoner.benchmarks.stats.arrays import Floats, Indices
-from reasoner.benchmarks.stats.best_of_n import top_weights
+from reasoner.benchmarks.stats.best_of_n import shared, top_weights
 from reasoner.benchmarks.stats.pool import Pool, every
 from reasoner.benchmarks.stats.votes import SUBSETS, right_shares
 from reasoner.search.majority_of_the_bests import subset_size
@@ -92,10 +92,6 @@ def _best_shares(scores: Floats, m: int) -> Floats:
         weights[count, :count] = top_weights(int(count), [min(m, int(count))])[0]
     order = np.argsort(-scores, axis=1, kind="stable")
     ranked = np.take_along_axis(scores, order, 1)
-    opens = np.ones(scores.shape, bool)
-    opens[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
-    group = np.cumsum(opens.ravel()) - 1
-    means = np.bincount(group, weights[counts].ravel()) / np.bincount(group)
     shares = np.empty((rows, k))
-    np.put_along_axis(shares, order, means[group].reshape(rows, k), 1)
+    np.put_along_axis(shares, order, shared(weights[counts], ranked), 1)
     return shares

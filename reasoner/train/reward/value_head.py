@@ -6,8 +6,8 @@ state at the end of a step. `models.value_head` writes it into the policy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +100,12 @@ def fit(
     biased = policy.get_output_embeddings().bias is not None
     training, tuning, test = states
     everything = [solution for part in states for solution in part]
-    learned: Callable[[Sequence[SolutionStates]], Sequence[SolutionStates]] = (
-        centred if within else list
-    )
-    penalty, chosen = choose(learned(training), learned(tuning), biased and not within)
-    head = logistic(learned(everything), penalty, biased and not within)
     if within:
-        head = anchored(replace(head, bias=0.0), everything)
+        penalty, chosen = choose(centred(training), centred(tuning), biased=False)
+        head = anchored(logistic(centred(everything), penalty, biased=False), everything)
+    else:
+        penalty, chosen = choose(training, tuning, biased)
+        head = logistic(everything, penalty, biased)
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
     export(policy, checkpoint, head, make_folder(out))

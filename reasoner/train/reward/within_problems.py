@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
 
 from reasoner.models.value_head import Head, Numbers
 
@@ -63,14 +64,13 @@ class WithinProblems:
     @classmethod
     def of(cls, head: Head, solutions: Sequence[SolutionStates]) -> WithinProblems:
         """Measure a head on solutions."""
-        problems = defaultdict[str, Mapping[bool, list[float]]](lambda: {True: [], False: []})
+        problems = defaultdict[str, list[tuple[bool, float]]](list)
         for solution in solutions:
             [score] = head.logits(solution.states[-1:])
-            problems[solution.row.prompt][solution.targets[-1] > 1 / 2].append(float(score))
+            problems[solution.row.prompt].append((solution.targets[-1] > 1 / 2, float(score)))
+        pairs = [tuple(zip(*scored, strict=True)) for scored in problems.values()]
         values = [
-            _auc(scores[True], scores[False])
-            for scores in problems.values()
-            if all(scores.values())
+            float(roc_auc_score(right, scores)) for right, scores in pairs if len({*right}) > 1
         ]
         return cls(len(values), fmean(values) if values else None)
 
@@ -82,8 +82,3 @@ def _parts(solution: SolutionStates) -> list[tuple[tuple[str, bool], Numbers]]:
 
 def _any(parts: Sequence[Numbers]) -> bool:
     return any(len(part) for part in parts)
-
-
-def _auc(right: Sequence[float], wrong: Sequence[float]) -> float:
-    higher = np.array(right)[:, None] - np.array(wrong)
-    return float(np.mean((higher > 0) + 0.5 * (higher == 0)))

@@ -92,3 +92,6 @@ async def test_a_client_closes_in_another_event_loop(url: str) -> None:
     await asyncio.to_thread(asyncio.run, ask(opened, url))
     await ask(opened, url)
     await opened.aclose()
+    assert isinstance(transport := opened._transport, HttpTransport)
+    assert not transport._sessions
+    assert opened.is_closed
