@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from reasoner.extras import require
 from reasoner.files import clipped
 from reasoner.models.folder import check_model_folder
 from reasoner.models.local import local_model
+from reasoner.models.shipped import SHIPPED
 from reasoner.models.sizes import active_parameters, attention
 
 NAME = re.compile(r"\w[\w.-]{0,95}/[\w.-]{1,96}", re.ASCII)
@@ -48,7 +50,7 @@ class ModelFiles:
             self.path = str(folder)
         elif not NAME.fullmatch(path):
             raise ConfigError(
-                f"no {self.kind} folder {clipped(path)!r}; give a folder or a Hugging Face name"
+                f"no {self.kind} folder {clipped(path)!r}; give a folder or a Hugging Face name{_alike(path)}"
             )
 
     @cached_property
@@ -98,3 +100,9 @@ class ModelFiles:
         except Exception as e:  # Libraries raise any error on untrusted files.
             reason = clipped(str(e).partition("\n")[0] or type(e).__name__)
             raise ConfigError(f"cannot load {self.kind} {clipped(self.path)!r}: {reason}") from e
+
+
+def _alike(name: str) -> str:
+    """Return the shipped model whose name is nearly `name`, as the end of a message."""
+    alike = get_close_matches(name[:100], SHIPPED, n=1)
+    return f", or did you mean {alike[0]!r}?" if alike else ""

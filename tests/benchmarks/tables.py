@@ -24,3 +24,7 @@ def finished(root: Path) -> int:
         return int(sql(root, "SELECT count(*) FROM records")[0][0])
     except sqlite3.OperationalError:  # The tables are not made yet.
         return 0
+
+
+METRICS = {"pass@k", "majority@k", "best-of-n@k", "weighted@k", "majority-of-the-bests@k"}
+"""The metrics of a pool with scores of 0 or more."""

