@@ -205,6 +205,7 @@ verifiers = Registry(
         "regex": "reasoner.verifiers.regex:Regex",
         "schema": "reasoner.verifiers.schema:Schema",
         "arithmetic": "reasoner.verifiers.arithmetic:Arithmetic",
+        "equations": "reasoner.verifiers.equations:Equations",
         "code": "reasoner.verifiers.code:Code",
         "agreement": "reasoner.verifiers.agreement:Agreement",
         "ensemble": "reasoner.verifiers.ensemble:Ensemble",
