@@ -65,9 +65,9 @@ def _equation(left: str, right: str) -> Equation | None:
     """Return the equation of two sides in the first reading in which it holds, else in the last."""
     equation = None
     for before, after in product(_readings(left[-LONGEST:]), _readings(right[:LONGEST])):
-        expression = _ending(before)
-        value = expression and _value(expression)
-        for stated in _beginnings(after) if expression and value is not None else ():
+        if (expression := _ending(before)) is None or (value := _value(expression)) is None:
+            continue
+        for stated in _beginnings(after):
             equation = Equation(expression, stated, _equal(value, stated))
             if equation.holds:
                 return equation
@@ -118,7 +118,7 @@ def _equal(value: Fraction, stated: str) -> bool:
 def _value(expression: str) -> Fraction | None:
     """Return the exact value; None for a division by zero."""
     tree = parsed(expression)
-    return tree and _evaluated(tree)
+    return None if tree is None else _evaluated(tree)
 
 
 def _evaluated(tree: ast.expr) -> Fraction | None:
