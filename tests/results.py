@@ -1,4 +1,4 @@
-"""The README's tables and sentences on results, computed from the committed results."""
+"""The tables and sentences of the pages on results, computed from the committed results."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def load(name: str) -> Any:
 
 def of_word_problems() -> tuple[str, ...]:
     """Return the sentences on the language model."""
-    points = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm_symbolic/summary")}
+    points = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/value-head/summary")}
     gsm8k = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm8k/summary")}
     return (
         f"On 300 problems of GSM8K one sample is right in {gsm8k['pass@k', 1]:.3f}, and one of 8 in"

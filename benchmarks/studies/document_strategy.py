@@ -1,4 +1,4 @@
-"""Write what a built-in strategy needs beside its code: page, picture, index row, README name, export.
+"""Write what a built-in strategy needs beside its code: page, picture, index row, name in components.md, export.
 
     python -m reasoner.benchmarks.studies.document_strategy NAME [--model scripted] [--root .]
 
@@ -77,12 +77,12 @@ def indexed(index: str, name: str) -> str:
     return index[: last.end()] + row + index[last.end() :]
 
 
-def listed(readme: str, name: str) -> str:
-    """Return the README with `name` at the end of its row of strategies."""
-    [row] = re.findall(r"^\| strategies \| .*\|$", readme, re.MULTILINE)
+def listed(components: str, name: str) -> str:
+    """Return the page of components with `name` at the end of its row of strategies."""
+    [row] = re.findall(r"^\| strategies \| .*\|$", components, re.MULTILINE)
     if f"`{name}`" in row:
-        return readme
-    return readme.replace(row, f"{row.removesuffix(' |')}, `{name}` |")
+        return components
+    return components.replace(row, f"{row.removesuffix(' |')}, `{name}` |")
 
 
 def exported(package: str, builtin: Mapping[str, str]) -> str:
@@ -98,10 +98,10 @@ def document(name: str, root: Path, model: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: `root` is no checkout, or the strategy is not in the registry.
     """
-    package, pages, readme = (
+    package, pages, components = (
         root / "search/__init__.py",
         root / "docs/strategies",
-        root / "README.md",
+        root / "docs/components.md",
     )
     if not (package.exists() and pages.exists()):
         raise ConfigError(f"{root} is not the repository; change to its root, or name it by --root")
@@ -111,7 +111,7 @@ def document(name: str, root: Path, model: Sequence[str] = ()) -> None:
         save_text(page(name), path)
     index = pages / "README.md"
     save_text(indexed(index.read_text(), name), index)
-    save_text(listed(readme.read_text(), name), readme)
+    save_text(listed(components.read_text(), name), components)
     save_text(exported(package.read_text(), strategies.builtin), package)
     if not (picture := pages / f"{name}.svg").exists():
         draw_search_trees.main([name, "--out", str(picture), *model])

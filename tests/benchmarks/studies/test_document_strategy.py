@@ -12,7 +12,7 @@ from reasoner.errors import ConfigError
 from reasoner.registry import strategies
 from tests import ROOT
 
-PLACES = ("README.md", "docs/strategies/README.md", "search/__init__.py")
+PLACES = ("docs/components.md", "docs/strategies/README.md", "search/__init__.py")
 SCRIPTED = ("--model", "scripted")
 
 
@@ -43,7 +43,7 @@ def test_every_place_names_it(checkout: Path) -> None:
     assert "| `lookahead` | 0 | (to be written) | (to be written) |" in page
     assert (checkout / "docs/strategies/beam.svg").read_text().startswith("<?xml")
     assert "| [beam](beam.md) | " in (checkout / "docs/strategies/README.md").read_text()
-    assert ", `beam` |\n" in (checkout / "README.md").read_text()
+    assert ", `beam` |\n" in (checkout / "docs/components.md").read_text()
     package = (checkout / "search/__init__.py").read_text()
     assert package == (ROOT / "search/__init__.py").read_text()
 
