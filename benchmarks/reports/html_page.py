@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -22,13 +21,14 @@ from reasoner.benchmarks.reports.inspection import Attempt
 from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.benchmarks.store.provenance import environment, small_print
-from reasoner.benchmarks.store.records import Record
+from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_text
 from reasoner.printable import all_printable
+from reasoner.thinking import split
 
-KEPT = 24
+DETAILED = 24
 """Problems a task with trees and samples, which are most of the file."""
 KEYS = {
     "tokens": "generated_tokens",
@@ -42,7 +42,7 @@ SPARE = ("#A6761D", "#7570B3", "#666666", "#E7298A", "#66A61E", "#1B9E77", "#B21
 Json = dict[str, Any]
 
 
-def write(run: RunFolder, path: Path, count: int = KEPT) -> Path:
+def write(run: RunFolder, path: Path, count: int = DETAILED) -> Path:
     """Write the report of a run to `path`, with trees of the first `count` problems a task.
 
     Raises:
@@ -66,7 +66,7 @@ def write(run: RunFolder, path: Path, count: int = KEPT) -> Path:
         "points": [point.to_json() for point in curve],
         "rows": _rows(run),
         "problems": [row for task in grid.tasks for row in problems(run, task, count)],
-        "kept": count,
+        "detailed": count,
         "environment": about,
         "throughput": str(throughput(run.path) or ""),
     }
@@ -75,21 +75,26 @@ def write(run: RunFolder, path: Path, count: int = KEPT) -> Path:
 
 def _page(document: Json) -> str:
     """Return the page of `document`, whose texts can neither run as code nor end the data."""
-    template = files("reasoner.benchmarks.reports").joinpath("page.html").read_text("utf-8")
+    folder = files("reasoner.benchmarks.reports")
+    page, style, script = (
+        folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
+    )
     # No `<`: HTML reads `</script>` and `<!--` in a script, too.
     data = json.dumps(all_printable(document), separators=(",", ":")).replace("<", "\\u003c")
-    return template.replace("{{policy}}", _policy(template)).replace("{{data}}", data)
+    parts = {"policy": _policy(script, style), "style": style, "script": script, "data": data}
+    for name, content in parts.items():  # The data last: nothing is replaced in it.
+        page = page.replace("{{" + name + "}}", content)
+    return page
 
 
-def _policy(template: str) -> str:
+def _policy(script: str, style: str) -> str:
     """Return a content security policy: this script and this style, and nothing else at all."""
-
-    def own(element: str) -> str:
-        [content] = re.findall(f"<{element}>(.*?)</{element}>", template, re.DOTALL)
-        return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
-
+    scripts, styles = (
+        f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
+        for content in (script, style)
+    )
     return (
-        f"default-src 'none'; script-src {own('script')}; style-src {own('style')}; img-src data:;"
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:;"
         " base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
@@ -151,5 +156,12 @@ def _attempt(attempt: Attempt, *, whole: bool) -> Json:
     if record.spend.thinking_tokens:
         fields["thinking"] = round(record.spend.thinking_tokens)
     if whole and record.samples:
-        fields["samples"] = [s.model_dump(exclude_defaults=True) for s in record.samples]
+        fields["samples"] = [_sample(sample) for sample in record.samples]
     return fields
+
+
+def _sample(sample: Sample) -> Json:
+    """Return a sample with its thinking apart from its text."""
+    parts = split(sample.text)
+    fields = sample.model_dump(exclude_defaults=True) | {"text": parts.answer}
+    return fields | {"thinking": parts.thinking} if parts.thinking else fields

@@ -22,9 +22,10 @@ CLICKED = (
     "nav button",
     "#axes button",
     "#costs button",
-    "#curve svg text",
-    "th",
-    "#problems tr.pick",
+    "#legend button",
+    "#legend button",
+    "th button",
+    "#problems button.pick",
 )
 INJECTED = {
     "script": "<script>window.owned = 1</script>",
@@ -95,13 +96,14 @@ def test_nothing_runs_and_no_request_leaves(
             screen.click(selector, number)
     questions = list[str]()
     for number in range(len(TEXTS)):
-        screen.click("#problems tr.pick", number)
+        screen.run(f"state.rows = Math.floor({number} / ROWS); draw()")
+        screen.click("#problems button.pick", number % screen.run("ROWS"))
         screen.run(
-            "for (const i of state.problem.attempts.keys()) document.querySelectorAll('#one button')[i].click()"
+            "for (const i of state.problem.attempts.keys()) document.querySelectorAll('#problem > .bar button')[i].click()"
         )
-        screen.click("#one circle, #one tbody tr")
+        screen.click("#problem circle, #problem summary")
         questions.append(screen.run("state.problem.question"))
-        shown = screen.run("document.querySelector('#one').textContent")
+        shown = screen.run("document.querySelector('#problem').textContent")
         assert questions[-1].strip() in shown
     texts = (text.replace("ADDRESS", address) for text in TEXTS.values())
     assert sorted(questions) == sorted(printable(storable(text)) for text in texts)
