@@ -315,6 +315,7 @@ def opinion(prompt: Prompt, rng: random.Random) -> str:
         f"Grade: {rng.randint(1, 10)}",
         f"Better: {rng.choice(['A', 'B', 'tie'])}",
         f"First error: {rng.choice([*steps, 'none'])}",
+        f"Judgment: {rng.randint(0, 2)}",
     ]
     return "\n".join(lines) + END
 
