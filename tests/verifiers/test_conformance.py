@@ -56,6 +56,10 @@ def round_robin() -> Tournament:
     return Tournament(form="round-robin", votes=2)
 
 
+def swiss() -> Tournament:
+    return Tournament(form="swiss", asks="ratings", ends=20, votes=2)
+
+
 def small_windows() -> GenSelect:
     return GenSelect(window=3, votes=2)
 
@@ -86,6 +90,7 @@ GENERATIVE: list[Callable[[], Verifier]] = [
     verdict_judge,
     Tournament,
     round_robin,
+    swiss,
     small_windows,
     GenRM,
     direct,
