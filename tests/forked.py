@@ -69,11 +69,10 @@ def serve() -> None:
     from reasoner.benchmarks.reports import html_page as page
     from reasoner.benchmarks.reports import pool as every_k
     from reasoner.benchmarks.reports import scaling
-    from reasoner.benchmarks.runner import replay as replaying
     from reasoner.benchmarks.runner import rerank as reranking
     from reasoner.cli import commands, experiments, main, spec_file
 
-    del plt, sklearn, comparison, every_k, page, replaying, reranking, scaling, experiments, spec_file
+    del plt, sklearn, comparison, every_k, page, reranking, scaling, experiments, spec_file
     setattr(commands, "parser", cache(commands.parser))  # noqa: B010
     commands.parser()
     answers = os.fdopen(os.dup(1), "w")

@@ -9,26 +9,29 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
-from reasoner.benchmarks.runner.components import sized
-from reasoner.benchmarks.runner.recorded_model import RecordedModel, RecordedScores
+from reasoner.benchmarks.runner.progress_bar import Meter
+from reasoner.benchmarks.runner.recorded_pool import Recording, check_replayable, refuse_decided
 from reasoner.benchmarks.store.database import Database
-from reasoner.benchmarks.store.grid import GREEDY, POOLED, Grid
+from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.owner import REPLAY, refuse_others
-from reasoner.benchmarks.store.pools import RECORDED, pool_of
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.benchmarks.store.store import Store
-from reasoner.errors import ConfigError
+from reasoner.errors import StoreError
 from reasoner.events import Result
-from reasoner.files import clipped, shown
-from reasoner.naming import parse_spec
-from reasoner.registry import verifiers
-from reasoner.solving import check_suitable, solve
-from reasoner.thinking import answer_text
-from reasoner.traits import VerifierTraits, strategy_traits, verifier_traits
-from reasoner.types import Problem, Sampling
+from reasoner.files import shown
 
-DETERMINING = ("backend", "tasks", "split", "problems", "model", "weights", "verifier", "seed")
+DETERMINING = (
+    "backend",
+    "tasks",
+    "split",
+    "ns",
+    "problems",
+    "model",
+    "weights",
+    "verifier",
+    "seed",
+)
 """The fields of a grid that decide what a folder of replays holds."""
 
 
@@ -70,51 +73,12 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A task's pool, as every replay of it needs it."""
+class ReplayJob:
+    """A problem to search again, and the store of its new record."""
 
-    grid: Grid
-    records: Sequence[Record]
-    sampling: Sampling
-    judge: VerifierTraits
-
-    @property
-    def scored(self) -> bool:
-        """True if the pool has scores."""
-        return any(s.score is not None for record in self.records for s in record.samples)
-
-    @property
-    def has_lengths(self) -> bool:
-        """True if the tokens of every solution are known."""
-        return all(s.tokens for record in self.records for s in record.samples)
-
-    @property
-    def fewest(self) -> int:
-        """The fewest solutions of a problem that has any."""
-        return min(len(record.samples) for record in self.records if record.samples)
-
-    @classmethod
-    def of(cls, source: RunFolder, task: str) -> Recording:
-        """Read the pool of a task; raises as `pool_of`."""
-        grid, records = source.grid, pool_of(source, task)
-        longest = max(sample.tokens for record in records for sample in record.samples)
-        sampled = grid.sampling.get(task, Sampling())
-        sampling = Sampling(temperature=sampled.temperature, max_tokens=max(1, longest))
-        return cls(grid, records, sampling, _judge(grid.verifier))
-
-    async def solve(self, spec: Spec, record: Record, order: Sequence[int]) -> Result:
-        """Have the strategy of `spec` search among the solutions of a problem, in one order."""
-        answers = {answer_text(sample.text): sample.answer for sample in record.samples}
-        return await solve(
-            Problem(record.problem, record.question),
-            sized(spec.strategy, spec.n),
-            RecordedModel(spec.model, record, order, self.sampling),
-            RecordedScores(record, self.judge.ceiling) if spec.verifier and self.scored else None,
-            sampling=self.sampling,
-            extract=answers.get,
-            seed=spec.seed,
-            raising=False,
-        )
+    store: Store
+    recording: Recording
+    record: Record
 
 
 async def replay(
@@ -135,14 +99,16 @@ async def replay(
     refuse_others(out, REPLAY)
     grid.refuse_another(out, DETERMINING)
     for spec in _replayed(grid):
-        await _try(recordings[spec.task], spec, source.path)
+        await check_replayable(recordings[spec.task], spec, source.path)
     with Database(out) as database:
         for task, recording in recordings.items():
             if pool := grid.pool(task):
-                _copy(recording.records, Store(database, pool, environment))
+                _copy(recording.records, Store(database, pool, environment), out)
         grid.save(out)
+        jobs = list[ReplayJob]()
         for spec in _replayed(grid):
-            await _run(recordings[spec.task], settings, Store(database, spec, environment))
+            jobs += _missing(Store(database, spec, environment), recordings[spec.task])
+        await _run(jobs, settings)
     return grid
 
 
@@ -152,65 +118,32 @@ def _replayed(grid: Grid) -> Iterator[Spec]:
         yield from (grid.spec(task, s, n) for s in grid.searches for n in grid.sizes(s))
 
 
-async def _try(recording: Recording, spec: Spec, source: Path) -> None:
-    """Refuse a strategy that the pool cannot answer: by its traits, its size, and on the first problem.
-
-    Raises:
-        ConfigError: it asks for what the pool does not have.
-    """
-    _check_kind(recording, spec, source)
-    first = next(record for record in recording.records if record.samples)
-    model = RecordedModel(spec.model, first, (), recording.sampling)
-    scores = RecordedScores(first, recording.judge.ceiling) if spec.verifier else None
-    check_suitable(sized(spec.strategy, spec.n), model, scores)
-    result = await recording.solve(spec, first, range(len(first.samples)))
-    if isinstance(result.cause, ConfigError):
-        raise ConfigError(f"strategy {clipped(spec.strategy, 60)!r}: {result.cause}")
-
-
-def _check_kind(recording: Recording, spec: Spec, source: Path) -> None:
-    """Raise for the first reason why the pool cannot answer a strategy, with what would work."""
-    strategy, pool = sized(spec.strategy, spec.n), shown(source)
-    needs, most = strategy_traits(strategy), getattr(strategy, "n", 1)
-    whole = "replay one that samples whole solutions, such as adaptive-majority, esc or short-m"
-    rerank = f"with `reasoner rerank {pool} --verifier NAME`, and replay the result"
-    reasons = {
-        f"samples steps or continues solutions, and {pool} has whole ones only; {whole}": (
-            needs.scores_steps or needs.continues
-        ),
-        f"reads the confidence of each token, which recorded solutions do not have; {whole}": (
-            needs.confidences > 0
-        ),
-        f"may ask for {most} solutions, and a problem in {pool} has {recording.fewest}; choose --n"
-        f" {recording.fewest} or less": most > recording.fewest,
-        f"needs scores, and the solutions in {pool} have none; score them {rerank}": (
-            needs.verifier == "required" and not recording.scored
-        ),
-        "scores a part of the solutions, and the verifier of these compared all of them; score them one"
-        f" by one {rerank}": spec.verifier is not None and recording.judge.comparative,
-        f"goes by the length of solutions, and {pool} does not tell the tokens of each; replay one that"
-        " does not, such as adaptive-majority": needs.watches and not recording.has_lengths,
-    }
-    for reason, applies in reasons.items():
-        if applies:
-            raise ConfigError(f"strategy {clipped(spec.strategy, 40)!r} {reason}")
-
-
-async def _run(recording: Recording, settings: Replay, store: Store) -> None:
-    """Replay one experiment on the problems that have no record of it yet."""
+def _missing(store: Store, recording: Recording) -> Iterator[ReplayJob]:
+    """Yield the problems that have not been replayed yet."""
     done = store.done()
     for record in recording.records:
         if record.problem not in done:
-            store.append(await _attempt(recording, settings, store.spec, record))
+            yield ReplayJob(store, recording, record)
 
 
-async def _attempt(recording: Recording, settings: Replay, spec: Spec, record: Record) -> Record:
+async def _run(jobs: Sequence[ReplayJob], settings: Replay) -> None:
+    """Do one job after the other; there is no engine to keep busy."""
+    with Meter() as meter:
+        meter.start(len(jobs), sum(job.store.spec.n for job in jobs))
+        for job in jobs:
+            record = await _attempt(job, settings)
+            job.store.append(record)
+            meter.advance(job.store.spec, record)
+
+
+async def _attempt(job: ReplayJob, settings: Replay) -> Record:
     """Return the record of a problem, averaged over the orders; one that failed stays failed."""
+    spec, record = job.store.spec, job.record
     if not record.samples:
         return record.model_copy(update={"spend": Spend()})
     tries = list[Record]()
     for number in range(settings.orders):
-        result = await recording.solve(spec, record, settings.order(record, number))
+        result = await job.recording.solve(spec, record, settings.order(record, number))
         tries.append(_record(spec, record, result))
     return tries[0] if len(tries) == 1 else _mean(tries)
 
@@ -264,36 +197,14 @@ def _mean(tries: Sequence[Record]) -> Record:
     return tries[0].model_copy(update=changed)
 
 
-def _copy(records: Sequence[Record], store: Store) -> None:
-    """Copy a pool, so that what it decides stands beside the replays."""
-    done = store.done()
-    for record in records:
-        if record.problem not in done:
-            store.append(record)
-
-
-def _judge(verifier: str | None) -> VerifierTraits:
-    """Return the traits of the verifier that scored a pool; the default ones where it is not known."""
-    if not verifier or parse_spec(verifier)[0] == RECORDED:
-        return VerifierTraits()
-    judge = verifiers.load(verifier)
-    if isinstance(getattr(judge, "traits", None), property):  # They depend on its settings.
-        judge = verifiers.make(verifier)
-    return verifier_traits(judge)
-
-
-def refuse_decided(names: Sequence[str]) -> None:
-    """Refuse strategies that need no replay.
+def _copy(records: Sequence[Record], store: Store, out: Path) -> None:
+    """Copy a pool, so that what it decides stands beside the replays.
 
     Raises:
-        ConfigError: the pool as a whole decides one, or it samples in another way.
+        StoreError: `out` holds another pool.
     """
-    for name in names:
-        base = parse_spec(name)[0]
-        if base in POOLED:
-            raise ConfigError(
-                f"{base!r} is decided by the whole pool, at every size, and stands in the report without a"
-                " replay; name a strategy that stops early, such as adaptive-majority"
-            )
-        if base == GREEDY:
-            raise ConfigError("'greedy' samples at temperature 0, which no pool of samples holds")
+    for record in records:
+        if (before := store.get(record.problem)) is None:
+            store.append(record)
+        elif before.samples != record.samples:
+            raise StoreError(f"{shown(out)} holds replays of other solutions; choose another --out")

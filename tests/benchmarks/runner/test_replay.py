@@ -168,6 +168,9 @@ async def test_a_folder_of_replays_is_gone_on_with_and_not_mixed(
     }
     with pytest.raises(StoreError, match="choose another --out"):
         await replay(source, Replay(("esc",), (4,), orders=3), out)
+    other = await pooled(bench_type, tmp_path / "other", in_turn())
+    with pytest.raises(StoreError, match="replays of other solutions"):
+        await replay(other, Replay(("esc",), (4,)), out)
     with pytest.raises(StoreError, match="holds results of `reasoner bench`"):
         await replay(source, Replay(("esc",), (4,)), tmp_path / "pool")
 
