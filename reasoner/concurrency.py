@@ -21,6 +21,26 @@ that the search takes another course; too large a one costs microseconds.
 """
 
 
+async def settled() -> None:
+    """Wait for `SETTLED` turns of the event loop.
+
+    As many `sleep(0)` take ten times as long: each resumes every coroutine that waits for this one.
+    """
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def turn(left: int) -> None:
+        if done.cancelled():
+            return
+        if left:
+            loop.call_soon(turn, left - 1)
+        else:
+            done.set_result(None)
+
+    turn(SETTLED - 1)
+    await done
+
+
 async def unwrapped(call: Awaitable[T]) -> T:
     """Return the result of `call`; of a group of exceptions, raise the one that matters."""
     try:

@@ -212,6 +212,7 @@ verifiers = Registry(
         "calibrated": "reasoner.verifiers.calibrated:Calibrated",
         "part": "reasoner.verifiers.part:PartOf",
         "judge": "reasoner.verifiers.judge:Judge",
+        "genselect": "reasoner.verifiers.genselect:GenSelect",
         "tournament": "reasoner.verifiers.tournament:Tournament",
         "genrm": "reasoner.verifiers.genrm:GenRM",
         "critic": "reasoner.verifiers.critic:Critic",

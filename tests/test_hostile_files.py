@@ -194,12 +194,22 @@ OUTS = {
     "import-pool": ["import-pool", "POOL", "--task", "countdown", "--out", "OUT"],
     "bench": [*BENCH, "--out", "OUT"],
     "rerank": ["rerank", "RUN", "--verifier", "arithmetic", *SCRIPTED, "--out", "OUT"],
+    "replay": ["replay", "RUN", "--strategy", "esc(window=2)", "--n", "2", "--out", "OUT"],
     "eval-verifier": ["eval-verifier", "--verifier", "arithmetic", *SCRIPTED, "--out", "OUT"],
     "fit-auto": ["fit-auto", *SCRIPTED, "--out", "OUT"],
     "scaling": ["scaling", "RUN", "--out", "OUT"],
     "compare": ["compare", "RUN", "--n", "1,2", "--out", "OUT"],
 }
-IN_A_FOLDER = {"import-pool", "bench", "rerank", "eval-verifier", "fit-auto", "scaling", "compare"}
+IN_A_FOLDER = {
+    "import-pool",
+    "bench",
+    "rerank",
+    "replay",
+    "eval-verifier",
+    "fit-auto",
+    "scaling",
+    "compare",
+}
 
 
 def asked(command: str, run: Path, folder: Path, out: object) -> list[object]:
@@ -237,7 +247,7 @@ def test_folders_are_not_replaced(command: str, server: Server, run: Path, folde
 # -- whose folder -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["import-pool", "rerank", "fit-auto"])
+@pytest.mark.parametrize("command", ["import-pool", "rerank", "replay", "fit-auto"])
 def test_a_benchmark_keeps_its_folder(
     command: str, server: Server, run: Path, folder: Path
 ) -> None:

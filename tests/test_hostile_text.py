@@ -122,6 +122,7 @@ STORED = {
     "export-pool": ["export-pool", "RUN", "--out", "OUT/pool.jsonl"],
     "export": ["export", "RUN", "--format", "prm", "--out", "OUT/prm.jsonl"],
     "rerank": ["rerank", "RUN", "--verifier", "regex(pattern='1')", *MODEL, "--out", "OUT/reranked"],
+    "replay": ["replay", "RUN", "--strategy", "esc(window=2)", "--n", "2", "--out", "OUT/replayed"],
     "list": ["list"],
 }  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.pool_costs import Costs, PoolCosts, costs_of
 from reasoner.benchmarks.stats import (
     Pool,
     best_of_at_ks,
@@ -20,6 +19,7 @@ from reasoner.benchmarks.stats import (
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.proportion import share
 from reasoner.benchmarks.store.grid import BEST, BESTS, COVERAGE, GREEDY, MAJORITY, WEIGHTED
+from reasoner.benchmarks.store.pool_costs import Costs, PoolCosts, costs_of
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.schema import Frozen
@@ -208,6 +208,6 @@ def _pool_costs(run: RunFolder, task: str) -> PoolCosts:
 def _direct(run: RunFolder, specs: Sequence[Spec]) -> Iterator[Outcome]:
     for spec in specs:
         if records := run.records(spec):
-            values = np.array([float(r.correct) for r in records])
+            values = np.array([float(r.correct) if r.share is None else r.share for r in records])
             places, costs = [r.index for r in records], costs_of([r.spend for r in records])
             yield Outcome(spec, places, values, costs, records[0].oracle)

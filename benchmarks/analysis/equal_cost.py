@@ -12,13 +12,13 @@ from math import log
 import numpy as np
 
 from reasoner.benchmarks.analysis.curves import Outcome, outcomes, samples
-from reasoner.benchmarks.analysis.pool_costs import PoolCosts
 from reasoner.benchmarks.stats import Pool, best_of_at_ks
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.holm import holm
 from reasoner.benchmarks.stats.paired import paired
 from reasoner.benchmarks.stats.proportion import share
 from reasoner.benchmarks.store.grid import BEST, COVERAGE
+from reasoner.benchmarks.store.pool_costs import PoolCosts
 from reasoner.benchmarks.store.records import Record
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError

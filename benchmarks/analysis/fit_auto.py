@@ -16,12 +16,12 @@ from rich.table import Table as Rows
 
 from reasoner.benchmarks.analysis import allocation
 from reasoner.benchmarks.analysis.allocation import Allocated, Evidence, FixedArm
-from reasoner.benchmarks.analysis.pool_costs import portion
 from reasoner.benchmarks.stats.arrays import Bools
 from reasoner.benchmarks.stats.paired import difference
 from reasoner.benchmarks.stats.proportion import share
 from reasoner.benchmarks.store.grid import BEST, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import FIT
+from reasoner.benchmarks.store.pool_costs import portion
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError

@@ -17,17 +17,19 @@ from reasoner.benchmarks.runner.scheduler import JobOutcome
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import BEST, BESTS, MAJORITY, WEIGHTED, Grid
-from reasoner.benchmarks.store.owner import GRID, RERANK, refuse_others
+from reasoner.benchmarks.store.owner import RERANK, refuse_others
 from reasoner.benchmarks.store.pools import best_of, pool_of
 from reasoner.benchmarks.store.records import Record, Sample, Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.benchmarks.store.store import Store
-from reasoner.errors import ConfigError, StoreError
-from reasoner.files import clipped, shown
+from reasoner.errors import ConfigError
 from reasoner.options import CONCURRENCY
 from reasoner.registry import verifiers
 from reasoner.traits import verifier_traits
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Score
+
+DETERMINING = ("verifier", "tasks", "split", "model", "weights", "backend", "seed")
+"""The fields of a grid that decide which choice a folder holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def rerank(
     changed = {"strategies": (MAJORITY, BEST, WEIGHTED, BESTS), "verifier": verifier, "budgets": ()}
     grid = source.grid.model_copy(update={**changed, "command": RERANK})
     refuse_others(out, RERANK)
-    _refuse_another(grid, out)
+    grid.refuse_another(out, DETERMINING)
     pools = {task: pool_of(source, task) for task in grid.tasks}
     judge = _made(verifier)
     for record in (record for pool in pools.values() for record in pool):
@@ -86,18 +88,6 @@ async def rerank(
             concurrency=concurrency,
         )
     return grid
-
-
-def _refuse_another(grid: Grid, out: Path) -> None:
-    """Raise if `out` holds the choice of another verifier, or among other solutions."""
-    if (out / GRID).exists():
-        had = Grid.load(out)
-        for name in ("verifier", "tasks", "split", "model", "weights", "backend", "seed"):
-            if (there := getattr(had, name)) != (wanted := getattr(grid, name)):
-                raise StoreError(
-                    f"{shown(out)} holds a choice with {name} {clipped(repr(there), 40)}, not"
-                    f" {clipped(repr(wanted), 40)}; choose another --out"
-                )
 
 
 def _made(name: str) -> Verifier:

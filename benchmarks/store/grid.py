@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from reasoner.benchmarks.store.owner import BENCH, GRID, refuse_others
 from reasoner.benchmarks.store.records import Size, Spec
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
-from reasoner.files import read_bytes, save_text, shown
+from reasoner.files import clipped, read_bytes, save_text, shown
 from reasoner.printable import Text
 from reasoner.registry import strategies
 from reasoner.schema import Frozen
@@ -124,6 +124,22 @@ class Grid(Frozen):
         """
         refuse_others(out, self.command)
         save_text(self.model_dump_json(indent=1) + "\n", out / GRID)
+
+    def refuse_another(self, out: Path, determining: Iterable[str]) -> None:
+        """Raise if `out` holds a grid that differs from this one in a field of `determining`.
+
+        Raises:
+            StoreError: it does, or its grid cannot be read.
+        """
+        if not (out / GRID).exists():
+            return
+        before = Grid.load(out)
+        for name in determining:
+            if (there := getattr(before, name)) != (wanted := getattr(self, name)):
+                raise StoreError(
+                    f"{shown(out)} holds results with {name} {clipped(repr(there), 40)}, not"
+                    f" {clipped(repr(wanted), 40)}; choose another --out"
+                )
 
     @classmethod
     def load(cls, out: Path) -> Grid:

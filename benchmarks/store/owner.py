@@ -14,6 +14,7 @@ from reasoner.files import read_bytes, shown
 
 GRID = "grid.json"
 BENCH, IMPORT, RERANK, FIT, EVAL = "bench", "import-pool", "rerank", "fit-auto", "eval-verifier"
+REPLAY = "replay"
 SHARED = {BENCH: {EVAL}, EVAL: {BENCH}}
 """Commands that may add to the results of others: a verifier is measured on the pool of a benchmark."""
 

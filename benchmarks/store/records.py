@@ -145,6 +145,7 @@ class Record(StoredRow):
     `prompt_tokens` and `prompt_flops` are the cost of the bare problem without a cache, and `tails_flops`
     the cost, over all samples after the first, of the part of it that the cache did not hold; old records
     have none. `estimated_tokens` are those that no server reported. `samples` are graded against `question` and `reference`.
+    `share` is the share of right tries where there were several, whose mean cost `spend` is.
     """
 
     correct: bool
@@ -160,6 +161,7 @@ class Record(StoredRow):
     samples: tuple[Sample, ...] = ()
     question: Text = ""
     reference: Text = ""
+    share: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
 
 
 class Header(Frozen):

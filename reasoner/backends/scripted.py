@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeInt
 
 from reasoner.backends.stop_strings import begin
 from reasoner.base import Attention, Halt, ModelInfo
-from reasoner.concurrency import SETTLED
+from reasoner.concurrency import settled
 from reasoner.errors import BackendError, ConfigError
 from reasoner.traits import BackendTraits
 from reasoner.types import Completion, Finish, Generation, Prompt, Sampling, Usage
@@ -164,7 +164,7 @@ class Scripted:
             await self._wait()
             if before is not None:
                 await asyncio.wait([before])
-                await _settled()
+                await settled()
         finally:
             ended.set_result(None)
             if self._latest.get(problem) is ended:
@@ -221,26 +221,6 @@ class Scripted:
         so_far = ["".join(lines[: i + 1]) for i in range(len(lines))]
         sure = [20 * judge(prompt, s) for line, s in zip(lines, so_far, strict=True) for _ in line]
         return (*sure, *sure[-1:])[:size]
-
-
-async def _settled() -> None:
-    """Wait for `SETTLED` turns of the event loop.
-
-    As many `sleep(0)` take ten times as long: each resumes every coroutine that waits for this one.
-    """
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def turn(left: int) -> None:
-        if done.cancelled():
-            return
-        if left:
-            loop.call_soon(turn, left - 1)
-        else:
-            done.set_result(None)
-
-    turn(SETTLED - 1)
-    await done
 
 
 def cut_off(whole: Completion, size: int) -> Completion:

@@ -225,6 +225,12 @@ COMMANDS = (
         needs=BENCH,
     ),
     Command(
+        "replay", "cli.results:replay", "cli.results_options:ReplayOptions",
+        "Have strategies that stop early search among the solutions of a run; nothing is sampled.",
+        "reasoner replay runs/mine --strategy 'adaptive-majority(threshold=0.9),esc' --n 8,16",
+        needs=BENCH,
+    ),
+    Command(
         "inspect", "cli.results:inspect", "cli.results_options:InspectOptions",
         "Show the attempts at one problem, or the search tree of one attempt.",
         "reasoner inspect runs/mine 7 --strategy beam",

@@ -1,4 +1,4 @@
-"""Commands on stored results: `merge`, `import-pool`, `export-pool`, `export`, `rerank`, `inspect`, `report`, `scaling`."""
+"""Commands on stored results: `merge`, `import-pool`, `export-pool`, `export`, `rerank`, `replay`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
@@ -114,6 +114,23 @@ def rerank(args: options.RerankOptions, call: Invocation) -> int:
         result = report(RunFolder(out, interruptible(scoring)))
     print_json(result.as_json()) if call.json else result.show(console())
     return 0
+
+
+def replay(args: options.ReplayOptions, call: Invocation) -> int:
+    """Have strategies search among the solutions of a run; nothing is sampled."""
+    from reasoner.benchmarks.reports.bench import report
+    from reasoner.benchmarks.runner import replay as replaying
+    from reasoner.benchmarks.store.environment import describe
+    from reasoner.benchmarks.store.run_folder import RunFolder
+
+    out = args.out or args.dir.with_name(f"{args.dir.name}-replay")
+    settings = replaying.Replay(args.strategy, args.n, args.orders, args.seed)
+    with stdout_for_json(call.json):
+        replays = replaying.replay(
+            RunFolder(args.dir), settings, out, environment=describe(call.argv)
+        )
+        result = report(RunFolder(out, interruptible(replays)))
+    return show(result, call)
 
 
 def inspect(args: options.InspectOptions, call: Invocation) -> int:

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reasoner.cli import option_types as o
+from reasoner.cli.parsing import names
 from reasoner.options import (
     CONCURRENCY,
+    FlagReader,
     InputFile,
     Options,
     OutputFile,
@@ -133,6 +135,32 @@ class RerankOptions(Options):
     backend: o.Backend = None
     base_url: o.BaseUrl = None
     seed: o.RandomSeed = 0
+
+
+class ReplayOptions(Options):
+    """The options of `replay`."""
+
+    positional = ("dir",)
+
+    dir: Annotated[o.Run, Field(description="a folder that `bench --out` or `import-pool` wrote")]
+    strategy: Annotated[
+        tuple[str, ...],
+        FlagReader(names, "extend"),
+        Field(
+            min_length=1,
+            examples=["NAME,..."],
+            description="such as adaptive-majority(threshold=0.9),esc",
+        ),
+    ]
+    n: Annotated[o.SomeSizes, Field(description="sizes (default: those of the pool)")] = ()
+    orders: Annotated[
+        Annotated[int, Field(ge=1, le=1000)],
+        Field(
+            description="average over so many drawn orders of the solutions (1: the recorded order)"
+        ),
+    ] = 1
+    seed: o.RandomSeed = 0
+    out: Annotated[OutputFolder | None, Field(description="default: DIR-replay")] = None
 
 
 class InspectOptions(Options):

@@ -314,7 +314,9 @@ def opinion(prompt: Prompt, rng: random.Random) -> str:
         f"Verdict: {rng.choice(['correct', 'incorrect'])}",
         f"Grade: {rng.randint(1, 10)}",
         f"Better: {rng.choice(['A', 'B', 'tie'])}",
+        f"Ratings: A={rng.randint(1, 10)}, B={rng.randint(1, 10)}",
         f"First error: {rng.choice([*steps, 'none'])}",
+        f"Judgment: {rng.randint(0, 2)}",
     ]
     return "\n".join(lines) + END
 

@@ -35,6 +35,7 @@ from reasoner.types import (
 )
 from reasoner.verifiers.critic import Critic
 from reasoner.verifiers.genrm import GenRM
+from reasoner.verifiers.genselect import GenSelect
 from reasoner.verifiers.judge import Judge
 from reasoner.verifiers.label_token import LabelToken
 from reasoner.verifiers.oracle import Oracle
@@ -53,6 +54,14 @@ def verdict_judge() -> Judge:
 
 def round_robin() -> Tournament:
     return Tournament(form="round-robin", votes=2)
+
+
+def swiss() -> Tournament:
+    return Tournament(form="swiss", asks="ratings", ends=20, votes=2)
+
+
+def small_windows() -> GenSelect:
+    return GenSelect(window=3, votes=2)
 
 
 def direct() -> GenRM:
@@ -81,6 +90,8 @@ GENERATIVE: list[Callable[[], Verifier]] = [
     verdict_judge,
     Tournament,
     round_robin,
+    swiss,
+    small_windows,
     GenRM,
     direct,
     Critic,
@@ -88,7 +99,7 @@ GENERATIVE: list[Callable[[], Verifier]] = [
 ]
 
 TestFree = verifier_conformance("verdict", "confidence", oracle)
-TestGenerative = verifier_conformance(*GENERATIVE)
+TestGenerative = verifier_conformance(*GENERATIVE, GenSelect)
 TestLabelToken = verifier_conformance(label_token)
 TestValueHead = verifier_conformance(value_head, reply=valued)
 

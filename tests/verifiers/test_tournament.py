@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import permutations
 from math import comb
 from random import Random
+from statistics import fmean
 
+import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +19,11 @@ from reasoner.errors import BackendError
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
 from reasoner.types import Candidate, Completion, Finish, Judgement, Problem, Prompt, Score, Usage
-from reasoner.verifiers.tournament import Tournament
+from reasoner.verifiers.common.swiss import matches
+from reasoner.verifiers.tournament import Tournament, rated
 
 PROBLEM = Problem("p", "Name a large number.")
-FORMS = ("knockout", "round-robin")
+FORMS = ("knockout", "round-robin", "swiss")
 
 
 def candidates(*numbers: int) -> list[Candidate]:
@@ -81,12 +85,187 @@ async def test_copies_take_part_once(form: str) -> None:
     assert model.usage.requests == 2
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, 99), unique=True, min_size=2, max_size=14),
+    degree=st.integers(1, 4),
+    rounds=st.integers(1, 15),
+    seed=st.integers(0, 3),
+)
+async def test_a_swiss_tournament_pairs_nobody_twice_and_connects_all(
+    numbers: list[int], degree: int, rounds: int, seed: int
+) -> None:
+    met = Counter[tuple[int, int]]()
+
+    def noting(prompt: Prompt, rng: Random) -> str:
+        met[shown(prompt)] += 1
+        return larger(prompt, rng)
+
+    model = Scripted(reply=noting)
+    tournament = Tournament("swiss", degree=degree, rounds=rounds, seed=seed, model=model)
+    judgement = await held(tournament, *numbers)
+    pairs = {frozenset(pair) for pair in met}
+    graph = nx.Graph(map(tuple, pairs))
+    assert set(met.values()) == {1}, "each order of each pair is asked about once"
+    assert len(met) == 2 * len(pairs) == model.usage.requests
+    assert set(graph) == set(numbers) and nx.is_connected(graph)
+    assert min(d for _, d in graph.degree) >= min(degree, len(numbers) - 1)
+    assert len(pairs) == matches(len(numbers), degree, rounds)
+    assert values(judgement)[numbers.index(max(numbers))] == 1.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(9)))
+async def test_in_a_swiss_tournament_the_order_changes_nothing(numbers: list[int]) -> None:
+    scores = values(await held(Tournament("swiss", model=Scripted(reply=larger)), *range(9)))
+    mixed = values(await held(Tournament("swiss", model=Scripted(reply=larger)), *numbers))
+    assert mixed == [scores[n] for n in numbers]
+
+
+async def test_in_a_swiss_tournament_equals_meet() -> None:
+    gaps = list[int]()
+
+    def noting(prompt: Prompt, rng: Random) -> str:
+        first, second = shown(prompt)
+        gaps.append(abs(first - second))
+        return larger(prompt, rng)
+
+    await held(Tournament("swiss", rounds=8, model=Scripted(reply=noting)), *range(32))
+    start, last = gaps[: 2 * 32], gaps[-32:]
+    assert fmean(last) < 0.7 * fmean(start)
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_who_is_alone_is_neither_good_nor_bad(form: str) -> None:
     tournament = Tournament(form, model=Scripted(reply=larger))  # type: ignore[arg-type]
     assert await held(tournament, 5) == Judgement((Score(0.5),))
     assert await held(tournament, 5, 5) == Judgement((Score(0.5), Score(0.5)))
     assert tournament.estimate(PROBLEM, candidates(5)) == Usage()
+
+
+# -- ratings and margins --------------------------------------------------------------------------
+
+
+def rating(prompt: Prompt, _: Random) -> str:
+    """A judge who rates a number as highly as it is large."""
+    first, second = shown(prompt)
+    return f"I looked at both.\n\nRatings: A={first}, B={second}{END}"
+
+
+async def test_a_rating_is_won_by_its_lead() -> None:
+    tournament = Tournament("round-robin", asks="ratings", model=Scripted(reply=rating))
+    assert values(await held(tournament, 10, 1)) == [1, 0]
+    assert values(await held(tournament, 4, 7)) == pytest.approx([1 / 3, 2 / 3])
+    assert values(await held(tournament, 5, 5)) == [0.5, 0.5]
+
+
+async def test_a_swiss_match_has_the_weight_of_its_margin() -> None:
+    """Nine beats ten by a point, ten beats one by nine; ties of equal numbers hardly count."""
+
+    def odd(prompt: Prompt, rng: Random) -> str:
+        ratings = {(9, 10): (6, 5), (10, 9): (5, 6), (9, 1): (1, 2), (1, 9): (2, 1)}
+        first, second = ratings.get(shown(prompt), shown(prompt))
+        return f"Ratings: A={first}, B={second}{END}"
+
+    tournament = Tournament("swiss", asks="ratings", model=Scripted(reply=odd))
+    scores = values(await held(tournament, 9, 10, 1))
+    assert scores == pytest.approx([1 / 2, 9 / 10, 1 / 10])
+
+
+async def test_a_match_without_a_margin_has_little_weight() -> None:
+    def first_beats(prompt: Prompt, rng: Random) -> str:
+        return "Better: tie" + END if 1 in shown(prompt) else larger(prompt, rng)
+
+    scores = values(await held(Tournament("swiss", model=Scripted(reply=first_beats)), 1, 2, 3))
+    assert scores == pytest.approx([0.5, 0.05 / 1.1, 1.05 / 1.1])
+
+
+@pytest.mark.parametrize(
+    ("reply", "share"),
+    [
+        ("Ratings: A=10, B=1", 1),
+        ("**Ratings:** A = 10; B = 1.", 1),
+        ("Rating: A: 1, B: 10", 0),
+        ("Ratings: A=3, B=9? No.\nRatings: A=4 and B=4", 0.5),
+        ("Both.\n\nA=1, B=10", 0),
+        ("Ratings: A=11, B=1", None),
+        ("Ratings: A=0, B=1", None),
+        ("Ratings: A=7.5, B=1", None),
+        ("Ratings: A=7", None),
+        ("Better: A", None),
+    ],
+)
+async def test_ratings_are_read(reply: str, share: float | None) -> None:
+    assert rated(Completion(reply, (), Finish.EOS)) == share
+    tournament = Tournament(asks="ratings", model=saying(reply))
+    assert (await held(tournament, 1, 2)).malformed == (2 if share is None else 0)
+
+
+# -- the ends first -------------------------------------------------------------------------------
+
+
+def long(number: int, end: str = "") -> Candidate:
+    text = f"<{number}>{'.' * 200}{end or f'<{number}>'}"
+    return Candidate((Completion(text, (number,), Finish.EOS),), complete=True)
+
+
+def by_first_line(prompt: Prompt, rng: Random) -> str:
+    """A judge who sees the larger number, and a tie where the ends show none."""
+    first, second = re.findall(r"Solution [AB]:\n(.*(?:\n.+)?)", prompt.problem.prompt)
+    numbers = [re.search(r"<(\d+)>", text) for text in (first, second)]
+    if not all(numbers):
+        return "Better: tie" + END
+    a, b = (int(number[1]) for number in numbers if number)
+    return f"Better: {'A' if a > b else 'B'}{END}"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_whole_solutions_are_not_read_where_their_ends_decide(form: str) -> None:
+    async def judged(ends: int) -> tuple[list[float], Usage]:
+        model = Scripted(reply=by_first_line)
+        tournament = Tournament(form, ends=ends, model=model)  # type: ignore[arg-type]
+        return values(await tournament.score(PROBLEM, list(map(long, range(6))))), model.usage
+
+    (whole, all_tokens), (scores, tokens) = await judged(0), await judged(10)
+    assert scores == whole
+    assert tokens.requests == all_tokens.requests
+    assert all_tokens.prompt_tokens - tokens.prompt_tokens > 300 * tokens.requests
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_whole_solutions_are_read_where_their_ends_do_not_decide(form: str) -> None:
+    batch = [long(n, "the end") for n in range(6)]
+    counts = dict[int, int]()
+    for ends in (0, 10):
+        model = Scripted(reply=by_first_line)
+        tournament = Tournament(form, ends=ends, model=model)  # type: ignore[arg-type]
+        assert values(await tournament.score(PROBLEM, batch))[5] == 1.0
+        counts[ends] = model.usage.requests
+    # Ends that are alike make one question, which is asked once a round.
+    assert counts[0] < counts[10] <= 2 * counts[0]
+
+
+async def test_solutions_shorter_than_their_end_are_shown_once() -> None:
+    model = Scripted(reply=lambda *_: "Better: tie" + END)
+    await held(Tournament(ends=10, model=model), 1, 2)
+    assert model.usage.requests == 2
+
+
+async def test_a_clear_margin_is_what_the_setting_says() -> None:
+    def close(prompt: Prompt, _: Random) -> str:
+        return f"Ratings: A={7 if shown(prompt)[0] else 4}, B={4 if shown(prompt)[0] else 7}{END}"
+
+    asked = dict[float, int]()
+    for clear in (1 / 4, 1 / 2):
+        model = Scripted(reply=close)
+        tournament = Tournament(asks="ratings", ends=12, clear=clear, model=model)
+        await tournament.score(PROBLEM, [Candidate((c,), True) for c in padded(0, 1)])
+        asked[clear] = model.usage.requests
+    assert asked == {1 / 4: 2, 1 / 2: 4}
+
+
+def padded(*numbers: int) -> list[Completion]:
+    return [Completion(f"{'.' * 99}<{n}>", (n,), Finish.EOS) for n in numbers]
 
 
 # -- verdicts -------------------------------------------------------------------------------------
@@ -152,13 +331,15 @@ async def test_one_order_that_can_be_read_still_counts() -> None:
     numbers=st.lists(st.integers(0, 10**9), max_size=9),
     votes=st.integers(1, 3),
     context=st.sampled_from([0, 700, 10_000]),
+    ends=st.sampled_from([0, 14, 60]),
+    decided=st.booleans(),
 )
 async def test_the_estimate_is_never_passed_whoever_wins(
-    form: str, numbers: list[int], votes: int, context: int
+    form: str, numbers: list[int], votes: int, context: int, ends: int, decided: bool
 ) -> None:
-    model = Scripted(reply=larger, context=context)
-    tournament = Tournament(form, model=model, votes=votes, max_tokens=40)  # type: ignore[arg-type]
-    batch = candidates(*numbers)
+    model = Scripted(reply=larger if decided else lambda *_: "Hm." + END, context=context)
+    tournament = Tournament(form, model=model, votes=votes, max_tokens=40, ends=ends)  # type: ignore[arg-type]
+    batch = [Candidate((c,), True) for c in padded(*numbers)]
     for size in range(len(batch) + 1):
         worst = tournament.estimate(PROBLEM, batch[:size])
     told = await tournament.score(PROBLEM, batch)
@@ -169,7 +350,9 @@ async def test_the_estimate_is_never_passed_whoever_wins(
     assert told.usage.flops <= worst.flops
 
 
-@pytest.mark.parametrize(("form", "matches"), [("knockout", 11), ("round-robin", comb(12, 2))])
+@pytest.mark.parametrize(
+    ("form", "matches"), [("knockout", 11), ("round-robin", comb(12, 2)), ("swiss", 36)]
+)
 async def test_requests_are_two_a_match(form: str, matches: int) -> None:
     tournament = Tournament(form, model=Scripted(reply=larger))  # type: ignore[arg-type]
     told = await held(tournament, *range(12))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reasoner.backends.scripted import END, Scripted, add_up
-from reasoner.benchmarks.analysis.pool_costs import portion
+from reasoner.benchmarks.store.pool_costs import portion
 from reasoner.benchmarks.store.records import Record, Spend
 from reasoner.benchmarks.store.store import read
 from reasoner.types import Generation, Prompt, Sampling, Usage

@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 
 from reasoner.benchmarks.analysis.curves import Outcome, Point
-from reasoner.benchmarks.analysis.pool_costs import PoolCosts, costs_of
 from reasoner.benchmarks.reports import summary, table
+from reasoner.benchmarks.store.pool_costs import PoolCosts, costs_of
 from reasoner.benchmarks.store.records import Record, Sample, Spec, Spend
 from reasoner.cli.solve import thinking
 from reasoner.types import Usage

@@ -88,6 +88,7 @@ COMMANDS = [
     "export-pool",
     "export",
     "rerank",
+    "replay",
     "inspect",
 ]
 BAD = {

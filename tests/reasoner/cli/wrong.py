@@ -22,6 +22,7 @@ JUDGE = ["eval-verifier", *SCRIPTED, "--out", "{out}"]
 IMPORT = ["import-pool", "{pool}", "--task", "countdown"]
 EXPORT = ["export-pool", "{run}", "--out", "{out}"]
 SETS = ["export", "{run}", "--out", "{out}"]
+REPLAY = ["replay", "{run}", "--out", "{out}"]
 RERANK = ["rerank", "{run}", *SCRIPTED, "--out", "{out}"]
 INSPECT = ["inspect", "{run}", "0"]
 POLICY = ["train", "policy", "--out", "{out}"]
@@ -241,6 +242,18 @@ WRONG: dict[str, list[Line]] = {
             ["rerank", "{run}", "--out={out}", "--verifier=verdict"], "--backend", v.BACKEND[1::3]
         ),
         *options([*RERANK, "--verifier=arithmetic"], "--out", "--concurrency"),
+    ],
+    "replay": [
+        (["replay"], "required: DIR"),
+        (["replay", "{run}"], "required: --strategy"),
+        *words(["replay"], v.RUN, "--strategy=esc"),
+        *values(
+            REPLAY, "--strategy", [*v.STRATEGY[1::3], "majority", "greedy", "beam", "deepconf"]
+        ),
+        *values([*REPLAY, "--strategy=esc"], "--n", [*v.FEW, "77"]),
+        *values([*REPLAY, "--strategy=esc"], "--orders", [*v.FEW, "1001"]),
+        *values(["replay", "{run}", "--strategy=esc"], "--out", v.FOLDER),
+        *options([*REPLAY, "--strategy=esc"], "--out", "--orders"),
     ],
     "inspect": [
         (["inspect"], "required: DIR, PROBLEM"),
