@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reasoner.cli.bench_options import FILE, BenchOptions
+from reasoner.cli.bench_options import FILE, OTHERS, BenchOptions
 from reasoner.cli.flags import build, flag
 from reasoner.documents import Malformed, read_yaml
 from reasoner.errors import ConfigError, StoreError
@@ -21,6 +21,8 @@ FIELDS = {flag(f): f for f in BenchOptions.model_fields if f not in BenchOptions
 def bench_options(model: type[BenchOptions], flags: Mapping[str, Any]) -> BenchOptions:
     """Build the options from `flags`, and the file that `spec` among them names; flags win.
 
+    Sizes that the file gives to strategies which a flag replaces are left out.
+
     Raises:
         ConfigError: the file cannot be read, or a field or flag has a wrong value.
     """
@@ -33,7 +35,11 @@ def bench_options(model: type[BenchOptions], flags: Mapping[str, Any]) -> BenchO
         named = FIELDS.get(option, option) in flags
         return f"--{option}" if named or not path else f"{shown(path)}, {option}"
 
-    return build(model, {**values, **flags}, where)
+    options = build(model, {**values, **flags}, where)
+    if "strategy" not in flags or "search_n" in flags:
+        return options
+    sizes = {k: v for k, v in options.search_n.items() if k in (OTHERS, *options.strategy)}
+    return options.model_copy(update={"search_n": sizes})
 
 
 def save_whole(shard: Path, out: Path) -> None:

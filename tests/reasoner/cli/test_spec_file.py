@@ -15,7 +15,8 @@ from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import main
 from reasoner.cli.bench_options import BenchOptions
 from reasoner.cli.flags import default_text
-from reasoner.cli.spec_file import FIELDS
+from reasoner.cli.spec_file import FIELDS, bench_options
+from reasoner.errors import ConfigError
 from reasoner.registry import strategies, tasks
 from tests import ROOT
 
@@ -79,6 +80,19 @@ def test_flags_win(tmp_path: Path, capsys: Captured) -> None:
     [point] = ran(capsys, "--spec", file, *beside, "--out", str(tmp_path / "out"))
     assert (point["task"], point["strategy"], point["n"]) == ("countdown", "beam", 2)
     assert not (tmp_path / "no").exists()
+
+
+def test_a_flag_for_strategies_leaves_out_the_sizes_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("strategy: [beam, dvts]\nsearch-n: {beam: [2], dvts: [3], others: [5]}\n")
+
+    def sizes(**flags: object) -> object:
+        return bench_options(BenchOptions, {"spec": path, **flags}).grid().own_ns
+
+    assert sizes() == {"beam": (2,), "dvts": (3,)}
+    assert sizes(strategy="dvts,majority") == {"dvts": (3,)}
+    with pytest.raises(ConfigError, match="--search-n is for beam"):
+        sizes(strategy="majority", search_n={"beam": [2]})
 
 
 def test_data_and_its_fields(tmp_path: Path, capsys: Captured) -> None:
