@@ -183,6 +183,7 @@ strategies = Registry(
         "ab-mcts": "reasoner.search.ab_mcts:ABMCTS",
         "rstar": "reasoner.search.rstar:RStar",
         "revise": "reasoner.search.revise:Revise",
+        "rsa": "reasoner.search.rsa:RSA",
         "budget-forcing": "reasoner.search.budget_forcing:BudgetForcing",
         "short-m": "reasoner.search.short_m:ShortM",
         "fallback": "reasoner.search.fallback:Fallback",

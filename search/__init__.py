@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reasoner.search.particle_gibbs import ParticleGibbs as ParticleGibbs
     from reasoner.search.rebase import Rebase as Rebase
     from reasoner.search.revise import Revise as Revise
+    from reasoner.search.rsa import RSA as RSA
     from reasoner.search.rstar import RStar as RStar
     from reasoner.search.self_certainty import SelfCertainty as SelfCertainty
     from reasoner.search.short_m import ShortM as ShortM

@@ -30,7 +30,10 @@ ALONE = [
 
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
-SETTINGS = {"budget-forcing": {"wait": "\n", "final": "\n#"}}
+SETTINGS = {
+    "budget-forcing": {"wait": "\n", "final": "\n#"},
+    "rsa": {"prompt": "{problem}{solutions}\n"},
+}
 """Settings for strategies whose defaults have letters that the tiny model's alphabet lacks."""
 
 

@@ -24,6 +24,7 @@ from reasoner.search.particle import Particle
 from reasoner.search.particle_gibbs import ParticleGibbs
 from reasoner.search.rebase import Rebase
 from reasoner.search.revise import Revise
+from reasoner.search.rsa import RSA
 from reasoner.search.rstar import RStar
 from reasoner.search.short_m import ShortM
 from reasoner.search.speculative_rejection import SpeculativeRejection
@@ -79,6 +80,7 @@ STRATEGIES: dict[str, Strategy] = {
     "tot-bfs": TotBFS(n=2, branch=3),
     "tot-dfs": TotDFS(n=2, branch=2, threshold=0.4),
     "revise": Revise(n=6, length=2),
+    "rsa": RSA(n=3, k=2, rounds=2, final=(1,)),
     "speculative-rejection": SpeculativeRejection(n=4, tokens=2),
 }
 
