@@ -12,6 +12,7 @@ from reasoner.concurrency import gather
 from reasoner.events import Result, Stopped
 from reasoner.registry import strategies
 from reasoner.solving import solve
+from reasoner.traits import strategy_traits
 from reasoner.types import Finish, Problem, Sampling, Usage
 from reasoner.verifiers.verdict import Verdict
 
@@ -30,6 +31,8 @@ ALONE = [
 
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
+SERVED = [name for name in strategies.names() if not strategy_traits(strategies.load(name)).spells]
+"""Strategies that a server's model suits: it does not know the texts of tokens."""
 SETTINGS = {
     "budget-forcing": {"wait": "\n", "final": "\n#"},
     "rsa": {"prompt": "{problem}{solutions}\n"},

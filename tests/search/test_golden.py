@@ -22,6 +22,7 @@ from reasoner.search.best_first import BestFirst
 from reasoner.search.dvts import DVTS
 from reasoner.search.particle import Particle
 from reasoner.search.particle_gibbs import ParticleGibbs
+from reasoner.search.power import Power
 from reasoner.search.rebase import Rebase
 from reasoner.search.revise import Revise
 from reasoner.search.rsa import RSA
@@ -41,8 +42,9 @@ GOLDEN = ROOT / "tests" / "golden"
 
 
 def letters(prompt: Prompt, rng: random.Random) -> str:
-    written = prompt.text.count("\n")
-    return "".join(rng.choice("ab") + "\n" for _ in range(3 - written)) + END
+    half = "\n" if prompt.text[-1:] in ("a", "b") else ""
+    written = (prompt.text + half).count("\n")
+    return half + "".join(rng.choice("ab") + "\n" for _ in range(3 - written)) + END
 
 
 WORTH = {
@@ -66,6 +68,7 @@ STRATEGIES: dict[str, Strategy] = {
     "beam-lookahead": Beam(n=4, branch=2, lookahead=1),
     "dvts": DVTS(n=6, branch=3),
     "rebase": Rebase(n=8),
+    "power": Power(n=3, block=4),
     "particle": Particle(n=12, ess=1.0),
     "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
     "best-first": BestFirst(n=5, branch=2),
