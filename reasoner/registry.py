@@ -186,6 +186,7 @@ strategies = Registry(
         "rsa": "reasoner.search.rsa:RSA",
         "budget-forcing": "reasoner.search.budget_forcing:BudgetForcing",
         "short-m": "reasoner.search.short_m:ShortM",
+        "parallel-probe": "reasoner.search.parallel_probe:ParallelProbe",
         "power": "reasoner.search.power:Power",
         "fallback": "reasoner.search.fallback:Fallback",
         "iterative-broadening": "reasoner.search.iterative_broadening:IterativeBroadening",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -33,11 +34,12 @@ PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
 SERVED = [name for name in strategies.names() if not strategy_traits(strategies.load(name)).spells]
 """Strategies that a server's model suits: it does not know the texts of tokens."""
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "budget-forcing": {"wait": "\n", "final": "\n#"},
+    "parallel-probe": {"interval": 8, "probe": "\n"},
     "rsa": {"prompt": "{problem}{solutions}\n"},
 }
-"""Settings for strategies whose defaults have letters that the tiny model's alphabet lacks."""
+"""Settings for strategies whose defaults have letters that the tiny model's alphabet lacks, or are for long solutions."""
 
 
 async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> list[Result]:

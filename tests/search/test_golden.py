@@ -20,6 +20,7 @@ from reasoner.search import MCTS, Beam
 from reasoner.search.ab_mcts import ABMCTS
 from reasoner.search.best_first import BestFirst
 from reasoner.search.dvts import DVTS
+from reasoner.search.parallel_probe import ParallelProbe
 from reasoner.search.particle import Particle
 from reasoner.search.particle_gibbs import ParticleGibbs
 from reasoner.search.power import Power
@@ -68,6 +69,7 @@ STRATEGIES: dict[str, Strategy] = {
     "beam-lookahead": Beam(n=4, branch=2, lookahead=1),
     "dvts": DVTS(n=6, branch=3),
     "rebase": Rebase(n=8),
+    "parallel-probe": ParallelProbe(n=3, interval=2, stable=2, patience=2, probe="\n"),
     "power": Power(n=3, block=4),
     "particle": Particle(n=12, ess=1.0),
     "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
