@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Protocol, Self, runtime_checkable
 
-from reasoner.base import Backend, Halt, Verifier, required_sampling
+from reasoner.base import Backend, Halt, Verifier, as_spelling, required_sampling
 from reasoner.budget import GENERATOR, VERIFIER, Ledger, Room
 from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted, ConfigError
@@ -99,6 +99,13 @@ class Run:
         """From now on, have samples hold the confidence of each token, against `likeliest` tokens."""
         self.sampling = replace(self.sampling, confidences=likeliest)
 
+    def read_logprobs(self) -> None:
+        """From now on, sample from the model's own distribution, with the log-probability of each token.
+
+        That is at temperature 1 and without a nucleus, whatever the task's sampling is.
+        """
+        self.sampling = replace(self.sampling, logprobs=True, temperature=1.0, top_p=1.0)
+
     def limit_thinking(self, tokens: int) -> None:
         """From now on, have the engine end the thinking of a solution at this many tokens."""
         self.sampling = replace(self.sampling, thinking_budget=tokens)
@@ -148,6 +155,10 @@ class Run:
         ids = ended.token_ids[:-1] + ids
         piece = replace(ended, text=ended.text + text, token_ids=ids, finish=Finish.WRITTEN, **rest)
         return self.trace.add(parent, piece, spent=node.spent)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens, without end tokens; the backend's traits must have `spells`."""
+        return as_spelling(self._sampler.model.backend).decode(ids)
 
     async def ask(
         self,

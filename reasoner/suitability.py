@@ -82,6 +82,10 @@ USED_BY_STRATEGIES = {
     " use 'majority' or 'adaptive-majority', which need none",
     "watches": "watches samples as they grow, which the backend of {policy} does not offer; use backend vllm,"
     " openai, transformers or scripted, or strategy 'adaptive-majority'",
+    "logprobs": "weighs samples by their log-probabilities, which the backend of {policy} does not return; use backend"
+    " vllm or transformers, or strategy 'majority', which needs none",
+    "spells": "cuts solutions between two tokens, whose texts the backend of {policy} does not know; use backend vllm"
+    " or transformers, or strategy 'revise', which cuts between steps",
     "thinking_budget": "has the engine limit the tokens of thinking, which the backend of {policy} does not offer; for vllm"
     " set reasoning_parser, or use budget-forcing(native=False), which cuts the text",
 }

@@ -34,6 +34,8 @@ class StrategyTraits:
         second_model: it needs a second model.
         continues: it continues unfinished solutions, even where it does not score them.
         thinking_budget: it has the engine limit the tokens of thinking (`Run.limit_thinking`).
+        logprobs: it reads the log-probabilities of samples (`Run.read_logprobs`).
+        spells: it cuts solutions between two tokens (`Run.decode`).
     """
 
     verifier: Literal["required", "preferred", "unneeded"] = "required"
@@ -45,6 +47,8 @@ class StrategyTraits:
     second_model: bool = False
     continues: bool = False
     thinking_budget: bool = False
+    logprobs: bool = False
+    spells: bool = False
 
     @property
     def uses_verifier(self) -> bool:
@@ -231,6 +235,8 @@ def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
         second_model=any(part.second_model for part in traits),
         continues=any(part.continues for part in traits),
         thinking_budget=any(part.thinking_budget for part in traits),
+        logprobs=any(part.logprobs for part in traits),
+        spells=any(part.spells for part in traits),
     )
 
 

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from reasoner.search.majority import Majority as Majority
     from reasoner.search.majority_of_the_bests import MajorityOfTheBests as MajorityOfTheBests
     from reasoner.search.mcts import MCTS as MCTS
+    from reasoner.search.parallel_probe import ParallelProbe as ParallelProbe
     from reasoner.search.particle import Particle as Particle
     from reasoner.search.particle_gibbs import ParticleGibbs as ParticleGibbs
+    from reasoner.search.power import Power as Power
     from reasoner.search.rebase import Rebase as Rebase
     from reasoner.search.revise import Revise as Revise
+    from reasoner.search.rsa import RSA as RSA
     from reasoner.search.rstar import RStar as RStar
     from reasoner.search.self_certainty import SelfCertainty as SelfCertainty
     from reasoner.search.short_m import ShortM as ShortM

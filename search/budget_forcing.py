@@ -7,7 +7,8 @@ from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from reasoner.run import Run
-from reasoner.thinking import before_close, closing
+from reasoner.search.common.forced_answers import ask_for_answer, full
+from reasoner.thinking import before_close
 from reasoner.trace import Node
 from reasoner.traits import StrategyTraits
 
@@ -62,9 +63,7 @@ class BudgetForcing:
         if left != 0:
             [node] = await run.expand([node], tokens=left, temperature=self.temperature)
         if not node.terminal:
-            parts = run.trace.candidate(node).parts
-            mark = f"\n{closing(parts.opening)}" if parts.unfinished else ""
-            node = run.write(node, mark + self.final)
+            node = ask_for_answer(run, node, self.final)
             if not full(run, node):
                 [node] = await run.expand([node], temperature=self.temperature)
         return run.offer(node) if node.finished or not run.incumbent else node
@@ -79,8 +78,3 @@ class BudgetForcing:
         if parent and thinking is not None:
             return run.write(parent, thinking + self.wait)
         return run.write(node, self.wait)
-
-
-def full(run: Run, node: Node) -> bool:
-    """Return True if the chain has the task's maximum length."""
-    return node.length >= run.sampling.max_tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from reasoner.concurrency import gather
 from reasoner.events import Result, Stopped
 from reasoner.registry import strategies
 from reasoner.solving import solve
+from reasoner.traits import strategy_traits
 from reasoner.types import Finish, Problem, Sampling, Usage
 from reasoner.verifiers.verdict import Verdict
 
@@ -30,8 +32,14 @@ ALONE = [
 
 PROBLEM = "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n"
 BUDGET = Budget(tokens=300)
-SETTINGS = {"budget-forcing": {"wait": "\n", "final": "\n#"}}
-"""Settings for strategies whose defaults have letters that the tiny model's alphabet lacks."""
+SERVED = [name for name in strategies.names() if not strategy_traits(strategies.load(name)).spells]
+"""Strategies that a server's model suits: it does not know the texts of tokens."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "budget-forcing": {"wait": "\n", "final": "\n#"},
+    "parallel-probe": {"interval": 8, "probe": "\n"},
+    "rsa": {"prompt": "{problem}{solutions}\n"},
+}
+"""Settings for strategies whose defaults have letters that the tiny model's alphabet lacks, or are for long solutions."""
 
 
 async def conforms(name: str, backend: Backend, *, times: int, n: int = 4) -> list[Result]:

@@ -30,8 +30,12 @@ Judge = Callable[[Prompt, str], float]
 
 
 def add_up(prompt: Prompt, rng: random.Random) -> str:
-    """Add the numbers of the problem, one per line, with an occasional error."""
-    numbers = [int(x) for x in re.findall(r"\d+", prompt.problem.prompt)]
+    """Add the numbers of the problem, one per line, with an occasional error.
+
+    They are those of the first paragraph that has any; earlier solutions may follow it.
+    """
+    stated = (re.findall(r"\d+", text) for text in prompt.problem.prompt.split("\n\n"))
+    numbers = [int(x) for x in next(filter(None, stated), ())]
     sums = re.findall(r"=(-?\d+)\n", prompt.text)
     total = int(sums[-1]) if sums else (numbers or [0])[0]
     reply = list[str]()

@@ -20,10 +20,13 @@ from reasoner.search import MCTS, Beam
 from reasoner.search.ab_mcts import ABMCTS
 from reasoner.search.best_first import BestFirst
 from reasoner.search.dvts import DVTS
+from reasoner.search.parallel_probe import ParallelProbe
 from reasoner.search.particle import Particle
 from reasoner.search.particle_gibbs import ParticleGibbs
+from reasoner.search.power import Power
 from reasoner.search.rebase import Rebase
 from reasoner.search.revise import Revise
+from reasoner.search.rsa import RSA
 from reasoner.search.rstar import RStar
 from reasoner.search.short_m import ShortM
 from reasoner.search.speculative_rejection import SpeculativeRejection
@@ -40,8 +43,9 @@ GOLDEN = ROOT / "tests" / "golden"
 
 
 def letters(prompt: Prompt, rng: random.Random) -> str:
-    written = prompt.text.count("\n")
-    return "".join(rng.choice("ab") + "\n" for _ in range(3 - written)) + END
+    half = "\n" if prompt.text[-1:] in ("a", "b") else ""
+    written = (prompt.text + half).count("\n")
+    return half + "".join(rng.choice("ab") + "\n" for _ in range(3 - written)) + END
 
 
 WORTH = {
@@ -65,6 +69,8 @@ STRATEGIES: dict[str, Strategy] = {
     "beam-lookahead": Beam(n=4, branch=2, lookahead=1),
     "dvts": DVTS(n=6, branch=3),
     "rebase": Rebase(n=8),
+    "parallel-probe": ParallelProbe(n=3, interval=2, stable=2, patience=2, probe="\n"),
+    "power": Power(n=3, block=4),
     "particle": Particle(n=12, ess=1.0),
     "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
     "best-first": BestFirst(n=5, branch=2),
@@ -79,6 +85,7 @@ STRATEGIES: dict[str, Strategy] = {
     "tot-bfs": TotBFS(n=2, branch=3),
     "tot-dfs": TotDFS(n=2, branch=2, threshold=0.4),
     "revise": Revise(n=6, length=2),
+    "rsa": RSA(n=3, k=2, rounds=2, final=(1,)),
     "speculative-rejection": SpeculativeRejection(n=4, tokens=2),
 }
 

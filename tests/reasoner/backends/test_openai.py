@@ -21,7 +21,7 @@ from reasoner.search.majority import Majority
 from reasoner.solving import solve
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 from tests import models
-from tests.engines import conforms, given_up, spent
+from tests.engines import SERVED, conforms, given_up, spent
 from tests.reasoner.backends.vllm_process import check_counts, counted, serving
 
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
@@ -407,7 +407,7 @@ class TestServed:
         assert result.usage.completion_tokens == drawn
         await backend.aclose()
 
-    @pytest.mark.parametrize("name", strategies.names())
+    @pytest.mark.parametrize("name", SERVED)
     async def test_strategy(self, served: str, tiny: Path, name: str) -> None:
         """It ends within its budget, counts what the server counts, and nothing runs on."""
         backend = OpenAI("tiny", base_url=served, verdicts=tiny)

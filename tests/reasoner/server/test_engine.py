@@ -51,7 +51,9 @@ def test_strategy(engine: Running, name: str, stream: bool) -> None:
     }  # fmt: skip
     reply = engine.post("/v1/chat/completions", asked)
     if reply.status_code == 400:
-        assert name in ("budget-forcing", "fallback", "short-m"), reply.text
+        assert name in ("budget-forcing", "fallback", "parallel-probe", "rsa", "short-m"), (
+            reply.text
+        )
         return
     assert reply.status_code == 200 and '"error": {' not in reply.text, reply.text
     if stream:
