@@ -17,7 +17,7 @@ import numpy as np
 from reasoner.benchmarks.analysis.cost_axes import AXES
 from reasoner.benchmarks.analysis.curves import Point, points
 from reasoner.benchmarks.analysis.equal_cost import compare
-from reasoner.benchmarks.plots.style import COLOURS
+from reasoner.benchmarks.plots.looks import COLOURS
 from reasoner.benchmarks.reports.inspection import Attempt
 from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import BEST

@@ -172,7 +172,9 @@ WRONG: dict[str, list[Line]] = {
         *words(["compare", "{run}"], v.RUN[:4]),
         *values(["compare", "{run}"], "--n", [*v.FEW, "77", ",", "1,,2"]),
         *values(["compare", "{run}"], "--out", v.FOLDER[1::2]),
-        *options(["compare", "{run}"], "--n", "--out"),
+        *values(["compare", "{run}"], "--format", ["", "bmp", "png,"]),
+        *values(["compare", "{run}"], "--width", ["", "3", "one", v.LONG]),
+        *options(["compare", "{run}"], "--n", "--out", "--format", "--width"),
     ],
     "eval-verifier": [
         *options(JUDGE, "--n", "--dev-problems", "--steps"),
@@ -198,7 +200,10 @@ WRONG: dict[str, list[Line]] = {
         *values(["plot", "{run}"], "--against", ["", ",", "tokns", "price", v.LONG, v.SURROGATE]),
         *values(["plot", "{run}"], "--price", v.PRICE),
         *values(["plot", "{run}"], "--format", ["", ",", "bmp", "png,", "PNG", v.LONG]),
-        *options(["plot", "{run}"], "--price", "--format", "--against"),
+        *values(["plot", "{run}"], "--width", ["", "3", "one", "one-colum", v.LONG]),
+        (["plot", "{run}", "--error-rate=1"], "ignored explicit argument"),
+        (["plot", "{run}", "{out}", "--error-rate"], "--error-rate is for one DIR"),
+        *options(["plot", "{run}"], "--price", "--format", "--against", "--width"),
     ],
     "import-pool": [
         (["import-pool"], "required: FILE"),
