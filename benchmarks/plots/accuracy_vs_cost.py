@@ -12,13 +12,14 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from reasoner.benchmarks.analysis.cost_axes import Axis, chosen
 from reasoner.benchmarks.analysis.curves import Point, attempted
 from reasoner.benchmarks.plots.labels import Line
 from reasoner.benchmarks.plots.looks import DOTTED, Look, looks
 from reasoner.benchmarks.plots.panels import (
+    PERCENT,
     draw_line,
     finish,
     geometric_limits,
@@ -125,7 +126,7 @@ def _heights(axes: Axes, points: Sequence[Point], measure: Measure) -> None:
         return shares(axes, low, high)
     axes.set(yscale="log", ylim=geometric_limits([low, high]))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
+    axes.yaxis.set_major_formatter(PERCENT)
     axes.yaxis.set_minor_locator(NullLocator())
     return None
 

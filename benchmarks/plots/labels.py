@@ -76,7 +76,9 @@ class Panel:
     @cached_property
     def region(self) -> Floats:
         """The box that labels must be in: the panel, and the margin to its right."""
-        left, bottom, right, top = self.axes.get_window_extent().extents * _points(self.axes)
+        left, bottom, right, top = np.array(self.axes.get_window_extent().extents) * _points(
+            self.axes
+        )
         return np.array([left + 2, bottom + 2, right + self.margin, top + 2])
 
     def others(self, group: Sequence[int]) -> list[Floats]:
@@ -204,7 +206,8 @@ def _leader(label: Label) -> Floats:
 
 def _write(axes: Axes, label: Label, colour: str) -> None:
     """Write a label, fixed to the place of its line that it is about."""
-    place = axes.transData.inverted().transform(label.anchor / _points(axes))
+    x, y = axes.transData.inverted().transform(label.anchor / _points(axes))
+    place = float(x), float(y)
     centre = (label.box[:2] + label.box[2:]) / 2
     axes.annotate(
         label.text, xy=place, xytext=tuple(centre - label.anchor), textcoords="offset points",
@@ -273,9 +276,8 @@ def _distances(boxes: Floats, track: Floats) -> Floats:
 
 def _inside(boxes: Floats, region: Floats) -> Bools:
     """Return True for each box within a region."""
-    inside: Bools = (boxes[:, :2] >= region[:2]).all(axis=1) & (boxes[:, 2:] <= region[2:]).all(
-        axis=1
-    )
+    low, high = boxes[:, :2] >= region[:2], boxes[:, 2:] <= region[2:]
+    inside: Bools = np.hstack([low, high]).all(axis=1)
     return inside
 
 

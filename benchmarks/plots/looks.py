@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
 
 from reasoner.benchmarks.store.grid import BEST, BESTS, COVERAGE, GREEDY, MAJORITY, WEIGHTED
 
-Dash = str | tuple[int, tuple[float, ...]]
+Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 K = TypeVar("K")
 
 COLOURS = {
@@ -28,7 +28,7 @@ COLOURS = {
 }
 """Colours that are apart for people with deuteranopia or protanopia, and in greyscale."""
 SPARE_COLOUR = "#712E18"
-SOLID = "-"
+SOLID: Literal["-"] = "-"
 LONG, SHORT, DOTTED = (0, (6, 1.5)), (0, (3, 1.2)), (0, (1, 1.2))
 DOT_DASHED, DOUBLE_DOTTED = (0, (6, 1.5, 1, 1.5)), (0, (5, 1.2, 1, 1.2, 1, 1.2))
 DASHES: tuple[Dash, ...] = (SOLID, LONG, SHORT, DOT_DASHED, DOUBLE_DOTTED, DOTTED)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reasoner.benchmarks.plots.labels import MARGIN, Line, name_lines
 from reasoner.benchmarks.plots.looks import Look
@@ -24,6 +24,7 @@ RATIO = 0.74
 """The height of a panel, as a share of its width."""
 LEFT, TOP, BOTTOM = 5.6, 2.4, 3.6
 """Room around a panel for its axes and its title, in letters' sizes."""
+PERCENT = FuncFormatter(lambda share, _: f"{round(100 * share, 4):g}%")
 SUBDIVISIONS = ((1, 2, 5), (1, 3), (1,))
 """Ticks of a decade."""
 TICK = 4.2
@@ -118,7 +119,7 @@ def shares(axes: Axes, low: float, high: float) -> None:
     room = 0.05 * (high - low)
     axes.set_ylim(max(low - room, -0.02 * high), min(high + room, 1 + 0.03 * (1 - low)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(PERCENT)
 
 
 def _margin(axes: Axes) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import EngFormatter
 
 from reasoner.benchmarks.analysis.curves import Point
@@ -119,7 +120,7 @@ def _contours(axes: Axes, table: Table) -> None:
     lines = axes.contour(trained, costs, heights, levels=LEVELS, colors=colours, linewidths=1.3)
     labels = axes.clabel(lines, fmt=lambda level: f"{level:.0%}", fontsize="small")
     for text in labels:
-        text.set_color(legible(text.get_color()))
+        text.set_color(legible(to_hex(text.get_color())))
 
 
 def _interpolated(line: Mapping[int, Point], costs: Floats) -> Floats:

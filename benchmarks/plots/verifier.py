@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from reasoner.benchmarks.analysis.calibration import Reliability
 from reasoner.benchmarks.analysis.verifier_quality import Quality
 from reasoner.benchmarks.plots.labels import Line
 from reasoner.benchmarks.plots.looks import LOOKS, SHORT, Look
-from reasoner.benchmarks.plots.panels import draw_line, finish, panels, shares
+from reasoner.benchmarks.plots.panels import PERCENT, draw_line, finish, panels, shares
 from reasoner.benchmarks.plots.style import FAINT, TITLE, save, shortened, style
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
@@ -55,7 +55,7 @@ def _diagram(axes: Axes, reliability: Reliability | None, kind: str) -> None:
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PERCENT)
     axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls="--")
     if reliability is None:
         axes.text(0.5, 0.5, "no labelled steps", ha="center", color=FAINT)

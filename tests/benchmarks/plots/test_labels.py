@@ -40,12 +40,12 @@ def curve(panel: Axes, line: Line) -> Curve:
     return Curve(places if len(places) > 1 else np.vstack([places, places]))
 
 
-def annotations(panel: Axes) -> list[Annotation]:
+def notes(panel: Axes) -> list[Annotation]:
     return [text for text in panel.texts if isinstance(text, Annotation)]
 
 
 def boxes(panel: Axes) -> dict[str, Bbox]:
-    return {t.get_text(): t.get_window_extent() for t in annotations(panel) if t.get_text()}
+    return {t.get_text(): t.get_window_extent() for t in notes(panel) if t.get_text()}
 
 
 def joined(text: str) -> str:
@@ -72,7 +72,7 @@ def test_labels_cover_no_line_and_no_label_and_stay_in_their_room(ys: list[list[
         shown = [line.name for line in drawn if line not in unnamed]
         assert all(name in text for name in shown)
     finally:
-        plt.close(panel.figure)
+        plt.close()
 
 
 @settings(max_examples=15, deadline=None)
@@ -81,14 +81,14 @@ def test_leaders_cross_no_other_line(ys: list[list[float]]) -> None:
     panel, drawn = axes(), lines(ys)
     try:
         name_lines(panel, drawn, MARGIN)
-        texts = annotations(panel)
+        texts = notes(panel)
         for label, leader in ((a, b) for a, b in pairwise(texts) if not b.get_text()):
             start = panel.transData.transform(leader.xy)
             path = Curve([start, start + np.array(leader.xyann)])
             others = [line for line in drawn if line.name not in joined(label.get_text())]
             assert not any(curve(panel, line).intersects_path(path) for line in others)
     finally:
-        plt.close(panel.figure)
+        plt.close()
 
 
 def test_lines_that_hide_each_other_are_named_together() -> None:
@@ -96,7 +96,7 @@ def test_lines_that_hide_each_other_are_named_together() -> None:
     ys = [[0.2, 0.5, 0.6, 0.7], [0.201, 0.5, 0.6, 0.7], [0.9, 0.85, 0.8, 0.75]]
     assert name_lines(panel, lines(ys), MARGIN) == []
     assert sorted(boxes(panel)) == ["best-of-n", "greedy,\nmajority"]
-    plt.close(panel.figure)
+    plt.close()
 
 
 def test_an_interval_is_not_covered_either() -> None:
@@ -106,7 +106,7 @@ def test_an_interval_is_not_covered_either() -> None:
     [box] = boxes(panel).values()
     ends = panel.transData.transform([(8, 0.1), (8, 0.9)])
     assert not Curve(ends).intersects_bbox(box, filled=False)
-    plt.close(panel.figure)
+    plt.close()
 
 
 def test_a_label_without_room_is_returned() -> None:
@@ -114,4 +114,4 @@ def test_a_label_without_room_is_returned() -> None:
     panel.set_position((0.1, 0.1, 0.05, 0.05))
     drawn = lines([[0.1, 0.5], [0.3, 0.9]])
     assert {line.name for line in name_lines(panel, drawn, 0)} == {"greedy", "majority"}
-    plt.close(panel.figure)
+    plt.close()

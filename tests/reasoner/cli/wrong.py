@@ -95,13 +95,31 @@ def options(start: list[str], *named: str) -> list[Line]:
 
 
 WRONG: dict[str, list[Line]] = {
+    "demo": [
+        (["demo", "1+2"], "unrecognized arguments"),
+        (["demo", "--n=3"], "unrecognized arguments"),
+        (["demo", "--json=3"], "ignored explicit argument"),
+    ],
+    "environment": [
+        (["environment", "x"], "unrecognized arguments"),
+        (["environment", "--json=3"], "ignored explicit argument"),
+    ],
+    "logs": [
+        (line, hint)
+        for start in (BENCH, FIT, JUDGE, RERANK, POLICY, LABELS, PRM)
+        for line, hint in (
+            ([*start, "--log-file"], "argument --log-file: expected"),
+            ([*start, "--log-file={empty}"], "is not a regular file"),
+            ([*start, "--log-file="], "it is empty"),
+            ([*start, "--quiet=1"], "ignored explicit argument"),
+        )
+    ],
     "completion": [
         (["completion"], "required: shell"),
         (["completion", "csh"], "did you mean zsh"),
         (["completion", "bash", "--out=x"], "unrecognized"),
     ],
     "names": [
-        ([], "required: COMMAND"),
         (["benhc"], "did you mean bench"),
         (["sol", "1+2"], "invalid choice: 'sol'"),
         ([""], "invalid choice"),
