@@ -26,10 +26,12 @@ BESIDE = 9.5
 COINCIDENT = 2.0
 """The distance below which two lines are one to the eye."""
 GAPS = (6.0, 9.0, 14.0, 24.0, 38.0)
-DIRECTIONS = np.array([(1, 0), (1, 1), (1, -1), (0, 1), (0, -1), (-1, 1), (-1, -1), (-1, 0)])
+DIRECTIONS = np.array(
+    [(1, 0), (1, 0.5), (1, -0.5), (1, 1), (1, -1), (0, 1), (0, -1), (-1, 1), (-1, -1), (-1, 0)]
+)
 ANCHORS = 12
 """The number of places along a line where its label may be."""
-NARROW = 16
+NARROW = 12
 """The most letters in a line of a label that is broken to fit."""
 MARGIN = 1 / 6
 """The share of the width that labels beside a panel may take."""
@@ -170,7 +172,7 @@ def _candidates(panel: Panel, group: Sequence[int], text: str) -> Iterator[tuple
     rest = [_distances(boxes, track) for track in panel.others(group)]
     others = np.min(rest or [np.full(len(boxes), np.inf)], axis=0)
     ends = np.linalg.norm(anchors - track[-1], axis=1)
-    beside = (ends == 0) & (gaps == GAPS[0])
+    beside = (ends == 0) & (gaps == GAPS[0]) & (own < others)
     led = ~beside & ((own > BESIDE) | (others < own + 2))
     costs = gaps + 0.12 * ends + 20 * led
     for k in np.flatnonzero(np.minimum(own, others) >= CLEAR):
@@ -277,7 +279,7 @@ def _distances(boxes: Floats, track: Floats) -> Floats:
 def _inside(boxes: Floats, region: Floats) -> Bools:
     """Return True for each box within a region."""
     low, high = boxes[:, :2] >= region[:2], boxes[:, 2:] <= region[2:]
-    inside: Bools = np.hstack([low, high]).all(axis=1)
+    inside: Bools = np.array([all(row) for row in np.hstack([low, high])], bool)
     return inside
 
 
