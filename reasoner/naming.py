@@ -52,6 +52,16 @@ def split_specs(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def base_names(text: str) -> str:
+    """Return `text` with the last part alone of each path in it; `owner/name` and URLs stay whole."""
+    return re.sub(r"[^\s'\"(),=]+", lambda word: _base_name(word[0]), text)
+
+
+def _base_name(word: str) -> str:
+    path = word.startswith(("/", "~", ".")) or word.count("/") > 1
+    return word.rstrip("/").rpartition("/")[2] if path and "://" not in word else word
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Return advice for an unknown `name`: the closest of the `known` names, or else all of them."""
     names = list(known)

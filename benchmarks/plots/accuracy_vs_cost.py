@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import wrap
 
 import matplotlib
 
@@ -12,27 +12,54 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from reasoner.benchmarks.analysis.cost_axes import Axis, chosen
 from reasoner.benchmarks.analysis.curves import Point, attempted
-from reasoner.benchmarks.plots.style import (
-    COLOURS,
-    FORMATS,
-    GAP,
-    NAME,
-    SPARE,
-    STYLE,
-    TITLE,
-    save,
-    shortened,
-    spread,
+from reasoner.benchmarks.plots.labels import Line
+from reasoner.benchmarks.plots.looks import DOTTED, Look, looks
+from reasoner.benchmarks.plots.panels import (
+    PERCENT,
+    draw_line,
+    finish,
+    geometric_limits,
+    logarithmic,
+    panels,
+    shares,
+    wide,
 )
+from reasoner.benchmarks.plots.style import FORMATS, Width, save, style
+from reasoner.benchmarks.plots.titles import titles
 from reasoner.benchmarks.store.grid import COVERAGE
 from reasoner.printable import one_line
 
-LETTERS = 96
-"""Characters of the caption that fit under a column."""
+Interval = tuple[float, float, float]
+"""A value, and the low and the high end of its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The quantity of the vertical axis."""
+
+    label: str
+    of: Callable[[Point], Interval]
+    logarithmic: bool = False
+
+
+def _accuracy(point: Point) -> Interval:
+    return point.accuracy, point.ci_low, point.ci_high
+
+
+def _error_rate(point: Point) -> Interval:
+    """Return the share of wrong answers; none is half of one, since a logarithm has no zero."""
+    least = 0.5 / max(1, point.problems)
+    wrong = (1 - share for share in (point.accuracy, point.ci_high, point.ci_low))
+    rate, low, high = (max(least, share) for share in wrong)
+    return rate, low, high
+
+
+ACCURACY = Measure("accuracy", _accuracy)
+ERROR_RATE = Measure("error rate (none as half an error)", _error_rate, logarithmic=True)
 
 
 def draw(
@@ -41,105 +68,74 @@ def draw(
     caption: str = "",
     costs: Sequence[Axis] = (),
     formats: Sequence[str] = FORMATS,
+    width: Width = "screen",
+    measure: Measure = ACCURACY,
 ) -> list[Path]:
     """Write the curves to `out`, by default as curve.png and curve.svg against the usual costs."""
-    tasks = list(dict.fromkeys(p.task for p in points))
+    named = titles(p.task for p in points)
     costs = costs or chosen((), None, points)
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(
-            len(tasks),
-            len(costs),
-            squeeze=False,
-            figsize=(5.75 * len(costs), 3.9 * len(tasks) + 0.4),
-        )
-        for task, row in zip(tasks, grid, strict=True):
+    styles = looks(p.strategy for p in points)
+    with plt.rc_context(style(width)):
+        figure, grid = panels(len(named), len(costs), width)
+        drawn = list[tuple[Axes, Sequence[Line]]]()
+        for (task, title), row in zip(named.items(), grid, strict=True):
+            of_task = [p for p in points if p.task == task]
             for axes, cost in zip(row, costs, strict=True):
-                _panel(axes, [p for p in points if p.task == task], cost)
-            count = attempted(p for p in points if p.task == task)
-            title = f"{shortened(task, TITLE)}  ({count})"
-            row[0].set_title(title, loc="left", weight="bold")
-        lines = wrap(one_line(caption), LETTERS * len(costs))
-        figure.text(0.01, 0.008, "\n".join(lines), fontsize=7.5, color="#666666")
-        figure.tight_layout(rect=(0, 0.025 * max(1, len(lines)), 1, 1), w_pad=2.5, h_pad=2)
+                drawn.append((axes, _panel(axes, of_task, cost, measure, styles)))
+            row[0].set_title(f"{title}  ({attempted(of_task)})")
+        finish(figure, drawn, caption)
         paths = [out / f"curve.{ending}" for ending in formats]
         save(figure, paths)
         plt.close(figure)
     return paths
 
 
-def _panel(axes: Axes, points: Sequence[Point], cost: Axis) -> None:
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel(cost.label)
-    axes.set_ylabel("accuracy")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    if len(at := {cost.of(p) for p in points}) == 1:  # one place has no width
-        axes.set_xlim(min(at) / 2 or 0.5, 2 * min(at) or 2)
-    ends = list[End]()
-    for name, line in _series(points, cost).items():
-        end = _line(axes, name, line, cost)
-        if len(line) > 1:
-            ends.append(end)
-        else:
-            _name_point(axes, end, line[0].ci_high)
-    label(axes, ends)
+def _panel(
+    axes: Axes,
+    points: Sequence[Point],
+    cost: Axis,
+    measure: Measure,
+    styles: Mapping[str, Look],
+) -> list[Line]:
+    """Draw the lines of one task against one cost; return them, for their names."""
+    axes.set(xscale="log", xlabel=cost.label, ylabel=measure.label)
+    _heights(axes, points, measure)
+    lines = list[Line]()
+    for name, series in _series(points, cost).items():
+        values, lows, highs = zip(*map(measure.of, series), strict=True)
+        look = styles[series[0].strategy]
+        if series[0].budget:
+            look = replace(look, dash=DOTTED, hollow=True)
+        line = Line(name, look, [cost.of(p) for p in series], values)
+        if len(series) == 1:
+            line = replace(line, low=lows[0], high=highs[0])
+        bounds = (values, values) if series[0].strategy == COVERAGE else (lows, highs)
+        draw_line(axes, line, *bounds)
+        lines.append(line)
+    if at := [x for line in lines for x in line.x]:
+        axes.set_xlim(geometric_limits(at))
+        logarithmic(axes.xaxis, wide(axes))
+    return lines
+
+
+def _heights(axes: Axes, points: Sequence[Point], measure: Measure) -> None:
+    """Fit the vertical axis to the points of a task, whatever the cost."""
+    values, lows, highs = zip(*map(measure.of, points), strict=True)
+    low, high = min(*values, *lows), max(*values, *highs)
+    if not measure.logarithmic:
+        return shares(axes, low, high)
+    axes.set(yscale="log", ylim=geometric_limits([low, high]))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(PERCENT)
+    axes.yaxis.set_minor_locator(NullLocator())
+    return None
 
 
 def _series(points: Sequence[Point], cost: Axis) -> dict[str, list[Point]]:
     series: dict[str, list[Point]] = {}
     for p in points:
-        name = one_line(f"{p.strategy} (budget)" if p.budget else p.strategy)
-        if cost.of(p) > 0:  # a server that hides its size has no place on this axis
+        name = "pass@k (coverage)" if p.strategy == COVERAGE else p.strategy
+        name = one_line(f"{name} (budget)" if p.budget else name)
+        if cost.of(p) > 0:  # A server that hides its size has no place on this axis.
             series.setdefault(name, []).append(p)
     return {name: sorted(line, key=cost.of) for name, line in series.items()}
-
-
-End = tuple[str, str, float, float]
-
-
-def _line(axes: Axes, name: str, line: Sequence[Point], cost: Axis) -> End:
-    colour, coverage = _colour(line[0].strategy), line[0].strategy == COVERAGE
-    x, y = [cost.of(p) for p in line], [p.accuracy for p in line]
-    dashed = "--" if coverage else ":" if line[0].budget else "-"
-    axes.plot(
-        x, y, dashed, color=colour, lw=1.2 if coverage else 1.7,
-        marker="" if coverage else "o", ms=3.6, zorder=2 if coverage else 3,
-    )  # fmt: skip
-    if not coverage:
-        low, high = [p.ci_low for p in line], [p.ci_high for p in line]
-        if len(line) > 1:
-            axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
-        else:
-            axes.vlines(x, low, high, color=colour, alpha=0.35, lw=2)
-    return ("pass@k (coverage)" if coverage else name, colour, x[-1], y[-1])
-
-
-def label(axes: Axes, ends: Sequence[End]) -> None:
-    """Name every line in the right margin, with a thin leader from its end."""
-    heights = spread([y / 1.02 for *_, y in ends], GAP, 1.0)
-    for (name, colour, x, y), height in zip(ends, heights, strict=True):
-        axes.annotate(
-            shortened(name, NAME), xy=(x, y), xytext=(1.03, height), textcoords="axes fraction",
-            color=colour, va="center", fontsize=9, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "shrinkB": 3, "relpos": (0, 0.5)},
-        )  # fmt: skip
-
-
-def _name_point(axes: Axes, end: End, top: float) -> None:
-    """Name a point above its interval: lines that start below it rise to its right."""
-    name, colour, x, _ = end
-    axes.annotate(
-        shortened(name, NAME),
-        xy=(x, top),
-        xytext=(-4, 3),
-        textcoords="offset points",
-        color=colour,
-        fontsize=9,
-    )
-
-
-def _colour(strategy: str) -> str:
-    return COLOURS.get(strategy, SPARE[sum(map(ord, strategy)) % len(SPARE)])

@@ -6,43 +6,71 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reasoner.benchmarks.analysis.equal_cost import ComparisonRow
-from reasoner.benchmarks.plots.style import NAME, STYLE, save, shortened
+from reasoner.benchmarks.plots.looks import COLOURS, Look, shades
+from reasoner.benchmarks.plots.style import (
+    FAINT,
+    FONT_SIZES,
+    FORMATS,
+    INCHES,
+    NAME,
+    Width,
+    footnote,
+    save,
+    shortened,
+    style,
+)
+from reasoner.benchmarks.plots.titles import titles
 from reasoner.benchmarks.store.grid import BEST
-from reasoner.printable import one_line
+from reasoner.naming import base_names
 
 TASK = 20
 """Letters of a task's name that fit over a panel, beside the kind of cost."""
 NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier included"}
-SPREAD = 0.52
-ROW = 0.33
-"""Inches for a strategy."""
+SPREAD = 0.6
+PANEL = 4.75
+"""Inches of a panel on a screen, without the names."""
+ROW = 2.7
+"""The height of a strategy, in letters' sizes."""
 FEWEST = 4
 """Strategies that there is always room for: the margins need as much."""
 
 
-def draw(rows: Sequence[ComparisonRow], out: Path, caption: str = "") -> tuple[Path, Path]:
+def draw(
+    rows: Sequence[ComparisonRow],
+    out: Path,
+    caption: str = "",
+    formats: Sequence[str] = FORMATS,
+    width: Width = "screen",
+) -> list[Path]:
     """Write comparison.png and comparison.svg to `out`."""
-    tasks, names = list(dict.fromkeys(r.task for r in rows)), _ranked(rows)
+    named, names = titles((r.task for r in rows), TASK), _ranked(rows)
     costs = list(dict.fromkeys(r.cost for r in rows))
-    with plt.rc_context(STYLE):
+    across = 1 if width == "one-column" else len(costs)
+    down = len(named) * len(costs) // across
+    em = FONT_SIZES[width] / 72
+    high = down * em * (ROW * max(FEWEST, len(names)) + 6) + 5 * em
+    sizes = shades(sorted({r.n for r in rows if r.strategy != BEST}))
+    with plt.rc_context(style(width)):
         figure, grid = plt.subplots(
-            len(tasks), len(costs), sharey=True, squeeze=False,
-            figsize=(2 + 4.75 * len(costs), len(tasks) * (ROW * max(FEWEST, len(names)) + 1.4) + 0.4),
+            down, across, sharey=True, squeeze=False,
+            figsize=(INCHES.get(width, 2 + PANEL * across), high),
         )  # fmt: skip
-        for task, panels in zip(tasks, grid, strict=True):
-            for axes, cost in zip(panels, costs, strict=True):
-                chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
-                _panel(axes, chosen, names, f"{shortened(task, TASK)}, at equal {NAMES[cost]}")
-        if caption:
-            figure.text(0.01, 0.006, one_line(caption), fontsize=7.5, color="#666666")
-        figure.tight_layout(rect=(0, 0.02, 1, 1), w_pad=1.5, h_pad=1.8)
-        paths = out / "comparison.png", out / "comparison.svg"
+        pairs = [(task, cost) for task in named for cost in costs]
+        for (task, cost), axes in zip(pairs, grid.flat, strict=True):
+            chosen = [r for r in rows if (r.task, r.cost) == (task, cost)]
+            _panel(axes, chosen, names, sizes)
+            axes.set_title(f"{named[task]}, at equal {NAMES[cost]}")
+        foot = footnote(figure, caption, 72 * em) if caption else 0.0
+        _legend(figure, sizes, foot / high, hollow=not all(r.equal for r in rows))
+        figure.tight_layout(rect=(0, (foot + 1.8 * em) / high, 1, 1), w_pad=1.5, h_pad=1.5)
+        paths = [out / f"comparison.{ending}" for ending in formats]
         save(figure, paths)
         plt.close(figure)
     return paths
@@ -57,35 +85,34 @@ def _ranked(rows: Sequence[ComparisonRow]) -> list[str]:
     return sorted(gains, key=lambda name: sum(gains[name]) / len(gains[name]))
 
 
-def _panel(axes: Axes, rows: Sequence[ComparisonRow], names: Sequence[str], title: str) -> None:
+def _panel(
+    axes: Axes, rows: Sequence[ComparisonRow], names: Sequence[str], sizes: Mapping[int, Look]
+) -> None:
     shown = [r for r in rows if r.strategy in names]
-    axes.axvline(0, color="#0072B2", lw=1)
-    for n, shade in _shades(shown).items():
-        _size(axes, [r for r in shown if r.n == n], _heights(shown, names), shade)
-    if not all(r.equal for r in shown):
-        axes.scatter([], [], s=15, c="white", edgecolors="#666666", label="costs not equal")
-    axes.set_yticks(range(len(names)), [shortened(name, NAME) for name in names])
+    axes.axvline(0, color=COLOURS[BEST], lw=1)
+    for n, look in sizes.items():
+        _size(axes, [r for r in shown if r.n == n], _heights(shown, names), look)
+    axes.set_yticks(range(len(names)), [shortened(base_names(name), NAME) for name in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_title(title, loc="left", weight="bold", fontsize=10)
-    axes.set_xlabel(f"accuracy less {BEST}'s, in points")
-    axes.xaxis.set_major_formatter(FuncFormatter(_points))
-    below = -0.5 / (ROW * max(FEWEST, len(names)))  # half an inch, under the label of the axis
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, below),
-        ncols=9,
-        fontsize=8,
-        frameon=False,
-        handletextpad=0.1,
-        columnspacing=1,
-    )
+    axes.set_xlabel(f"accuracy less {BEST}’s, in points")
+    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_formatter(FuncFormatter(signed_points))
 
 
-def _shades(rows: Sequence[ComparisonRow]) -> dict[int, Any]:
-    """A colour for each size, the larger the darker."""
-    sizes = sorted({r.n for r in rows})
-    places = np.linspace(0.85, 0.0, len(sizes))
-    return dict(zip(sizes, plt.get_cmap("viridis")(places), strict=True))
+def _legend(figure: Figure, sizes: Mapping[int, Look], y: float, *, hollow: bool) -> None:
+    """Write which marker is which size, once for all panels."""
+    blank: dict[str, Any] = {"linestyle": "", "ms": 4}
+    keys = [
+        Line2D([], [], color=look.colour, marker=look.marker, label=f"n = {n}", **blank)
+        for n, look in sizes.items()
+    ]
+    if hollow:
+        white: dict[str, Any] = {"markerfacecolor": "white", "label": "costs not equal"}
+        keys.append(Line2D([], [], color=FAINT, marker="o", **blank, **white))
+    figure.legend(
+        handles=keys, loc="lower center", bbox_to_anchor=(0.5, y), ncols=9, frameon=False,
+        borderpad=0, handletextpad=0.1, columnspacing=1,
+    )  # fmt: skip
 
 
 def _heights(rows: Sequence[ComparisonRow], names: Sequence[str]) -> dict[tuple[str, int], float]:
@@ -99,16 +126,19 @@ def _heights(rows: Sequence[ComparisonRow], names: Sequence[str]) -> dict[tuple[
 
 
 def _size(
-    axes: Axes, rows: Sequence[ComparisonRow], heights: Mapping[tuple[str, int], float], shade: Any
+    axes: Axes, rows: Sequence[ComparisonRow], heights: Mapping[tuple[str, int], float], look: Look
 ) -> None:
-    """A dot with its interval for each strategy in one size, empty where costs are not equal."""
-    places = [heights[r.strategy, r.n] for r in rows]
-    lows, highs = [r.gain_low for r in rows], [r.gain_high for r in rows]
-    axes.hlines(places, lows, highs, color=shade, lw=1.3, alpha=0.55)
-    faces = [shade if r.equal else "white" for r in rows]
-    axes.scatter([r.gain for r in rows], places, s=15, c=faces, edgecolors=[shade], zorder=3)
-    axes.scatter([], [], s=15, color=[shade], label=f"n = {rows[0].n}")
+    """Draw a marker with its interval for each strategy in one size, hollow where costs are not equal."""
+    for row in rows:
+        place = heights[row.strategy, row.n]
+        axes.hlines(place, row.gain_low, row.gain_high, color=look.colour, lw=1.3, alpha=0.55)
+        axes.plot(
+            row.gain, place, look.marker, color=look.colour, ms=4, zorder=3,
+            markerfacecolor=look.colour if row.equal else "white",
+        )  # fmt: skip
 
 
-def _points(share: float, _: int) -> str:
-    return f"{100 * share:+.0f}"
+def signed_points(share: float, _: object = None) -> str:
+    """Return a difference of shares in points, with a plus or a minus sign where it is not zero."""
+    points = round(100 * share, 1)
+    return f"{points:+g}".replace("-", "−") if points else "0"

@@ -15,12 +15,12 @@ from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from reasoner.benchmarks.plots.style import STYLE, save
+from reasoner.benchmarks.plots.style import FAINT, INK, save, style
 from reasoner.events import Result
 from reasoner.printable import one_line, printable
 from reasoner.trace import ROOT, Node, Trace
@@ -35,20 +35,24 @@ LETTER = 0.066
 """The width of a letter of a label."""
 SHARE = 0.62
 """The share of the distance between steps that a step's text may take."""
-SHADES = ListedColormap(colormaps["YlGnBu"]([x / 300 for x in range(10, 256)]))
-KEY = "ring: the model ended here    ✓: right    bold: the answer"
-INK, FAINT = "#222222", "#BDBDBD"
+SHADES = ListedColormap(colormaps["viridis_r"]([x / 256 for x in range(8, 257)]))
+"""The lower the paler, in greyscale too."""
+CALIBRATED = ("calibrated", "oracle")
+"""Verifiers whose scores are probabilities; those of others only rank, and so colours show their ranks."""
+KEY = "ring: the model ended here  ·  bold: the answer"
+RIGHT, WRONG = "✓", "✗"
+LINE = "#BDBDBD"
 
 Place = tuple[float, float]
 
 
 def draw(
-    result: Result, out: Path, title: str, caption: str, right: Collection[NodeId] = ()
+    result: Result, out: Path, title: str, caption: str, right: Collection[NodeId] | None = None
 ) -> None:
-    """Write the tree of `result` to `out`; `right` are the solutions that reach the right answer."""
-    picture = Picture(result, frozenset(right))
+    """Write the tree of `result` to `out`; `right` are the solutions that reach the right answer, if known."""
+    picture = Picture(result, None if right is None else frozenset(right))
     height = picture.height + HEAD + FOOT
-    with plt.rc_context(STYLE):
+    with plt.rc_context(style()):
         figure = plt.figure(figsize=(WIDTH, height))
         axes = figure.add_axes((0, FOOT / height, 1, picture.height / height))
         axes.set(xlim=(0, WIDTH), ylim=(picture.height, 0))
@@ -58,9 +62,9 @@ def draw(
         figure.text(
             MARGIN / WIDTH, 1 - 0.2 / height, one_line(title), va="center", weight="bold", color=INK
         )
-        small: dict[str, Any] = {"fontsize": 8, "color": "#555555"}
+        small: dict[str, Any] = {"fontsize": 8, "color": FAINT}
         figure.text(MARGIN / WIDTH, 0.12 / height, one_line(caption), **small)
-        figure.text(1 - MARGIN / WIDTH, 0.12 / height, KEY, ha="right", **small)
+        figure.text(1 - MARGIN / WIDTH, 0.12 / height, picture.key, ha="right", **small)
         save(figure, [out])
         plt.close(figure)
 
@@ -75,17 +79,17 @@ def layout(trace: Trace) -> dict[NodeId, Place]:
 
 
 def legend(figure: Figure, picture: Picture, y: float) -> None:
-    """The scale of the colours, at the top right, and what a ring means."""
-    low, high = 0.86, 0.955
-    bar = figure.add_axes(
-        (low, y - 0.045 / figure.get_figheight(), high - low, 0.09 / figure.get_figheight())
-    )
-    scale = ScalarMappable(Normalize(0, picture.most), SHADES)
-    figure.colorbar(scale, cax=bar, orientation="horizontal", ticks=[])
+    """Draw the scale of the colours with its ends, at the top right; nothing without values."""
+    if not picture.values:
+        return
+    low, high = picture.ends
+    left, right, tall = 0.81, 0.93, 0.13 / figure.get_figheight()
+    bar = figure.add_axes((left, y - tall / 2, right - left, tall))
+    figure.colorbar(ScalarMappable(cmap=SHADES), cax=bar, orientation="horizontal", ticks=[])
     bar.spines[:].set_visible(False)
-    small: dict[str, Any] = {"fontsize": 8, "va": "center", "color": "#555555"}
-    figure.text(low - 0.006, y, f"{picture.measure} 0", ha="right", **small)
-    figure.text(high + 0.006, y, f"{picture.most:.2g}", **small)
+    small: dict[str, Any] = {"fontsize": 8.5, "va": "center", "color": INK}
+    figure.text(left - 0.006, y, f"{picture.measure}  {low:.2f}", ha="right", **small)
+    figure.text(right + 0.006, y, f"{high:.2f}", **small)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,13 @@ class Picture:
     """The layout and the colours of a drawing."""
 
     result: Result
-    right: frozenset[NodeId]
+    right: frozenset[NodeId] | None
+
+    @property
+    def key(self) -> str:
+        """Return the meaning of marks and lines."""
+        marks = "" if self.right is None else f"{RIGHT} right  ·  {WRONG} wrong  ·  "
+        return marks + KEY
 
     @property
     def trace(self) -> Trace:
@@ -142,13 +152,38 @@ class Picture:
         """Return the quantity that colours show: scores, or votes if there are no scores."""
         return {n.id: n.score for n in self.trace if n.score is not None} or self.votes
 
+    @cached_property
+    def ranks(self) -> dict[NodeId, float]:
+        """The places of the values among the distinct ones, from 0 to 1."""
+        order = sorted(set(self.values.values()))
+        last = max(1, len(order) - 1)
+        places = {
+            value: (place or last * (len(order) == 1)) / last for place, value in enumerate(order)
+        }
+        return {id: places[value] for id, value in self.values.items()}
+
+    @property
+    def ranked(self) -> bool:
+        """True where values have no common scale."""
+        return self.values is not self.votes and self.result.scored_by not in CALIBRATED
+
     @property
     def measure(self) -> str:
+        """Return the name of what colours show."""
+        if self.ranked:
+            return "score, by rank"
         return "share of votes" if self.values is self.votes else "score"
 
     @property
-    def most(self) -> float:
-        return max(self.values.values(), default=1.0) or 1.0
+    def ends(self) -> tuple[float, float]:
+        """The values of the palest and of the darkest colour."""
+        values = self.values.values()
+        return (min(values), max(values)) if self.ranked else (0.0, 1.0)
+
+    def shade(self, id: NodeId) -> Any:
+        """Return the colour of a node; white if it has no value."""
+        shown = self.ranks if self.ranked else self.values
+        return SHADES(shown[id]) if id in shown else "white"
 
     def draw(self, axes: Axes) -> None:
         bold = {(a.id, b.id) for a, b in pairwise(self.chosen)}
@@ -166,18 +201,15 @@ class Picture:
         half = (bend + end) / 2
         points = [(x, y), (bend, y), (half, y), (half, down), (end, down)]
         curve = Curve(points, [Curve.MOVETO, Curve.LINETO, *3 * [Curve.CURVE4]])
-        look = (
-            {"ec": INK, "lw": 2.0, "zorder": 2} if bold else {"ec": FAINT, "lw": 0.8, "zorder": 1}
-        )
+        look = {"ec": INK, "lw": 2.0, "zorder": 2} if bold else {"ec": LINE, "lw": 0.8, "zorder": 1}
         return PathPatch(curve, fill=False, capstyle="round", **look)
 
     def dot(self, axes: Axes, node: Node) -> None:
         """A disc in the colour of its value, small if it has none; ringed where the model ended."""
-        value = self.values.get(node.id)
         size = min(1.0, self.height / self.rows / ROW)
-        fill = "white" if value is None else SHADES(value / self.most)
         edge = INK if node in self.chosen else "#777777"
-        area = (14 if value is None else 34) * size
+        area = (34 if node.id in self.values else 14) * size
+        fill = self.shade(node.id)
         axes.scatter(*self.places[node.id], s=area, c=[fill], ec=edge, lw=0.7, zorder=4)
         if node.finished:
             axes.scatter(*self.places[node.id], s=95 * size, c="white", ec=edge, lw=0.9, zorder=3)
@@ -185,17 +217,22 @@ class Picture:
     def label(self, axes: Axes, node: Node) -> None:
         """The step's text: beside a leaf, and above the line that goes on from any other node."""
         x, y = self.places[node.id]
-        mark = " ✓" if node.id in self.right else ""
         if self.trace.graph.out_degree(node.id):
-            text, place, look = (
-                shortened(node, SHARE * self.column),
-                (x + 0.07, y - 0.02),
-                "bottom",
-            )
+            text = shortened(node, SHARE * self.column)
+            place, look = (x + 0.07, y - 0.02), "bottom"
         else:
             # Nothing is to the right of a leaf: its row is its own.
-            text, place, look = shortened(node, WIDTH - x - 0.4), (x + 0.1, y + 0.005), "center"
-        axes.text(*place, text + mark, fontsize=7.5, color=INK, va=look, zorder=5)
+            text, place, look = shortened(node, WIDTH - x - 0.45), (x + 0.12, y + 0.005), "center"
+        mark = self.mark(node)
+        wide = 0.13 if mark else 0.0
+        axes.text(*place, mark, fontsize=10, color=INK, va=look, weight="bold", zorder=5)
+        axes.text(place[0] + wide, place[1], text, fontsize=7.5, color=INK, va=look, zorder=5)
+
+    def mark(self, node: Node) -> str:
+        """Return the mark of a finished solution, if it is known which are right."""
+        if self.right is None or not node.finished:
+            return ""
+        return RIGHT if node.id in self.right else WRONG
 
 
 def shortened(node: Node, room: float) -> str:

@@ -13,7 +13,7 @@ from reasoner.benchmarks.analysis.cost_axes import Price, chosen
 from reasoner.benchmarks.analysis.curves import Point, points
 from reasoner.benchmarks.analysis.overoptimisation import over_optimisation
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
-from reasoner.benchmarks.plots.style import FORMATS
+from reasoner.benchmarks.plots.style import FORMATS, Width
 from reasoner.benchmarks.reports import summary, table
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.engine_throughput import Throughput, throughput
@@ -63,11 +63,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Options of the curves: costs to draw against, price of a million tokens, file formats."""
+    """Options of the curves: costs to draw against, price of a million tokens, file formats, width, vertical axis."""
 
     against: Sequence[str] = ()
     price: Price | None = None
     formats: Sequence[str] = FORMATS
+    width: Width = "screen"
+    error_rate: bool = False
+
+    def draw(self, curve: Sequence[Point], out: Path, caption: str) -> list[Path]:
+        """Write the curves of `curve` to `out`."""
+        costs = chosen(self.against, self.price, curve)
+        measure = plot.ERROR_RATE if self.error_rate else plot.ACCURACY
+        return plot.draw(curve, out, caption, costs, self.formats, self.width, measure)
 
 
 def report(run: RunFolder, drawing: Drawing = Drawing()) -> Report:
@@ -80,11 +88,11 @@ def report(run: RunFolder, drawing: Drawing = Drawing()) -> Report:
     curve, out, runs = points(run), run.path, [run]
     if not curve:
         raise StoreError(f"{out} holds no results to plot; run `reasoner bench --out {out}` first")
-    costs = chosen(drawing.against, drawing.price, curve)
+    chosen(drawing.against, drawing.price, curve)  # Before anything is written.
     files = [
         summary.save(curve, out),
         provenance.save(runs, out),
-        *plot.draw(curve, out, provenance.caption(runs), costs, drawing.formats),
+        *drawing.draw(curve, out, provenance.caption(runs)),
     ]
     failures, warnings = list(_failures(run)), list(_warnings(run))
     return Report(curve, files, failures, warnings, throughput(out))

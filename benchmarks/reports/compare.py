@@ -13,6 +13,7 @@ from rich.table import Table
 
 from reasoner.benchmarks.analysis.equal_cost import ComparisonRow, compare, decided
 from reasoner.benchmarks.plots import gain_at_equal_cost as forest
+from reasoner.benchmarks.plots.style import FORMATS, Width
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.grid import BEST
 from reasoner.benchmarks.store.run_folder import RunFolder
@@ -47,7 +48,13 @@ class Comparison:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
 
-def comparison(runs: Sequence[RunFolder], out: Path, sizes: Sequence[int] = ()) -> Comparison:
+def comparison(
+    runs: Sequence[RunFolder],
+    out: Path,
+    sizes: Sequence[int] = (),
+    formats: Sequence[str] = FORMATS,
+    width: Width = "screen",
+) -> Comparison:
     """Write comparison.json, comparison.png and comparison.svg of the results of `runs` to `out`.
 
     A folder that is none of the runs also gets an environment.json of all of them.
@@ -62,7 +69,7 @@ def comparison(runs: Sequence[RunFolder], out: Path, sizes: Sequence[int] = ()) 
     files = [
         save_json([r.model_dump() for r in rows], out / "comparison.json"),
         *([] if out in [run.path for run in runs] else [provenance.save(runs, out)]),
-        *forest.draw(rows, out, provenance.caption(runs)),
+        *forest.draw(rows, out, provenance.caption(runs), formats, width),
     ]
     return Comparison(rows, files)
 

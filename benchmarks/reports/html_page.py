@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources import files
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reasoner.benchmarks.analysis.cost_axes import AXES
-from reasoner.benchmarks.analysis.curves import Point, points
+from reasoner.benchmarks.analysis.curves import points
 from reasoner.benchmarks.analysis.equal_cost import compare
-from reasoner.benchmarks.plots.style import COLOURS
+from reasoner.benchmarks.plots.looks import SOLID, Look, looks
 from reasoner.benchmarks.reports.inspection import Attempt
 from reasoner.benchmarks.store.engine_throughput import throughput
 from reasoner.benchmarks.store.grid import BEST
@@ -37,7 +36,6 @@ KEYS = {
     "seconds": "seconds",
     "samples": "n",
 }
-SPARE = ("#A6761D", "#7570B3", "#666666", "#E7298A", "#66A61E", "#1B9E77", "#B2182B", "#4393C3")
 
 Json = dict[str, Any]
 
@@ -62,7 +60,7 @@ def write(run: RunFolder, path: Path, count: int = DETAILED) -> Path:
             for name, axis in AXES.items()
             if name != "thinking" or any(point.thinking_tokens for point in curve)
         ],
-        "colours": colours(curve),
+        "looks": {n: _look(k) for n, k in looks(p.strategy for p in curve).items()},
         "points": [point.to_json() for point in curve],
         "rows": _rows(run),
         "problems": [row for task in grid.tasks for row in problems(run, task, count)],
@@ -99,11 +97,9 @@ def _policy(script: str, style: str) -> str:
     )
 
 
-def colours(points: Sequence[Point]) -> dict[str, str]:
-    """Return a colour for each strategy: its own, or a spare one."""
-    spare = cycle(SPARE)
-    names = dict.fromkeys(point.strategy for point in points)
-    return {name: COLOURS.get(name) or next(spare) for name in names}
+def _look(look: Look) -> Json:
+    dash = "" if look.dash == SOLID else " ".join(str(2 * part) for part in look.dash[1])
+    return {"colour": look.colour, "dash": dash}
 
 
 def problems(run: RunFolder, task: str, count: int) -> Iterator[Json]:

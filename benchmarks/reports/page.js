@@ -5,7 +5,6 @@ const $ = id => document.getElementById(id);
 const NS = "http://www.w3.org/2000/svg";
 const ROWS = 20, SAMPLES = 20, NARROW = 700;
 const SHAPES = ["circle", "square", "triangle", "diamond", "down", "cross"];
-const DASHES = ["", "7 3", "2 3", "9 3 2 3"];
 const state = { task: data.tasks[0], axis: data.axes[0], cost: null, hidden: new Set(), problem: null, attempt: 0, sort: null, rows: 0, samples: 0 };
 
 // Elements. An element with a key gets the focus back when the page is drawn anew.
@@ -86,8 +85,8 @@ function pages(count, length, page, key, go) {
 function lines() {
   const groups = Map.groupBy ? Map.groupBy(mine(data.points), line) : mine(data.points).reduce((m, p) => m.set(line(p), [...(m.get(line(p)) || []), p]), new Map());
   return [...groups].map(([key, points], i) => {
-    const own = data.colours[points[0].strategy], coverage = points[0].strategy === "pass@k";
-    return { key, coverage, colour: own === "#000000" ? "var(--ink)" : own, shape: SHAPES[i % SHAPES.length], dash: coverage ? "4 4" : DASHES[i % DASHES.length],
+    const { colour, dash } = data.looks[points[0].strategy], coverage = points[0].strategy === "pass@k";
+    return { key, coverage, colour: colour === "#000000" ? "var(--ink)" : `color-mix(in srgb, ${colour} var(--pure), white)`, shape: SHAPES[i % SHAPES.length], dash: points[0].budget ? "2 3" : dash,
       points: points.filter(p => p[state.axis.key] > 0).sort((a, b) => a[state.axis.key] - b[state.axis.key]) };
   });
 }

@@ -16,7 +16,7 @@ from rich.table import Table
 from reasoner.benchmarks.analysis import train_time
 from reasoner.benchmarks.analysis.train_time import CheckpointRow, SearchSaved, TrainCurve
 from reasoner.benchmarks.plots import train_time as plot
-from reasoner.benchmarks.plots.style import FORMATS
+from reasoner.benchmarks.plots.style import FORMATS, Width
 from reasoner.benchmarks.reports.scaling import saving
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY
@@ -81,6 +81,7 @@ def train_time_report(
     out: Path,
     train_flops: Sequence[float] = (),
     formats: Sequence[str] = FORMATS,
+    width: Width = "screen",
 ) -> TrainTime:
     """Compare the same benchmark on checkpoints of a model; write train.json and the figure to `out`.
 
@@ -100,7 +101,7 @@ def train_time_report(
             {**document(rows, curves, saved), "environment": provenance.environment(runs)},
             out / "train.json",
         ),
-        *plot.draw(points, strategies, out, caption, formats),
+        *plot.draw(points, strategies, out, caption, formats, width),
     ]
     return TrainTime(rows, curves, saved, files)
 

@@ -1,7 +1,8 @@
-"""Progress on standard error: a bar where somebody watches, else a line now and then."""
+"""Progress: lines in the log now and then, and a bar on standard error where somebody watches."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,10 @@ from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.printable import one_line
 from reasoner.terminal import SafeConsole
 
+logger = logging.getLogger("reasoner.runner")
+lines = logging.getLogger("reasoner.progress")
+bar = logging.getLogger("reasoner.progress.bar")
+"""The bar is shown where this one is enabled for information."""
 EVERY = 30.0
 """Seconds between lines, at most."""
 PART = 0.05
@@ -125,7 +130,7 @@ class Meter:
         console = console or SafeConsole(stderr=True)
         self._counts = counts or Counts()
         self._bar = _bar(console)
-        self._lines = None if console.is_terminal else ProgressLines(self._counts, self.tell)
+        self._lines = ProgressLines(self._counts, lines.info)
         self._task = self._bar.add_task("starting", done="", right="", rate=0.0)
 
     def start(self, jobs: int, samples: int) -> None:
@@ -141,18 +146,15 @@ class Meter:
             self._task, completed=counts.sampled, description=one_line(spec.label),
             done=f"{counts.done}/{counts.jobs}", right=counts.accuracy, rate=counts.rate,
         )  # fmt: skip
-        if self._lines:
-            self._lines.advance()
+        self._lines.advance()
 
     def tell(self, text: str) -> None:
-        """Say something above the bar."""
-        line = one_line(f"reasoner: {text}")
-        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """Log what the run had to put up with; it is shown above the bar."""
+        logger.warning("%s", one_line(text))
 
     def __enter__(self) -> Self:
         self._bar.start()
-        if self._lines:
-            self._lines.start()
+        self._lines.start()
         return self
 
     def __exit__(
@@ -161,8 +163,7 @@ class Meter:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self._lines:
-            self._lines.stop()
+        self._lines.stop()
         self._bar.stop()
 
 
@@ -179,7 +180,7 @@ def _bar(console: Console) -> Progress:
         TextColumn("ETA", table_column=whole[3]),
         TimeRemainingColumn(table_column=whole[4]),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (console.is_terminal and bar.isEnabledFor(logging.INFO)),
         transient=True,
         expand=True,
     )

@@ -11,6 +11,7 @@ from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
+from reasoner.naming import base_names
 
 Json = dict[str, Any]
 
@@ -43,11 +44,11 @@ def caption(runs: Sequence[RunFolder]) -> str:
 def small_print(grid: Grid, about: Mapping[str, Any]) -> str:
     """Return split, model, verifier, machine, commits and dates as one line."""
     machine, sessions = about.get("hardware", {}), about.get("sessions") or [about]
-    commits = list(dict.fromkeys(str(session.get("commit")) for session in sessions))
+    commits = list(dict.fromkeys(session.get("commit") or "not recorded" for session in sessions))
     dates = list(dict.fromkeys(str(session.get("date", ""))[:10] for session in sessions))
     parts = [
         f"95 % intervals over problems of split {grid.split}",
-        f"model {grid.model}, verifier {grid.verifier}",
+        base_names(f"model {grid.model}, verifier {grid.verifier}"),
         machine.get("gpu") or f"{machine.get('cores')} cores, {machine.get('cpu')}",
         f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}",
         " to ".join(dates[:: max(1, len(dates) - 1)]),

@@ -30,7 +30,8 @@ from matplotlib.axes import Axes
 from pydantic import ValidationError
 
 from reasoner.api import EMBEDDED
-from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
+from reasoner.benchmarks.plots.looks import LOOKS, Look
+from reasoner.benchmarks.plots.style import footnote, save, style
 from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST
@@ -230,14 +231,14 @@ def draw(study: Study, points: Sequence[NoisePoint], out: Path, caption: str) ->
     """Write label-noise.png and label-noise.svg: AUC against continuations, problems and layers."""
     whole = [p for p in points if (p.problems, p.layers) == (study.problems, layers())]
     ends = sorted({max(p.k for p in points), min(p.k for p in points)}, reverse=True)
-    with plt.rc_context(STYLE):
+    with plt.rc_context(style()):
         figure, (noisy, fewer, lower) = plt.subplots(1, 3, figsize=(12.5, 4.1), sharey=True)
-        _line(noisy, whole, "k", "all layers, all problems", COLOURS[BEST])
-        for k, colour in zip(ends, (COLOURS[BEST], COLOURS["beam"]), strict=False):
+        _line(noisy, whole, "k", "all layers, all problems", LOOKS[BEST])
+        for k, look in zip(ends, (LOOKS[BEST], LOOKS["beam"]), strict=False):
             part = [p for p in points if p.k == k]
-            _line(fewer, [p for p in part if p.layers == layers()], "problems", f"K = {k}", colour)
+            _line(fewer, [p for p in part if p.layers == layers()], "problems", f"K = {k}", look)
             level = [p for p in part if p.problems == study.problems]
-            _line(lower, level, "layers", f"K = {k}", colour)
+            _line(lower, level, "layers", f"K = {k}", look)
         wrong = {k: fmean(p.wrong for p in whole if p.k == k) for k in {p.k for p in whole}}
         shares = {k: f"{k}\n{share:.1%}" for k, share in wrong.items()}
         noisy.set_xticks(list(shares), list(shares.values()))
@@ -246,16 +247,16 @@ def draw(study: Study, points: Sequence[NoisePoint], out: Path, caption: str) ->
         )
         fewer.set_xlabel(f"training problems ({study.solutions} solutions each)")
         lower.set_xlabel("layers of the policy")
-        noisy.set_title(f"{study.task}", loc="left", weight="bold")
+        noisy.set_title(study.task)
         for axes in (fewer, lower):
             axes.legend(frameon=False, loc="best")
-        figure.text(0.01, 0.012, caption, fontsize=7.5, color="#666666")
-        figure.tight_layout(rect=(0, 0.03, 1, 1), w_pad=2)
+        foot = footnote(figure, caption, plt.rcParams["font.size"]) / figure.get_figheight()
+        figure.tight_layout(rect=(0, foot, 1, 1), w_pad=2)
         save(figure, (out / "label-noise.png", out / "label-noise.svg"))
         plt.close(figure)
 
 
-def _line(axes: Axes, points: Sequence[NoisePoint], along: str, name: str, colour: str) -> None:
+def _line(axes: Axes, points: Sequence[NoisePoint], along: str, name: str, look: Look) -> None:
     """Draw the mean AUC over powers of two, and each model's AUC with its interval over test problems."""
     aucs = defaultdict[int, list[Estimate]](list)
     for point in points:
@@ -266,11 +267,13 @@ def _line(axes: Axes, points: Sequence[NoisePoint], along: str, name: str, colou
     axes.set_xticks(x, [str(at) for at in x])
     axes.minorticks_off()
     means = [fmean(e.value for e in aucs[at]) for at in x]
-    axes.plot(x, means, "-", color=colour, lw=1.7, label=name)
+    axes.plot(
+        x, means, look.marker, linestyle=look.dash, color=look.colour, lw=1.7, ms=4, label=name
+    )
     for at, models in aucs.items():
         for auc in models:
-            axes.plot([at, at], [auc.low, auc.high], "-", color=colour, lw=1.2, alpha=0.45)
-            axes.plot(at, auc.value, "o", color=colour, ms=3.6, alpha=0.8)
+            axes.plot([at, at], [auc.low, auc.high], "-", color=look.colour, lw=1.2, alpha=0.45)
+            axes.plot(at, auc.value, look.marker, color=look.colour, ms=3.6, alpha=0.8)
 
 
 if __name__ == "__main__":

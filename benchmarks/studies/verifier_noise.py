@@ -16,23 +16,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
-from matplotlib.ticker import PercentFormatter
 
 from reasoner.benchmarks.analysis.noisy_scores import NoiseStudy, SelectionCurve, noise_study
-from reasoner.benchmarks.plots.accuracy_vs_cost import End, label
-from reasoner.benchmarks.plots.style import COLOURS, STYLE, save
+from reasoner.benchmarks.plots.labels import Line
+from reasoner.benchmarks.plots.looks import Look, looks, shades
+from reasoner.benchmarks.plots.panels import draw_line, finish, panels, shares
+from reasoner.benchmarks.plots.style import save, style
+from reasoner.benchmarks.stats.intervals import Estimate
 from reasoner.benchmarks.store.environment import describe
 from reasoner.benchmarks.store.grid import BEST, COVERAGE, MAJORITY, WEIGHTED
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
 
 AUCS = (0.95, 0.9, 0.8, 0.7)
-BASELINES = ("#A6761D", "#CC79A7", "#D55E00")
-"""Colours of baselines without a colour in `COLOURS`."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -95,54 +93,54 @@ def small_print(about: Mapping[str, Any], result: NoiseStudy) -> str:
 
 def draw(studies: Sequence[NoiseStudy], out: Path, caption: str) -> None:
     """Write verifier-noise.png and verifier-noise.svg: a row for each task, a column for each selection rule."""
-    with plt.rc_context(STYLE):
-        figure, grid = plt.subplots(
-            len(studies), 2, squeeze=False, figsize=(12.5, 3.9 * len(studies) + 0.4)
-        )
+    with plt.rc_context(style()):
+        figure, grid = panels(len(studies), 2)
+        drawn = list[tuple[Axes, Sequence[Line]]]()
         for result, row in zip(studies, grid, strict=True):
             for axes, choice in zip(row, (BEST, WEIGHTED), strict=True):
-                _panel(axes, result, choice)
-            row[0].set_title(result.task, loc="left", weight="bold")
-        figure.text(0.01, 0.008, caption, fontsize=7.5, color="#666666")
-        figure.tight_layout(rect=(0, 0.025, 1, 1), w_pad=2.5, h_pad=2)
+                drawn.append((axes, _panel(axes, result, choice)))
+            row[0].set_title(result.task)
+        finish(figure, drawn, caption)
         save(figure, (out / "verifier-noise.png", out / "verifier-noise.svg"))
         plt.close(figure)
 
 
-def _panel(axes: Axes, result: NoiseStudy, choice: str) -> None:
-    """Draw accuracy against samples: verdicts solid, baselines dashed, names in the right margin."""
-    lines = [each for each in result.lines if choice in each.accuracy or _bound(each)]
-    colours = _colours(lines)
-    label(axes, [_line(axes, line, choice, colours[line.name, line.noise]) for line in lines])
-    ns = [*next(iter(lines[0].accuracy.values()))]
+def _panel(axes: Axes, result: NoiseStudy, choice: str) -> list[Line]:
+    """Draw accuracy against samples: verdicts with their intervals, and baselines."""
+    curves = [each for each in result.lines if choice in each.accuracy or _bound(each)]
+    ns = [*next(iter(curves[0].accuracy.values()))]
     axes.set_xscale("log", base=2)
     axes.set_xticks(ns, [str(n) for n in ns])
     axes.minorticks_off()
-    axes.set(xlabel="samples", ylabel=f"accuracy, {choice}", ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set(xlabel="samples", ylabel=f"accuracy, {choice}")
+    values = [e.value for c in curves for e in _accuracy(c, choice).values()]
+    shares(axes, min(values), max(values))
+    styles = _looks(curves)
+    return [_draw(axes, c, choice, styles[c.name, c.noise]) for c in curves]
 
 
-def _colours(lines: Sequence[SelectionCurve]) -> dict[tuple[str, float | None], str]:
-    """Return shades by the amount of noise, and separate colours for the baselines."""
-    noisy = [line for line in lines if line.noise is not None]
-    shades = colormaps["viridis"].resampled(len(noisy) + 1)
-    colours = {(line.name, line.noise): to_hex(shades(i)) for i, line in enumerate(noisy)}
-    baselines = [line for line in lines if line.noise is None]
-    spare = [line.name for line in baselines if line.name not in COLOURS]
-    known = {**dict(zip(spare, BASELINES, strict=False)), **COLOURS}
-    return colours | {(line.name, None): known[line.name] for line in baselines}
+def _looks(curves: Sequence[SelectionCurve]) -> dict[tuple[str, float | None], Look]:
+    """Return shades by the amount of noise, and looks of their own for the baselines."""
+    noisy = shades([(c.name, c.noise) for c in curves if c.noise is not None][::-1])
+    return noisy | {
+        (name, None): look
+        for name, look in looks(c.name for c in curves if c.noise is None).items()
+    }
 
 
-def _line(axes: Axes, line: SelectionCurve, choice: str, colour: str) -> End:
-    """Draw a line, and return its end with its name."""
-    accuracy = line.accuracy.get(choice) or next(iter(line.accuracy.values()))
-    ns, means = [*accuracy], [e.value for e in accuracy.values()]
-    solid = line.noise is not None
-    axes.plot(ns, means, "o-" if solid else "--", color=colour, lw=1.6, ms=3.6)
-    if solid:
-        low, high = ([getattr(e, end) for e in accuracy.values()] for end in ("low", "high"))
-        axes.fill_between(ns, low, high, color=colour, alpha=0.13, lw=0)
-    return _name(line), colour, ns[-1], means[-1]
+def _accuracy(curve: SelectionCurve, choice: str) -> Mapping[int, Estimate]:
+    return curve.accuracy.get(choice) or next(iter(curve.accuracy.values()))
+
+
+def _draw(axes: Axes, curve: SelectionCurve, choice: str, look: Look) -> Line:
+    """Draw a curve, and return it with its name."""
+    accuracy = _accuracy(curve, choice)
+    line = Line(_name(curve), look, [*accuracy], [e.value for e in accuracy.values()])
+    exact = curve.noise is None
+    low = line.y if exact else [e.low for e in accuracy.values()]
+    high = line.y if exact else [e.high for e in accuracy.values()]
+    draw_line(axes, line, low, high)
+    return line
 
 
 def _bound(line: SelectionCurve) -> bool:

@@ -35,6 +35,10 @@ def _run(arguments: Sequence[str]) -> int:
     from reasoner.cli.commands import parser
     from reasoner.cli.parser import refuse_unreadable
 
+    if not arguments:
+        from reasoner.cli.overview import show_overview
+
+        return show_overview()
     for word in arguments:
         refuse_unreadable(word)
     args = parser().parse_args(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -54,7 +55,7 @@ class Command:
 
     `function`, the model of its `options` and the function that builds these from flags are named
     as module:name in `reasoner`. `needs` are modules that an extra brings, without
-    which no work begins.
+    which no work begins. With `progress` it reports how far it is, and has flags for that.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Command:
     example: str
     build: str = "cli.flags:build"
     needs: tuple[str, ...] = ()
+    progress: bool = False
 
     def run(self, args: argparse.Namespace, argv: Sequence[str]) -> int:
         """Build the options and run the command with them; return the exit code."""
@@ -73,8 +75,17 @@ class Command:
         require(*self.needs, user="this command")
         model = imported(self.options)
         options = imported(self.build)(model, without_secrets(typed(args, model)))
-        code: int = imported(self.function)(options, Invocation(argv, args.json))
+        with self._log(args):
+            code: int = imported(self.function)(options, Invocation(argv, args.json))
         return code
+
+    def _log(self, args: argparse.Namespace) -> AbstractContextManager[None]:
+        """Return where the log goes while the command runs."""
+        if not self.progress:
+            return nullcontext()
+        from reasoner.cli.logs import logged
+
+        return logged(args.quiet, args.log_file)
 
 
 class CommandParser(Parser):
@@ -101,6 +112,10 @@ class CommandParser(Parser):
             from reasoner.cli.flags import add_flags
 
             add_flags(self, imported(self.command.options))
+            if self.command.progress:
+                from reasoner.cli.logs import add_log_flags
+
+                add_log_flags(self)
             self._complete = True
 
     def _nearest(self, word: str) -> str:
@@ -156,6 +171,11 @@ def _add(parsers: Any, command: Command) -> None:
 
 COMMANDS = (
     Command(
+        "demo", "cli.demo:demo", "cli.demo:DemoOptions",
+        "Search with a scripted model, in seconds, and print the tree.",
+        "reasoner demo",
+    ),
+    Command(
         "solve", "cli.solve:solve", "cli.solve:SolveOptions",
         "Solve one problem and print the steps of the search.",
         "reasoner solve 'cd:12,3,25,7,4=306' --strategy beam --n 16",
@@ -166,6 +186,7 @@ COMMANDS = (
         "reasoner bench --task dagmath --n 1,4,16 --out runs/mine",
         build="cli.spec_file:bench_options",
         needs=BENCH,
+        progress=True,
     ),
     Command(
         "merge", "cli.results:merge", "cli.results_options:MergeOptions",
@@ -184,12 +205,14 @@ COMMANDS = (
         "Measure a verifier: on steps, on solutions, and in choosing among them.",
         "reasoner eval-verifier --out runs/eval",
         needs=BENCH,
+        progress=True,
     ),
     Command(
         "fit-auto", "cli.experiments:fit_auto", "cli.experiments:FitOptions",
         "Learn which search each difficulty gets, for strategy `auto`.",
         "reasoner fit-auto --problems 200 --out runs/fit-auto",
         needs=BENCH,
+        progress=True,
     ),
     Command(
         "list", "cli.listing:list_components", "cli.listing:ListOptions",
@@ -223,6 +246,7 @@ COMMANDS = (
         "Have another verifier choose among the solutions of a run; nothing is sampled.",
         "reasoner rerank runs/mine --verifier arithmetic",
         needs=BENCH,
+        progress=True,
     ),
     Command(
         "replay", "cli.results:replay", "cli.results_options:ReplayOptions",
@@ -254,6 +278,11 @@ COMMANDS = (
         needs=("fastapi", "uvicorn", "prometheus_client"),
     ),
     Command(
+        "environment", "cli.environment:environment", "cli.environment:EnvironmentOptions",
+        "Print versions, commit and hardware, for bug reports.",
+        "reasoner environment --json",
+    ),
+    Command(
         "completion", "cli.completion:completion", "cli.completion:CompletionOptions",
         "Print a script for tab completion.",
         COMPLETION_EXAMPLE,
@@ -265,34 +294,40 @@ TRAINING = (
         "policy", "cli.train:train_policy", "cli.policy_options:PolicyOptions",
         "Train a model further: on solutions, by expert iteration, or by reinforcement.",
         POLICY_EXAMPLE,
+        progress=True,
     ),
     Command(
         "gpt", "cli.train:train_gpt", "train.gpt.options:GptOptions",
         "Train the embedded GPT from scratch.",
         GPT_EXAMPLE,
         needs=(*TORCH, *BENCH),
+        progress=True,
     ),
     Command(
         "labels", "cli.train:train_labels", "cli.train:LabelsOptions",
         "Solve problems, and label which steps of the solutions are right.",
         "reasoner train labels --task dagmath --out runs/labels.jsonl",
+        progress=True,
     ),
     Command(
         "prm", "cli.train:train_prm", "cli.train:PrmOptions",
         "Train a process reward model, for verifier `token-classifier`.",
         "reasoner train prm --data runs/labels.jsonl --out runs/prm",
         needs=(*TORCH, "accelerate", *BENCH),
+        progress=True,
     ),
     Command(
         "orm", "cli.train:train_orm", "cli.train:OrmOptions",
         "Train an outcome reward model, for verifier `orm`.",
         "reasoner train orm --data runs/labels.jsonl --out runs/orm",
         needs=(*TORCH, "accelerate", *BENCH),
+        progress=True,
     ),
     Command(
         "value-head", "cli.train:train_value_head", "cli.train:ValueHeadOptions",
         "Train a value head on the policy's own states.",
         "reasoner train value-head --data runs/labels.jsonl --out runs/value-head",
         needs=(*TORCH, *BENCH),
+        progress=True,
     ),
 )  # fmt: skip

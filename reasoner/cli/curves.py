@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from reasoner.cli import option_types as o
 from reasoner.cli import parsing
+from reasoner.cli.flags import flag
 from reasoner.cli.output import show
 from reasoner.errors import ConfigError
 from reasoner.options import FlagReader, Options, OutputFolder, RunPath
 
 if TYPE_CHECKING:
+    from reasoner.benchmarks.plots.style import Width
     from reasoner.cli.commands import Invocation
+
+
+Formats = Annotated[
+    tuple[str, ...],
+    FlagReader(parsing.formats, "extend"),
+    Field(description="png,svg,pdf (default: png,svg)"),
+]
+FigureWidth = Annotated[
+    Literal["screen", "one-column", "two-column"],
+    Field(description="of the figure: for a screen, or 85 or 178 mm for print"),
+]
 
 
 class PlotOptions(Options):
@@ -42,10 +55,11 @@ class PlotOptions(Options):
             description="of a million tokens; also cached= and verifier=",
         ),
     ] = None  # fmt: skip
-    format: Annotated[
-        tuple[str, ...], FlagReader(parsing.formats, "extend"),
-        Field(description="png,svg,pdf (default: png,svg)"),
-    ] = ()  # fmt: skip
+    error_rate: Annotated[
+        bool, Field(description="draw the share of wrong answers, on a logarithmic axis")
+    ] = False
+    format: Formats = ()
+    width: FigureWidth = "screen"
 
 
 class TrainTimeOptions(Protocol):
@@ -76,21 +90,25 @@ class CompareOptions(Options):
         o.SomeSizes,
         Field(description="compare strategies in these sizes only (default: in all that were run)"),
     ] = ()
+    format: Formats = ()
+    width: FigureWidth = "screen"
 
 
 def plot(options: PlotOptions, call: Invocation) -> int:
     """Draw the curves of an earlier benchmark again, or of several against training compute."""
     first, *others = options.dir
     if others:
-        refuse_for_several(options, "against", "price")
-        return against_training(options, call, options.format)
+        refuse_for_several(options, "against", "price", "error_rate")
+        return against_training(options, call, options.format, options.width)
     from reasoner.benchmarks.analysis.cost_axes import Price
     from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
     from reasoner.benchmarks.store.run_folder import RunFolder
 
     cost = Price(**options.price) if options.price else None
-    drawing = Drawing(options.against, cost, options.format or FORMATS)
+    drawing = Drawing(
+        options.against, cost, options.format or FORMATS, options.width, options.error_rate
+    )
     return show(report(RunFolder(first), drawing), call)
 
 
@@ -98,11 +116,16 @@ def refuse_for_several(options: Options, *names: str) -> None:
     """Raise a `ConfigError` if one of the options `names`, which are for a single DIR, is given."""
     for name in names:
         if getattr(options, name):
-            raise ConfigError(f"--{name} is for one DIR; several are compared by training compute")
+            raise ConfigError(
+                f"--{flag(name)} is for one DIR; several are compared by training compute"
+            )
 
 
 def against_training(
-    options: TrainTimeOptions, call: Invocation, formats: tuple[str, ...] = ()
+    options: TrainTimeOptions,
+    call: Invocation,
+    formats: tuple[str, ...] = (),
+    width: Width = "screen",
 ) -> int:
     """Compare benchmarks of several checkpoints of a model."""
     from reasoner.benchmarks.plots.style import FORMATS
@@ -111,13 +134,16 @@ def against_training(
 
     runs = [RunFolder(path) for path in options.dir]
     out = options.out or options.dir[0]
-    return show(train_time_report(runs, out, options.train_flops, formats or FORMATS), call)
+    result = train_time_report(runs, out, options.train_flops, formats or FORMATS, width)
+    return show(result, call)
 
 
 def compare(options: CompareOptions, call: Invocation) -> int:
     """Compare strategies with best-of-N at equal cost, problem by problem, and runs with one another."""
+    from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.compare import comparison
     from reasoner.benchmarks.store.run_folder import RunFolder
 
     runs = [RunFolder(path) for path in options.dir]
-    return show(comparison(runs, options.out or options.dir[0], options.n), call)
+    out, formats = options.out or options.dir[0], options.format or FORMATS
+    return show(comparison(runs, out, options.n, formats, options.width), call)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Callable
 
-from reasoner.terminal import echo
+from reasoner.printable import printable
 
 Report = Callable[[str], None]
 
+logger = logging.getLogger(__name__)
+
 
 def say(line: str) -> None:
-    """Print a line of progress on standard error."""
-    echo(line, sys.stderr)
+    """Log a line of progress."""
+    logger.info("%s", printable(line))

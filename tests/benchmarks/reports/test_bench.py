@@ -5,20 +5,16 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
 from reasoner.benchmarks.analysis.cost_axes import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
-from reasoner.benchmarks.plots.style import spread
 from reasoner.benchmarks.reports.bench import Drawing, report
 from reasoner.benchmarks.reports.summary import falls, iso_accuracy
 from reasoner.benchmarks.store.pool_costs import costs_of
@@ -160,14 +156,6 @@ def test_the_interval_of_a_point_is_wilsons() -> None:
     found = made.point()
     assert found.accuracy == pytest.approx(0.3)
     assert (found.ci_low, found.ci_high) == pytest.approx((0.2189, 0.3958), abs=1e-3)
-
-
-@given(st.lists(st.floats(0, 1), max_size=12))
-def test_labels_do_not_overlap(positions: list[float]) -> None:
-    moved = spread(positions, 0.06, 1.0)
-    order = sorted(moved)
-    assert all(b - a >= 0.06 - 1e-9 for a, b in pairwise(order))
-    assert not moved or max(moved) <= 1.0
 
 
 class Unreported(Scripted):

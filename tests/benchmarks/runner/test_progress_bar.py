@@ -35,7 +35,8 @@ def record(correct: bool = True, tokens: float = 1000, error: str | None = None)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_bar_fits_its_window(width: int) -> None:
+def test_the_bar_fits_its_window(width: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "reasoner")
     shown = StringIO()
     console = SafeConsole(file=shown, width=width, force_terminal=True, color_system=None)
     with Meter(console) as meter:
@@ -93,22 +94,36 @@ def test_a_run_that_finishes_nothing_is_seen_to_be_alive() -> None:
     assert set(said) == {"0/5 problems, - right, 0 tokens/s, ETA -"}
 
 
-def test_without_a_terminal_there_are_lines_and_no_bar() -> None:
+def test_lines_and_messages_go_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "reasoner")
     clock, shown = Clock(), StringIO()
     with Meter(SafeConsole(file=shown, width=80), Counts(clock)) as meter:
         meter.start(2, 32)
         clock.now += 10
         meter.advance(SPEC, record())
         meter.tell("a message")
-    assert shown.getvalue() == (
-        "reasoner: 1/2 problems, 100.0% right, 100 tokens/s, ETA 0:00:10\nreasoner: a message\n"
-    )
+    assert caplog.record_tuples == [
+        ("reasoner.progress", 20, "1/2 problems, 100.0% right, 100 tokens/s, ETA 0:00:10"),
+        ("reasoner.runner", 30, "a message"),
+    ]
+    assert shown.getvalue() == ""
 
 
-def test_a_short_run_prints_nothing_without_a_terminal() -> None:
-    shown = StringIO()
-    with Meter(SafeConsole(file=shown), Counts(Clock())) as meter:
+def test_a_short_run_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "reasoner")
+    with Meter(SafeConsole(file=StringIO()), Counts(Clock())) as meter:
         meter.start(2, 32)
         meter.advance(SPEC, record())
         meter.advance(SPEC, record())
-    assert shown.getvalue() == ""
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_a_library_that_logs_nothing_shows_no_bar(
+    level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(level, "reasoner")
+    shown = StringIO()
+    with Meter(SafeConsole(file=shown, width=80, force_terminal=True)) as meter:
+        meter.start(1, 1)
+    assert bool(shown.getvalue()) == (level == "INFO")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.plots.search_tree import Picture, layout, shortened
+from reasoner.benchmarks.plots.search_tree import SHADES, Picture, layout, shortened
 from reasoner.benchmarks.studies import search_overhead as overhead
 from reasoner.benchmarks.studies.draw_search_trees import TOY, Grower
+from reasoner.events import Result
 from reasoner.search import Beam, Majority
 from reasoner.solving import solve
 from reasoner.trace import Node, Trace
-from reasoner.types import Completion, Finish, NodeId, Problem, Sampling
+from reasoner.types import Completion, Finish, NodeId, Problem, Sampling, Usage
 from reasoner.verifiers.verdict import Verdict
 
 
@@ -40,14 +42,32 @@ async def test_the_chosen_path_ends_with_the_answer() -> None:
     result = await solve(TOY.problem, Beam(n=4), Scripted(), Verdict(), sampling=sampling)
     picture = Picture(result, frozenset())
     assert "".join(n.completion.text for n in picture.chosen if n.completion) == result.text
-    assert picture.measure == "score"
+    assert picture.measure == "score, by rank"
+    assert {0.0, 1.0} <= set(picture.ranks.values())
+    assert picture.ends == (min(picture.values.values()), max(picture.values.values()))
+    best = max(picture.values, key=picture.values.__getitem__)
+    assert picture.shade(best) == SHADES(1.0)
+    calibrated = Picture(replace(result, scored_by="calibrated"), frozenset())
+    assert (calibrated.measure, calibrated.ends) == ("score", (0.0, 1.0))
+
+
+def test_right_and_wrong_are_marked_without_colour() -> None:
+    trace = Trace(Problem("p", "?"))
+    right, wrong = (trace.add(trace.root, Completion(x, (1,), Finish.EOS)) for x in "ab")
+    open_ = trace.add(trace.root, piece("c"))
+    picture = Picture(Result(None, None, (), trace, Usage()), frozenset({right.id}))
+    assert [picture.mark(n) for n in (right, wrong, open_)] == ["✓", "✗", ""]
+    assert picture.mark(wrong) and "✗ wrong" in picture.key
+    unknown = Picture(picture.result, None)
+    assert unknown.mark(right) == "" and "wrong" not in unknown.key
 
 
 async def test_without_scores_the_colours_show_votes() -> None:
     result = await solve(TOY.problem, Majority(n=8), Scripted(), sampling=Sampling(stop=("\n",)))
     picture = Picture(result, frozenset())
     assert picture.measure == "share of votes"
-    assert picture.most == max(picture.values.values()) == picture.values[picture.chosen[-1].id]
+    assert picture.ends == (0.0, 1.0)
+    assert max(picture.values.values()) == picture.values[picture.chosen[-1].id]
 
 
 def test_text_that_is_too_long_is_cut() -> None:

@@ -103,7 +103,7 @@ BAD = {
     "number": (["bench", "--n", "many"], "not a positive whole number"),
     "zero": (["bench", "--problems", "0"], "not a positive whole number"),
     "command": (["benhc"], "invalid choice"),
-    "nothing": ([], "required"),
+    "no command": (["--nothing"], "required"),
     "arm": (["fit-auto", *SCRIPTED, "--arms", "beam"], "such as beam:8"),
     "arm name": (["fit-auto", *SCRIPTED, "--arms", "beem:8"], "did you mean beam"),
     "tolerance": (["fit-auto", "--tolerance", "2"], "not a share from 0 to 1"),

@@ -96,13 +96,31 @@ def options(start: list[str], *named: str) -> list[Line]:
 
 
 WRONG: dict[str, list[Line]] = {
+    "demo": [
+        (["demo", "1+2"], "unrecognized arguments"),
+        (["demo", "--n=3"], "unrecognized arguments"),
+        (["demo", "--json=3"], "ignored explicit argument"),
+    ],
+    "environment": [
+        (["environment", "x"], "unrecognized arguments"),
+        (["environment", "--json=3"], "ignored explicit argument"),
+    ],
+    "logs": [
+        (line, hint)
+        for start in (BENCH, FIT, JUDGE, RERANK, POLICY, LABELS, PRM)
+        for line, hint in (
+            ([*start, "--log-file"], "argument --log-file: expected"),
+            ([*start, "--log-file={empty}"], "is not a regular file"),
+            ([*start, "--log-file="], "it is empty"),
+            ([*start, "--quiet=1"], "ignored explicit argument"),
+        )
+    ],
     "completion": [
         (["completion"], "required: shell"),
         (["completion", "csh"], "did you mean zsh"),
         (["completion", "bash", "--out=x"], "unrecognized"),
     ],
     "names": [
-        ([], "required: COMMAND"),
         (["benhc"], "did you mean bench"),
         (["sol", "1+2"], "invalid choice: 'sol'"),
         ([""], "invalid choice"),
@@ -173,7 +191,9 @@ WRONG: dict[str, list[Line]] = {
         *words(["compare", "{run}"], v.RUN[:4]),
         *values(["compare", "{run}"], "--n", [*v.FEW, "77", ",", "1,,2"]),
         *values(["compare", "{run}"], "--out", v.FOLDER[1::2]),
-        *options(["compare", "{run}"], "--n", "--out"),
+        *values(["compare", "{run}"], "--format", ["", "bmp", "png,"]),
+        *values(["compare", "{run}"], "--width", ["", "3", "one", v.LONG]),
+        *options(["compare", "{run}"], "--n", "--out", "--format", "--width"),
     ],
     "eval-verifier": [
         *options(JUDGE, "--n", "--dev-problems", "--steps"),
@@ -199,7 +219,10 @@ WRONG: dict[str, list[Line]] = {
         *values(["plot", "{run}"], "--against", ["", ",", "tokns", "price", v.LONG, v.SURROGATE]),
         *values(["plot", "{run}"], "--price", v.PRICE),
         *values(["plot", "{run}"], "--format", ["", ",", "bmp", "png,", "PNG", v.LONG]),
-        *options(["plot", "{run}"], "--price", "--format", "--against"),
+        *values(["plot", "{run}"], "--width", ["", "3", "one", "one-colum", v.LONG]),
+        (["plot", "{run}", "--error-rate=1"], "ignored explicit argument"),
+        (["plot", "{run}", "{out}", "--error-rate"], "--error-rate is for one DIR"),
+        *options(["plot", "{run}"], "--price", "--format", "--against", "--width"),
     ],
     "import-pool": [
         (["import-pool"], "required: FILE"),
