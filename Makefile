@@ -11,7 +11,7 @@ MUTANTS ?=
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full real real-quick test check check-slow train throughput comparison reports setup clean
+.PHONY: bench full real real-quick test check check-slow docs notebooks train throughput comparison reports setup clean
 
 setup: $(VENV)/ready
 
@@ -54,6 +54,19 @@ check: setup
 check-slow: setup
 	$(if $(MUTANTS),,$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile thorough -o timeout=0 -o cpu_budget=0)
 	$(BIN)/python -m tests.mutation $(MUTANTS)
+
+# The site of the written pages, which are gathered where their links to one another hold: build/site/index.html.
+PAGES := '*.md' '*.ipynb' '*.svg' '*.png' docs/run.yaml docs/site/iframe-worker.js docs/site/style.css 'benchmarks/results/*.json' LICENSE
+docs: setup
+	rm -rf build/pages && mkdir -p build/pages
+	git ls-files -z --cached --others --exclude-standard $(PAGES) | xargs -0 cp --parents -t build/pages
+	$(BIN)/jupyter-nbconvert --log-level WARN --to markdown build/pages/docs/notebooks/*.ipynb
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m pytest -q -m slow tests/test_site.py
+
+# The notebooks executed anew, with their outputs kept in the files.
+notebooks: setup
+	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False docs/notebooks/*.ipynb
 
 # Every strategy on 500 problems a task, for hours. It resumes: the records behind benchmarks/results/comparison are
 # there, to be unpacked into runs/compare.

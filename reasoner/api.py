@@ -53,7 +53,9 @@ class Reasoner:
         shots: worked examples, put before every problem.
         backend: the kind of backend; by default `vllm`.
         sampling: how solutions are sampled, in place of the task's way.
-        temperature, top_p, max_tokens: parts of it.
+        temperature: that of the samples, in place of `sampling`'s.
+        top_p: the same for nucleus sampling.
+        max_tokens: the same for the longest piece.
         extract: finds the canonical answer in a solution's text, in place of the task's way.
         seed: equal seeds give equal searches.
         concurrency: the most problems in flight.

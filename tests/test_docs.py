@@ -1,4 +1,4 @@
-"""Every strategy has its page, with a picture, and every verifier one; the indexes list them."""
+"""Every strategy has its page, with a picture, every verifier one, and every public name an entry; indexes list them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+import reasoner
 from reasoner.registry import Registry, strategies, verifiers
 from tests import ROOT
 
@@ -57,3 +58,8 @@ def test_every_verifier_is_explained(name: str) -> None:
     page = (VERIFIERS / LINKS[name]).read_text()
     assert f"`{name}`" in page or page.startswith(f"# {name}\n")
     assert {f.name for f in fields(verifiers.load(name))} <= explained(page)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (PAGES.parent / "api.md").read_text()
+    assert sorted(re.findall(r"^::: reasoner\.(\w+)$", page, re.MULTILINE)) == reasoner.__all__

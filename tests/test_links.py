@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_every_page_is_listed(page: str) -> None:
     index = folder.parent if page.endswith("/README.md") else folder
     listed = [path for path, _ in links(str((index / "README.md").relative_to(ROOT)))]
     assert ROOT / page in listed
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_list_begins_after_an_empty_line(page: str) -> None:
+    """Python-Markdown, which renders the site, sees no list elsewhere; GitHub does."""
+    for line, item in pairwise(text(page).splitlines()):
+        if re.match(r"([-*]|\d+\.) ", item):
+            assert not line or re.match(r"([-*]|\d+\.) |  ", line), f"{page}: {item}"
 
 
 def test_every_module_to_run_exists() -> None:
