@@ -240,15 +240,71 @@ def load(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+WORDS = {
+    "one sample (pass@1)": ("pass@k", 1), "majority of 16": ("majority", 16), "majority of 64": ("majority", 64),
+    "best of 4": ("best-of-n", 4), "best of 16": ("best-of-n", 16), "best of 64": ("best-of-n", 64),
+    "weighted vote of 16": ("weighted", 16), "weighted vote of 64": ("weighted", 64),
+    "pass@64 (coverage)": ("pass@k", 64), "step-rejection, up to 4": ("step-rejection", 4),
+    "step-rejection, up to 16": ("step-rejection", 16), "step-rejection, up to 64": ("step-rejection", 64),
+}  # fmt: skip
+
+
+def words(strategy: str, n: int, folder: str = "gsm_symbolic") -> Json:
+    """Return a point of the language model on word problems."""
+    points = load(f"real/{folder}/summary")
+    return dict(next(p for p in points if (p["strategy"], p["n"]) == (strategy, n)))
+
+
+def table_of_word_problems() -> list[str]:
+    """Accuracy, tokens and FLOPs of each method on `gsm_symbolic`."""
+    lines = list[str]()
+    for name, which in WORDS.items():
+        p = words(*which)
+        flops = f"{p['flops'] / 1e9:,.0f}"
+        lines.append(f"| {' | '.join([name, *cells(p), flops])} |")
+    return lines
+
+
+def closed(strategy: str, n: int = 64) -> float:
+    """Return the share of the gap between a majority and coverage that a strategy closes."""
+    low, high = words("majority", n)["accuracy"], words("pass@k", n)["accuracy"]
+    return float((words(strategy, n)["accuracy"] - low) / (high - low))
+
+
 def of_word_problems() -> tuple[str, ...]:
     """Return the sentences on the language model."""
-    points = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/value-head/summary")}
-    gsm8k = {(p["strategy"], p["n"]): p["accuracy"] for p in load("real/gsm8k/summary")}
+    best, rejected = words("best-of-n", 64), words("step-rejection", 64)
     return (
-        f"On 300 problems of GSM8K one sample is right in {gsm8k['pass@k', 1]:.3f}, and one of 8 in"
-        f" {gsm8k['pass@k', 8]:.3f}.",
-        f"one sample is right in {points['pass@k', 1]:.3f}, a majority of 16 in"
-        f" {points['majority', 16]:.3f}, and 16 samples contain a right one in {points['pass@k', 16]:.3f}.",
-        f"best-of-N falls from {points['best-of-n', 2]:.3f} with two samples to"
-        f" {points['best-of-n', 16]:.3f} with 16.",
+        f"On 300 problems of GSM8K one sample is right in {words('pass@k', 1, 'gsm8k')['accuracy']:.3f}, and one of"
+        f" 8 in {words('pass@k', 8, 'gsm8k')['accuracy']:.3f}.",
+        f"best-of-64 closes {closed('best-of-n'):.0%} of the gap between a majority and coverage, a weighted vote"
+        f" {closed('weighted'):.0%}",
+        f"has {rejected['accuracy']:.3f} with 1/{best['generated_tokens'] / rejected['generated_tokens']:.0f} of the"
+        f" tokens of best-of-64 and 1/{best['flops'] / rejected['flops']:.0f} of its FLOPs",
+    )
+
+
+def of_the_value_head() -> tuple[str, ...]:
+    """Return the sentence on the verifier that does not rank within a problem."""
+    value = {
+        (s, n): words(s, n, "value-head")["accuracy"]
+        for s, n in (("best-of-n", 2), ("best-of-n", 16), ("pass@k", 1), ("majority", 16), ("pass@k", 16))
+    }
+    return (
+        f"best-of-N falls from {value['best-of-n', 2]:.3f} with two samples to {value['best-of-n', 16]:.3f} with 16,"
+        f" where one sample is right in {value['pass@k', 1]:.3f}, a majority of 16 in {value['majority', 16]:.3f},"
+        f" and 16 samples contain a right one in {value['pass@k', 16]:.3f}",
+    )
+
+
+def of_readme() -> tuple[str, ...]:
+    """Return the sentences of the README on results."""
+    final = {(p["task"], p["strategy"], p["n"]): p["accuracy"] for p in load("final/summary")}
+
+    def both(strategy: str, n: int) -> str:
+        return " and ".join(f"{final[task, strategy, n]:.3f}" for task in TASKS)
+
+    return (
+        f"{both('pass@k', 1)} of the problems with one sample, {both('best-of-n', 16)} with best-of-16, and"
+        f" {both('step-rejection', 64)} with `step-rejection`",
     )

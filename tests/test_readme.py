@@ -50,6 +50,7 @@ def test_the_tables_of_results_are_those_of_the_results() -> None:
         *results.table_of_points(),
         *results.table_at_equal_cost(),
         *results.table_of_final_points(),
+        *results.table_of_word_problems(),
     ):
         assert f"\n{line}\n" in NUMBERS
 
@@ -60,8 +61,15 @@ def test_the_sentences_of_results_follow_from_the_results() -> None:
         *results.sentences(),
         *results.of_training(),
         *results.of_word_problems(),
+        *results.of_the_value_head(),
         results.absent(),
     ):
+        assert sentence in flowing
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    flowing = " ".join(README.split())
+    for sentence in results.of_readme():
         assert sentence in flowing
 
 
