@@ -20,7 +20,9 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 def shown(notebook: Any) -> list[list[str]]:
     """The outputs of each cell: texts, and the kinds of what is not text."""
-    return [[output_of(each) for each in joined(cell.get("outputs", []))] for cell in notebook.cells]
+    return [
+        [output_of(each) for each in joined(cell.get("outputs", []))] for cell in notebook.cells
+    ]
 
 
 def joined(outputs: list[Any]) -> list[Any]:
