@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass as plain
 from dataclasses import field as state
 from itertools import combinations, permutations
-from math import comb
 from random import Random
 from statistics import fmean
 from typing import Annotated, Literal
@@ -53,13 +52,13 @@ class Tournament(Asking):
 
     In a match each of two solutions comes first once, since models have a position bias (Zheng et al.,
     2023, arXiv 2306.05685). A match has two questions of `votes` replies each, which name the "winner",
-    or give two "ratings", whose difference is the share won (Singh et al., 2026, arXiv 2603.04304).
+    or give two "ratings", whose difference decides the share won (Singh et al., 2026, arXiv 2603.04304).
 
     A "knockout" (PairJudge, Liu et al., 2025, arXiv 2501.13007) has n - 1 matches: the loser is out, a tie
     goes to the earlier one, and only the champion scores 1. A "round-robin" has n (n - 1) / 2: each pair
     meets, and a match counts by the share won. A "swiss" tournament (V1-Infer, arXiv 2603.04304) starts
     with `degree` random matches of each, which connect all; the rest of `rounds` n / 2 matches are between
-    neighbours in the ranking that have not met. A match has the weight of its margin.
+    neighbours in the ranking that have not met. Its matches have the weight of their margin.
 
     With `ends`, only that many last characters of the solutions are shown at first, and the whole ones
     where the margin is below `clear` (after CAPS, Lin et al., 2026, arXiv 2605.15513).
@@ -121,10 +120,10 @@ class Tournament(Asking):
         return sum([longest] * 2 * self._count(len(texts)), Usage())
 
     def _count(self, players: int) -> int:
-        """Return the number of matches."""
+        """Return the number of matches of a knockout or a Swiss tournament."""
         if self.form == "swiss":
             return swiss.matches(players, self.degree, self.rounds)
-        return players - 1 if self.form == "knockout" else comb(players, 2)
+        return players - 1
 
     def _longest(self, problem: Problem, texts: Sequence[str]) -> int:
         """Return the tokens of the longest question about two of `texts`.

@@ -40,6 +40,7 @@ PUBLIC = FLOPS + "::test_a_public_model_costs_what_its_matrices_cost"
 POOLS = "tests/benchmarks/stats/test_pool_estimators.py::test_closed_forms_equal_enumeration"
 STATISTICS = "tests/benchmarks/stats/test_statistics.py::"
 JOURNAL = "tests/benchmarks/runner/test_resumable.py::"
+REPLAY = "tests/benchmarks/runner/test_replay.py::"
 SANDBOX = "tests/verifiers/sandbox/test_sandbox.py::"
 
 
@@ -266,6 +267,27 @@ MUTANTS = (
         "splits overlap", "benchmarks/tasks/generated.py",
         " and split_of(name) in splits", "",
         ("tests/benchmarks/tasks/test_generated.py",),
+    ),
+    # Choices and replays.
+    Mutant(
+        "pairs meet again", "verifiers/common/swiss.py",
+        " if frozenset((player, p)) not in met", "",
+        ("tests/verifiers/common/test_swiss.py",),
+    ),
+    Mutant(
+        "the first vote decides", "verifiers/genselect.py",
+        "Counter(votes or [chance]).most_common(1)[0][0]", "(votes or [chance])[0]",
+        ("tests/verifiers/test_genselect.py::test_the_most_frequent_vote_counts",),
+    ),
+    Mutant(
+        "the longest sample wins a race", "benchmarks/runner/recorded_model.py",
+        "first = min(self.running", "first = max(self.running",
+        (REPLAY + "test_the_shortest_samples_win_a_race_and_the_others_are_charged_until_its_end",),
+    ),
+    Mutant(
+        "each sample computes the whole prompt", "benchmarks/runner/recorded_model.py",
+        "self.again if number else self.prompt", "self.prompt",
+        (REPLAY + "test_all_samples_together_cost_what_the_pool_did",),
     ),
     # The journal and the sandbox.
     Mutant(
