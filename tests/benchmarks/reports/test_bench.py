@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.analysis.cost_axes import Price
+from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
 from reasoner.benchmarks.analysis.pool_costs import costs_of
 from reasoner.benchmarks.plots.style import spread
