@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reasoner.search.mcts import MCTS as MCTS
     from reasoner.search.particle import Particle as Particle
     from reasoner.search.particle_gibbs import ParticleGibbs as ParticleGibbs
+    from reasoner.search.pool import BudgetPool as BudgetPool
     from reasoner.search.rebase import Rebase as Rebase
     from reasoner.search.revise import Revise as Revise
     from reasoner.search.rstar import RStar as RStar
