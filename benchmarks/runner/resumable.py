@@ -99,9 +99,7 @@ class JournalledJudge(JournalledVerifier):
         self.model, self.on = verifier.model, verifier.on
 
 
-def journalled(
-    verifier: Verifier, calls: Calls, allowance: Allowance | None = None
-) -> Verifier:
+def journalled(verifier: Verifier, calls: Calls, allowance: Allowance | None = None) -> Verifier:
     """Return `verifier` on a journal; one that asks the run's model does so through the model's."""
     if needs_model(verifier):
         return verifier

@@ -22,7 +22,16 @@ from reasoner.benchmarks.store.spending import Spending, is_counted
 from reasoner.budget import VERIFIER, Budget, Fit, Hold, Ledger, Room, T, negative
 from reasoner.errors import BudgetExhausted
 from reasoner.metered import Metered
-from reasoner.types import Candidate, Finish, Generation, Judgement, Problem, Prompt, Sampling, Usage
+from reasoner.types import (
+    Candidate,
+    Finish,
+    Generation,
+    Judgement,
+    Problem,
+    Prompt,
+    Sampling,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)

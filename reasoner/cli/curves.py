@@ -84,9 +84,9 @@ def plot(options: PlotOptions, call: Invocation) -> int:
     if others:
         refuse_for_several(options, "against", "price")
         return against_training(options, call, options.format)
-    from reasoner.benchmarks.store.price import Price
     from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
+    from reasoner.benchmarks.store.price import Price
     from reasoner.benchmarks.store.run_folder import RunFolder
 
     cost = Price(**options.price) if options.price else None

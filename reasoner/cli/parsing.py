@@ -82,6 +82,14 @@ def computes(value: str) -> list[float]:
     return numbers
 
 
+def amounts(value: str) -> list[float]:
+    """Read positive numbers, separated by commas."""
+    numbers = [_number(part) for part in value.split(",")]
+    if not all(0 < number < float("inf") for number in numbers):
+        raise ArgumentTypeError(f"{quoted(value)} is no list of positive numbers such as 1e5,1e6")
+    return numbers
+
+
 def named_sizes(value: str) -> tuple[str, list[int]]:
     """Read sizes, after a name and `=` where they are those of one strategy."""
     name, _, numbers = value.rpartition("=")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 from reasoner.search.adaptive_majority import lead_probability
@@ -38,6 +39,7 @@ def by_scores(size: int, total: float, best: float, ceiling: float) -> Standing:
     return Standing(size, chance, best >= ceiling)
 
 
+@lru_cache(2**16)
 def by_votes(size: int, first: int, second: int, threshold: float) -> Standing:
     """Return the standing by the votes of the leading answer and the runner-up.
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
 from reasoner.benchmarks.analysis.pool_costs import costs_of
 from reasoner.benchmarks.plots.style import spread
 from reasoner.benchmarks.reports.bench import Drawing, report
 from reasoner.benchmarks.reports.summary import falls, iso_accuracy
+from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.store.records import Spec, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError
