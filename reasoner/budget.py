@@ -10,7 +10,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from reasoner.base import ModelInfo
-from reasoner.bill import new_bill, total
+from reasoner.bill import add_to_bill, new_bill, total
 from reasoner.clock import Clock
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
@@ -151,7 +151,8 @@ class Ledger:
         """Hold the worst case of a call while it runs, then charge its usage.
 
         Waits while other calls hold budget that may come back. A call that fails or is cancelled is
-        charged its bill (see `bill`), or `failed` where nothing is on it.
+        charged its bill (see `bill`), or `failed` where nothing is on it; one that another ledger refuses
+        costs nothing more than its bill.
 
         Raises:
             BudgetExhausted: the remaining budget does not admit the call.
@@ -159,16 +160,17 @@ class Ledger:
         """
         granted, worst = await self._admit(fit)
         hold, began = Hold(granted, failed), self.elapsed
-        self._hold(worst)
+        self._hold(role, worst)
+        items = list[Usage]()
         try:
             with new_bill() as items:
-                try:
-                    yield hold
-                except BaseException:
-                    hold.usage = failed_usage(failed, items)
-                    raise
+                yield hold
+        except BaseException as e:
+            hold.usage = failed_usage(Usage() if isinstance(e, BudgetExhausted) else failed, items)
+            add_to_bill(total(items))  # Of a call that this one is part of.
+            raise
         finally:
-            self._release(worst)
+            self._release(role, worst)
             usage = hold.usage if possible(hold.usage) else worst
             self.charge(role, usage, self.elapsed - began)
         if usage is not hold.usage:
@@ -217,11 +219,11 @@ class Ledger:
             None if b.requests is None else max(1, int(share * room.requests)),
         )
 
-    def _hold(self, worst: Usage) -> None:
+    def _hold(self, role: str, worst: Usage) -> None:
         self._held += worst
         self._holders += 1
 
-    def _release(self, worst: Usage) -> None:
+    def _release(self, role: str, worst: Usage) -> None:
         self._holders -= 1
         # Starting afresh at zero keeps rounding of the FLOPs from piling up.
         self._held = self._held + negative(worst) if self._holders else Usage()
@@ -253,13 +255,13 @@ class Part(Ledger):
     async def _wait(self) -> None:
         await self._whole._wait()
 
-    def _hold(self, worst: Usage) -> None:
-        super()._hold(worst)
-        self._whole._hold(worst)
+    def _hold(self, role: str, worst: Usage) -> None:
+        super()._hold(role, worst)
+        self._whole._hold(role, worst)
 
-    def _release(self, worst: Usage) -> None:
-        super()._release(worst)
-        self._whole._release(worst)
+    def _release(self, role: str, worst: Usage) -> None:
+        super()._release(role, worst)
+        self._whole._release(role, worst)
 
 
 def failed_usage(least: Usage, items: list[Usage]) -> Usage:

@@ -18,6 +18,8 @@ class Stopped(StrEnum):
 
     DONE = "done"
     BUDGET = "budget"
+    TOTAL = "total budget"
+    """The budget of a whole run of many problems ended this one's search, perhaps before it began."""
     ERROR = "error"
 
 

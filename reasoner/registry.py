@@ -166,6 +166,7 @@ strategies = Registry(
         "majority-of-the-bests": "reasoner.search.majority_of_the_bests:MajorityOfTheBests",
         "adaptive-best-of-n": "reasoner.search.adaptive_best_of_n:AdaptiveBestOfN",
         "adaptive-majority": "reasoner.search.adaptive_majority:AdaptiveMajority",
+        "pool": "reasoner.search.pool:BudgetPool",
         "esc": "reasoner.search.esc:ESC",
         "deepconf": "reasoner.search.deepconf:DeepConf",
         "self-certainty": "reasoner.search.self_certainty:SelfCertainty",

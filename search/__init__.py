@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reasoner.search.parallel_probe import ParallelProbe as ParallelProbe
     from reasoner.search.particle import Particle as Particle
     from reasoner.search.particle_gibbs import ParticleGibbs as ParticleGibbs
+    from reasoner.search.pool import BudgetPool as BudgetPool
     from reasoner.search.power import Power as Power
     from reasoner.search.rebase import Rebase as Rebase
     from reasoner.search.revise import Revise as Revise

@@ -288,7 +288,13 @@ def of_the_value_head() -> tuple[str, ...]:
     """Return the sentence on the verifier that does not rank within a problem."""
     value = {
         (s, n): words(s, n, "value-head")["accuracy"]
-        for s, n in (("best-of-n", 2), ("best-of-n", 16), ("pass@k", 1), ("majority", 16), ("pass@k", 16))
+        for s, n in (
+            ("best-of-n", 2),
+            ("best-of-n", 16),
+            ("pass@k", 1),
+            ("majority", 16),
+            ("pass@k", 16),
+        )
     }
     return (
         f"best-of-N falls from {value['best-of-n', 2]:.3f} with two samples to {value['best-of-n', 16]:.3f} with 16,"

@@ -80,7 +80,7 @@ GIVEN = {
     "docs/verifiers/orm.md": "from reasoner import Reasoner; model = 'scripted'",
     "docs/verifiers/prm.md": "from reasoner import Reasoner; model = 'scripted'",
 }
-"""What the sentences around the Python code of a page take as given."""
+"""Values that the sentences around the Python code of a page take as given."""
 COMMANDS_BEFORE = {
     "docs/pools.md": [
         "reasoner bench --strategy best-of-n --out runs/theirs",
@@ -148,7 +148,7 @@ def imports(code: str) -> str:
 
 
 def claimed(code: str) -> list[str]:
-    """What comments say that a block prints."""
+    """Return the output of a block as its comments give it."""
     return re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reasoner.benchmarks.analysis.curves import Point
+from reasoner.benchmarks.store.price import Price
 from reasoner.errors import ConfigError
 
 
@@ -15,27 +16,6 @@ class Axis:
 
     label: str
     of: Callable[[Point], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of a million tokens, in any currency; cached prompt tokens cost as much as fresh ones by default."""
-
-    prompt: float = 0.0
-    generated: float = 0.0
-    cached: float | None = None
-    verifier: float = 0.0
-
-    def of(self, point: Point) -> float:
-        """The price of a problem."""
-        cached = self.prompt if self.cached is None else self.cached
-        paid = (
-            self.prompt * point.prompt_tokens_fresh
-            + cached * point.prompt_tokens_cached
-            + self.generated * point.generated_tokens
-            + self.verifier * point.verifier_tokens
-        )
-        return paid / 1e6
 
 
 AXES = {

@@ -11,8 +11,8 @@ from math import log
 
 import numpy as np
 
-from reasoner.benchmarks.analysis.curves import Outcome, outcomes, samples
-from reasoner.benchmarks.stats import Pool, best_of_at_ks
+from reasoner.benchmarks.analysis.curves import Outcome, chosen_right, outcomes, samples
+from reasoner.benchmarks.stats import Pool
 from reasoner.benchmarks.stats.arrays import Floats
 from reasoner.benchmarks.stats.holm import holm
 from reasoner.benchmarks.stats.paired import paired
@@ -80,10 +80,11 @@ class Rival:
 
 @dataclass(frozen=True)
 class BestOfNCurve:
-    """Best-of-N in every size from one sample to all of a pool."""
+    """Best-of-N, or another choice among a pool's samples, in every size from one to all of them."""
 
     pool: Pool
     records: Sequence[Record]
+    strategy: str = BEST
 
     @cached_property
     def sizes(self) -> range:
@@ -94,13 +95,13 @@ class BestOfNCurve:
     def costs(self) -> dict[str, list[float]]:
         """The mean cost of a problem in each size, for each kind of cost."""
         costs = PoolCosts.of(self.records)
-        portions = [costs.portion(n, verified=True) for n in self.sizes]
+        portions = [costs.portion(n, verified=self.strategy == BEST) for n in self.sizes]
         return {kind: [float(np.mean(p[kind])) for p in portions] for kind in COSTS}
 
     def values(self, n: int) -> Floats:
         """Return the chance that `n` samples solve each problem."""
         if n not in self._values:
-            self._values[n] = np.asarray(best_of_at_ks(self.pool, [n])[:, 0], float)
+            self._values[n] = chosen_right(self.pool, self.strategy, [n])[:, 0]
         return self._values[n]
 
     @cached_property

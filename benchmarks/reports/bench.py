@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from reasoner.benchmarks.analysis.cost_axes import Price, chosen
+from reasoner.benchmarks.analysis.cost_axes import chosen
 from reasoner.benchmarks.analysis.curves import Point, points
 from reasoner.benchmarks.analysis.overoptimisation import over_optimisation
 from reasoner.benchmarks.plots import accuracy_vs_cost as plot
 from reasoner.benchmarks.plots.style import FORMATS, Width
 from reasoner.benchmarks.reports import summary, table
+from reasoner.benchmarks.reports.spending import TotalSpending, total_spending
 from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.engine_throughput import Throughput, throughput
 from reasoner.benchmarks.store.grid import BEST
+from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import StoreError
 
@@ -31,6 +33,7 @@ class Report:
     failures: list[str]
     warnings: list[str]
     throughput: Throughput | None
+    spending: TotalSpending | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -40,6 +43,7 @@ class Report:
             "failures": self.failures,
             "warnings": self.warnings,
             "throughput": self.throughput.model_dump() if self.throughput else None,
+            "total_budget": asdict(self.spending) if self.spending else None,
             "files": [str(f) for f in self.files],
         }
 
@@ -55,8 +59,8 @@ class Report:
                 markup=False,
                 soft_wrap=True,
             )
-        if self.throughput:
-            console.print(str(self.throughput), markup=False, highlight=False, soft_wrap=True)
+        for told in filter(None, (self.spending, self.throughput)):
+            console.print(str(told), markup=False, highlight=False, soft_wrap=True)
         for file in self.files:
             console.print(str(file), markup=False, highlight=False, soft_wrap=True)
 
@@ -95,7 +99,7 @@ def report(run: RunFolder, drawing: Drawing = Drawing()) -> Report:
         *drawing.draw(curve, out, provenance.caption(runs)),
     ]
     failures, warnings = list(_failures(run)), list(_warnings(run))
-    return Report(curve, files, failures, warnings, throughput(out))
+    return Report(curve, files, failures, warnings, throughput(out), total_spending(run))
 
 
 def _failures(run: RunFolder) -> Iterator[str]:

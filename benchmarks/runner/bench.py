@@ -14,6 +14,7 @@ from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
 from reasoner.benchmarks.runner.shard import Shard
+from reasoner.benchmarks.runner.total_budget import Allowance, RunLedger, run_ledger
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
@@ -64,6 +65,7 @@ async def run(
     refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database:
+        ledger = run_ledger(grid, database)
         with database.transaction():
             stores = {s.key: Store(database, s, environment) for s in specs}
         pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
@@ -75,7 +77,7 @@ async def run(
         return await run_jobs(
             jobs,
             backend,
-            attempt=partial(_attempt, solvers, database, pools),
+            attempt=partial(_attempt, solvers, database, pools, ledger),
             failed=_failed,
             store=partial(_store, stores),
             concurrency=concurrency,
@@ -113,13 +115,19 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
 
 
 async def _attempt(
-    solvers: Solvers, database: Database, pools: Set[str], job: Job, engine: Backend
+    solvers: Solvers,
+    database: Database,
+    pools: Set[str],
+    ledger: RunLedger | None,
+    job: Job,
+    engine: Backend,
 ) -> JobOutcome[tuple[Record, Tree | None]]:
     """Try once, resuming from the finished calls of earlier tries."""
     example, pooled = job.example, job.spec.key in pools
     await start(engine)  # Starting it takes none of the problem's time.
     calls = Calls(database, job.spec, example.problem.id)
-    result = await solvers.attempt(engine, job.spec, example, calls)
+    allowance = Allowance(ledger) if ledger else None
+    result = await solvers.attempt(engine, job.spec, example, calls, allowance)
     if isinstance(result.cause, AccessDenied | StoreError):
         raise result.cause
     try:

@@ -9,13 +9,14 @@ from typing import Any
 from reasoner.answering import reading
 from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
+from reasoner.benchmarks.runner.total_budget import Allowance, BudgetedModel
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.engine_throughput import EngineUse
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.records import Spec
 from reasoner.budget import Budget
 from reasoner.errors import ConfigError
-from reasoner.events import Result
+from reasoner.events import Result, Stopped
 from reasoner.registry import accepts, strategies, tasks, verifiers
 from reasoner.run import Strategy
 from reasoner.solving import check_suitable, solve
@@ -41,6 +42,7 @@ class Solvers:
         self.engine_use = EngineUse()
         """The use of the engine by one solve call."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
+        self._flops = grid.total_budget.get("flops")
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
         self.examples = {
             name: examples_of(task, grid.split, grid.problems) for name, task in self.tasks.items()
@@ -49,15 +51,23 @@ class Solvers:
             (name, e.problem.id): e for name, examples in self.examples.items() for e in examples
         }
 
-    async def attempt(self, backend: Backend, spec: Spec, example: Example, calls: Calls) -> Result:
-        """Solve one problem as `spec` says, going on from its finished `calls`."""
+    async def attempt(
+        self,
+        backend: Backend,
+        spec: Spec,
+        example: Example,
+        calls: Calls,
+        allowance: Allowance | None = None,
+    ) -> Result:
+        """Solve one problem as `spec` says, going on from its finished `calls`, within the run's budget."""
         solver = self._solvers[spec.key]
         task = solver.task
+        model = BudgetedModel(backend, allowance) if allowance else backend
         result = await solve(
             example.problem,
             solver.strategy,
-            JournalledModel(backend, calls),
-            solver.verifier and journalled(solver.verifier, calls),
+            JournalledModel(model, calls),
+            solver.verifier and journalled(solver.verifier, calls, allowance),
             budget=solver.budget,
             sampling=task.sampling,
             extract=task.answer,
@@ -66,6 +76,8 @@ class Solvers:
             raising=False,
         )
         self.engine_use.add(result)
+        if allowance and allowance.refused and result.stopped is not Stopped.ERROR:
+            result = replace(result, stopped=Stopped.TOTAL)
         return with_lost(result, calls.lost)
 
     def check(self, backend: Backend) -> None:
@@ -75,7 +87,8 @@ class Solvers:
             ConfigError: they do not; nothing is sampled then.
         """
         for solver in self._solvers.values():
-            check_suitable(solver.strategy, backend, solver.verifier, solver.budget)
+            budget = replace(solver.budget, flops=solver.budget.flops or self._flops)
+            check_suitable(solver.strategy, backend, solver.verifier, budget)
             for example in self.examples[solver.named]:
                 check_problem(solver.verifier, example.problem)
 

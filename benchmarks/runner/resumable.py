@@ -18,6 +18,7 @@ from reasoner.base import (
     needs_model,
     start,
 )
+from reasoner.benchmarks.runner.total_budget import Allowance
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.bill import billed
 from reasoner.budget import GENERATOR, VERIFIER
@@ -52,10 +53,12 @@ class JournalledModel(Wrapping):
 
 
 class JournalledVerifier:
-    """`verifier`, its judgements kept in `calls` where they cost anything."""
+    """`verifier`, its judgements kept in `calls` where they cost anything, and admitted by an `allowance`."""
 
-    def __init__(self, verifier: Verifier, calls: Calls) -> None:
-        self._verifier, self._calls = verifier, calls
+    def __init__(
+        self, verifier: Verifier, calls: Calls, allowance: Allowance | None = None
+    ) -> None:
+        self._verifier, self._calls, self._allowance = verifier, calls, allowance
 
     @property
     def traits(self) -> VerifierTraits:
@@ -71,6 +74,8 @@ class JournalledVerifier:
         ask = partial(self._verifier.score, problem, candidates)
         if self._verifier.estimate(problem, candidates) == Usage():
             return await ask()
+        if self._allowance:
+            ask = partial(self._allowance.score, self._verifier, problem, candidates)
         request = "score", problem.prompt, *candidates
         lost = partial(self._calls.lose, VERIFIER)
         return await billed(self._calls.answer(JUDGEMENT, request, ask), lost)
@@ -87,18 +92,20 @@ class JournalledVerifier:
 class JournalledJudge(JournalledVerifier):
     """A verifier on a journal that asks a model of its own."""
 
-    def __init__(self, verifier: Generative, calls: Calls) -> None:
-        super().__init__(verifier, calls)
+    def __init__(
+        self, verifier: Generative, calls: Calls, allowance: Allowance | None = None
+    ) -> None:
+        super().__init__(verifier, calls, allowance)
         self.model, self.on = verifier.model, verifier.on
 
 
-def journalled(verifier: Verifier, calls: Calls) -> Verifier:
+def journalled(verifier: Verifier, calls: Calls, allowance: Allowance | None = None) -> Verifier:
     """Return `verifier` on a journal; one that asks the run's model does so through the model's."""
     if needs_model(verifier):
         return verifier
     if isinstance(verifier, Generative):
-        return JournalledJudge(verifier, calls)
-    return JournalledVerifier(verifier, calls)
+        return JournalledJudge(verifier, calls, allowance)
+    return JournalledVerifier(verifier, calls, allowance)
 
 
 def _told(prompt: Prompt) -> tuple[object, ...]:

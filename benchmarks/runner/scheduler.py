@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from reasoner.backends.restarting import Restarting, silent
 from reasoner.base import Backend
 from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreError
+from reasoner.turns import Turn, Turns
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Tally:
 class Scheduler:
     """Keeps `concurrency` jobs in flight on one engine, which is started again should it die.
 
-    It tells, a line each, of restarts and of what failed in the end.
+    A job that waits for its next turn (see `turns`) is not in flight. It tells, a line each, of restarts and of what failed in the end.
     """
 
     def __init__(
@@ -82,16 +83,21 @@ class Scheduler:
         Raises:
             BackendError: every job failed.
         """
-        queue, tally = iter(jobs), self.tally
+        turns, tally = Turns(self._concurrency), self.tally
 
-        async def worker() -> None:
-            for job in queue:
+        async def begun(job: J, turn: Turn) -> None:
+            turn.enter()
+            try:
                 tally.count(await one(job))
+            finally:
+                turn.end()
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._concurrency, len(jobs))):
-                    group.create_task(worker())
+                for job in jobs:
+                    turn = Turn(turns)
+                    await turn.begin()
+                    group.create_task(begun(job, turn))
         except BaseExceptionGroup as e:
             raise first(e) from None
         if tally.failed and not tally.finished:

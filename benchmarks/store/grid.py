@@ -43,6 +43,10 @@ class Grid(Frozen):
     own_ns: dict[str, tuple[Size, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
     """Sizes of single searches, where they differ from `search_ns`."""
     budgets: tuple[dict[str, float], ...] = ()
+    total_budget: dict[str, float] = Field(default_factory=dict[str, float])
+    """Ceilings over all problems of the run: tokens, flops, cost; none where it is empty."""
+    price: dict[str, float] = Field(default_factory=dict[str, float])
+    """The price of a million tokens, for a ceiling of cost."""
     problems: Size = 64
     search_problems: Size | None = None
     """Number of problems that the searches attempt, the first ones; None for all."""

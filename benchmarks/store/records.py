@@ -14,6 +14,7 @@ from pydantic import (
     FiniteFloat,
 )
 
+from reasoner.events import Stopped
 from reasoner.printable import Text
 from reasoner.schema import Frozen
 from reasoner.types import Sampling
@@ -138,6 +139,11 @@ class StoredRow(Frozen):
     index: Count
     error: Text | None = None
 
+    @property
+    def settled(self) -> bool:
+        """True if the problem needs no further attempt."""
+        return self.error is None
+
 
 class Record(StoredRow):
     """One problem, attempted once.
@@ -162,6 +168,11 @@ class Record(StoredRow):
     question: Text = ""
     reference: Text = ""
     share: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """True unless it failed, or the run's total budget ended it: a later run may go on from there."""
+        return self.error is None and self.stopped != Stopped.TOTAL
 
 
 class Header(Frozen):

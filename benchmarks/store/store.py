@@ -47,7 +47,7 @@ class Kept(Generic[R]):
     def append(self, row: R, tree: BaseModel | None = None) -> None:
         """Write a row and its tree in place of earlier ones, and delete the problem's logged calls.
 
-        The calls of a failed attempt stay: the next attempt resumes from them.
+        The calls of an attempt that is not settled stay: the next attempt resumes from them.
         """
         key, execute = self.spec.key, self.database.execute
         with self.database.transaction():
@@ -56,7 +56,7 @@ class Kept(Generic[R]):
             if tree:
                 blob = tree.model_dump_json(exclude_defaults=True)
                 execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)", key, row.problem, blob)
-            if row.error is None:
+            if row.settled:
                 execute("DELETE FROM calls WHERE key = ? AND problem = ?", key, row.problem)
         self._rows[row.problem] = row
 
@@ -74,8 +74,8 @@ class Store(Kept[Record]):
         super().__init__(database, Record, Header(spec=spec, environment=dict(environment)))
 
     def done(self) -> set[str]:
-        """Return the problems that need no further attempt; a failed one gets another."""
-        return {row.problem for row in self if row.error is None}
+        """Return the problems that need no further attempt; failed and unfinished ones get another."""
+        return {row.problem for row in self if row.settled}
 
 
 def kept(root: Path, spec: Spec, kind: type[R]) -> list[R]:

@@ -17,7 +17,7 @@ from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import option_types as o
 from reasoner.cli.engine import setting
 from reasoner.cli.flags import flag
-from reasoner.cli.parsing import budget, named_sizes, names, sizes, text
+from reasoner.cli.parsing import budget, named_sizes, names, price, sizes, text, total_budget
 from reasoner.errors import ConfigError
 from reasoner.files import save_text
 from reasoner.naming import parse_spec
@@ -50,6 +50,16 @@ def _joined(read: Callable[[str], list[Any]]) -> BeforeValidator:
 def _budgets(value: Any) -> list[Any]:
     parts = value if isinstance(value, list | tuple) else [value]
     return _parts(budget, [_as_text(p) if isinstance(p, Mapping) else p for p in parts])
+
+
+def _numbers(read: Callable[[str], dict[str, float]]) -> BeforeValidator:
+    """Accept what the flag accepts, or numbers by their names."""
+
+    def numbers(value: Any) -> dict[str, float]:
+        [parsed] = _parts(read, _as_text(value) if isinstance(value, Mapping) else value)
+        return dict(parsed)
+
+    return BeforeValidator(numbers)
 
 
 def _as_text(ceilings: Mapping[Any, Any]) -> str:
@@ -101,6 +111,20 @@ Budgets = Annotated[
     Field(
         examples=["tokens=2000"],
         description="adds a point at the largest N within this budget; repeatable",
+    ),
+]  # fmt: skip
+TotalBudget = Annotated[
+    dict[str, float], _numbers(total_budget), FlagReader(total_budget),
+    Field(
+        examples=["tokens=2e6"],
+        description="ceiling over all problems of the run, and all its sessions: tokens, flops or cost",
+    ),
+]  # fmt: skip
+Prices = Annotated[
+    dict[str, float], _numbers(price), FlagReader(price),
+    Field(
+        examples=["prompt=0.15,generated=0.6"],
+        description="of a million tokens, for a total budget of cost; also cached= and verifier=",
     ),
 ]  # fmt: skip
 
@@ -157,6 +181,8 @@ class BenchOptions(Options):
     n: PoolSizes = None
     search_n: SearchSizes = Field(default_factory=dict[str, tuple[int, ...]])
     budget: Budgets = ()
+    total_budget: TotalBudget = Field(default_factory=dict[str, float])
+    price: Prices = Field(default_factory=dict[str, float])
     split: o.Split = GRID.split
     problems: o.Problems = GRID.problems
     search_problems: SearchProblems = None
@@ -174,8 +200,10 @@ class BenchOptions(Options):
         """Return the grid that these options ask for.
 
         Raises:
-            ConfigError: sizes are given for a strategy that does not run, or data for several tasks.
+            ConfigError: sizes are given for a strategy that does not run, data for several tasks, or a total
+                budget that cannot be counted.
         """
+        self._check_total_budget()
         own = dict(self.search_n)
         searched = own.pop(OTHERS, () if self.n else GRID.search_ns)
         grid = Grid(
@@ -185,6 +213,8 @@ class BenchOptions(Options):
             own_ns=own,
             search_problems=self.search_problems,
             budgets=self.budget,
+            total_budget=self.total_budget,
+            price=self.price,
             **setting(self),
         )
         if unknown := sorted(own.keys() - set(grid.searches)):
@@ -208,6 +238,18 @@ class BenchOptions(Options):
             **dict.fromkeys(("data", "question_field", "answer_field")),
         }
         return self.model_copy(update=values)
+
+    def _check_total_budget(self) -> None:
+        if self.total_budget and self.shard:
+            raise ConfigError(
+                "a total budget is kept by one run, and a shard is a run of its own; leave out --shard, or"
+                " limit each problem with --budget"
+            )
+        if "cost" in self.total_budget and not any(self.price.values()):
+            raise ConfigError(
+                "a total budget of cost needs the price of a million tokens; add --price"
+                " prompt=0.15,generated=0.6"
+            )
 
     @property
     def text(self) -> str:

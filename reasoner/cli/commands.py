@@ -255,6 +255,12 @@ COMMANDS = (
         needs=BENCH,
     ),
     Command(
+        "allocate", "cli.results:allocate", "cli.results_options:AllocateOptions",
+        "Share out total budgets among the problems of a run, from its samples: uniformly, and by pool.",
+        "reasoner allocate runs/mine --totals 1e5,1e6",
+        needs=BENCH,
+    ),
+    Command(
         "inspect", "cli.results:inspect", "cli.results_options:InspectOptions",
         "Show the attempts at one problem, or the search tree of one attempt.",
         "reasoner inspect runs/mine 7 --strategy beam",

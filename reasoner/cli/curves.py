@@ -100,9 +100,9 @@ def plot(options: PlotOptions, call: Invocation) -> int:
     if others:
         refuse_for_several(options, "against", "price", "error_rate")
         return against_training(options, call, options.format, options.width)
-    from reasoner.benchmarks.analysis.cost_axes import Price
     from reasoner.benchmarks.plots.style import FORMATS
     from reasoner.benchmarks.reports.bench import Drawing, report
+    from reasoner.benchmarks.store.price import Price
     from reasoner.benchmarks.store.run_folder import RunFolder
 
     cost = Price(**options.price) if options.price else None

@@ -101,6 +101,7 @@ TrainFlops = Annotated[
         description="training FLOPs of each DIR's model (default: what `train policy` recorded)",
     ),
 ]
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1), FlagReader(share)]
 Rate = Annotated[float, Field(gt=0, lt=1), FlagReader(rate)]
 SomeSizes = Annotated[tuple[Positive, ...], FlagReader(sizes, "extend")]

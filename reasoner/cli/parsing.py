@@ -82,6 +82,14 @@ def computes(value: str) -> list[float]:
     return numbers
 
 
+def amounts(value: str) -> list[float]:
+    """Read positive numbers, separated by commas."""
+    numbers = [_number(part) for part in value.split(",")]
+    if not all(0 < number < float("inf") for number in numbers):
+        raise ArgumentTypeError(f"{quoted(value)} is no list of positive numbers such as 1e5,1e6")
+    return numbers
+
+
 def named_sizes(value: str) -> tuple[str, list[int]]:
     """Read sizes, after a name and `=` where they are those of one strategy."""
     name, _, numbers = value.rpartition("=")
@@ -103,9 +111,15 @@ def budget(spec: str) -> dict[str, float]:
     return {name: _ceiling(name, value) for name, value in ceilings}
 
 
+def total_budget(spec: str) -> dict[str, float]:
+    """Read ceilings of a whole run, such as `tokens=2e6` or `cost=5`."""
+    ceilings = _pairs(spec, "total budget", ["tokens", "flops", "cost"])
+    return {name: _ceiling(name, value) for name, value in ceilings}
+
+
 def price(spec: str) -> dict[str, float]:
     """Read the fields of a `Price`, such as `prompt=0.15,generated=0.6`."""
-    from reasoner.benchmarks.analysis.cost_axes import Price
+    from reasoner.benchmarks.store.price import Price
 
     prices = _pairs(spec, "price", [f.name for f in fields(Price)])
     return {name: _price(name, value) for name, value in prices}

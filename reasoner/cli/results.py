@@ -1,4 +1,4 @@
-"""Commands on stored results: `merge`, `import-pool`, `export-pool`, `export`, `rerank`, `replay`, `inspect`, `report`, `scaling`."""
+"""Commands on stored results: `merge`, `import-pool`, `export-pool`, `export`, `rerank`, `replay`, `allocate`, `inspect`, `report`, `scaling`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from reasoner.cli.curves import against_training, refuse_for_several
 from reasoner.cli.engine import engine
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import console, print_json, show, stdout_for_json
+from reasoner.errors import ConfigError
+from reasoner.files import clipped
 from reasoner.terminal import complain, echo
 
 if TYPE_CHECKING:
@@ -131,6 +133,23 @@ def replay(args: options.ReplayOptions, call: Invocation) -> int:
         )
         result = report(RunFolder(out, interruptible(replays)))
     return show(result, call)
+
+
+def allocate(args: options.AllocateOptions, call: Invocation) -> int:
+    """Share out total budgets among the problems of a run, from its recorded samples."""
+    from reasoner.benchmarks.analysis.total_budget import TotalBudgetPlan
+    from reasoner.benchmarks.reports.allocate import allocation
+    from reasoner.benchmarks.store.run_folder import RunFolder
+    from reasoner.registry import strategies
+    from reasoner.search.pool import BudgetPool
+
+    rule = strategies.make(args.strategy)
+    if not isinstance(rule, BudgetPool):
+        raise ConfigError(
+            f"--strategy {clipped(args.strategy, 40)} does not share a budget among problems; only pool does"
+        )
+    plan = TotalBudgetPlan(rule, args.cost, args.totals, args.ceiling)
+    return show(allocation(RunFolder.load(args.dir), plan, args.out or args.dir), call)
 
 
 def inspect(args: options.InspectOptions, call: Invocation) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reasoner.cli import option_types as o
-from reasoner.cli.parsing import names
+from reasoner.cli.parsing import amounts, names, text
 from reasoner.options import (
     CONCURRENCY,
     FlagReader,
@@ -161,6 +161,39 @@ class ReplayOptions(Options):
     ] = 1
     seed: o.RandomSeed = 0
     out: Annotated[OutputFolder | None, Field(description="default: DIR-replay")] = None
+
+
+class AllocateOptions(Options):
+    """The options of `allocate`."""
+
+    positional = ("dir",)
+
+    dir: Annotated[o.Run, Field(description="a folder that `bench --out` or `import-pool` wrote")]
+    totals: Annotated[
+        tuple[o.Amount, ...], FlagReader(amounts, "extend"),
+        Field(
+            examples=["1e5,1e6"],
+            description="total budgets (default: those of as many samples a problem as the run has sizes)",
+        ),
+    ] = ()  # fmt: skip
+    cost: Annotated[Literal["tokens", "flops"], Field(description="of which the totals are")] = (
+        "tokens"
+    )
+    strategy: Annotated[
+        str,
+        FlagReader(text),
+        Field(description="pool with its settings, as in pool(choose='vote')"),
+    ] = "pool"
+    ceiling: Annotated[
+        o.Share | None,
+        Field(
+            examples=["SCORE"],
+            description="the score that resolves a problem (default: the verifier's highest)",
+        ),
+    ] = None
+    out: Annotated[
+        OutputFolder | None, Field(description="folder of allocation.json (default: DIR)")
+    ] = None
 
 
 class InspectOptions(Options):

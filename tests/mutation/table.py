@@ -50,6 +50,16 @@ def golden(*names: str) -> tuple[str, ...]:
 
 
 MUTANTS = (
+    # Budgets over problems.
+    Mutant(
+        "the least promising problem goes first", "reasoner/turns.py",
+        "(-claim, next(", "(claim, next(", ("tests/reasoner/test_turns.py",),
+    ),
+    Mutant(
+        "what an interrupted run spent is forgotten", "benchmarks/runner/total_budget.py",
+        "self._paid = spending.read()", "self._paid = dict[str, Usage]()",
+        ("tests/benchmarks/runner/test_total_budget.py::test_calls_in_flight_at_a_kill_cost_their_worst_case",),
+    ),
     # Searches.
     Mutant(
         "UCT fears what it has not tried", "search/common/simulation.py",

@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from reasoner.backends.scripted import Scripted
-from reasoner.benchmarks.analysis.cost_axes import Price
 from reasoner.benchmarks.analysis.curves import Outcome, Point
 from reasoner.benchmarks.reports.bench import Drawing, report
 from reasoner.benchmarks.reports.summary import falls, iso_accuracy
 from reasoner.benchmarks.store.pool_costs import costs_of
+from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.store.records import Spec, Spend
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.errors import ConfigError, StoreError

@@ -176,6 +176,28 @@ WRONG: dict[str, list[Line]] = {
         ([*BENCH, "--task", "jsonl", "--data="], "it is empty"),
         ([*BENCH, "--data", "x.jsonl"], "is for one task"),
     ],
+    "bench within a total": [
+        *options(BENCH, "--total-budget", "--price"),
+        *values(
+            BENCH,
+            "--total-budget",
+            [*v.BUDGET[:4], "seconds=5", "requests=2", "tokens=0", "tokens=1.5"],
+        ),
+        *values(BENCH, "--price", v.PRICE),
+        ([*BENCH, "--total-budget", "cost=5"], "add --price"),
+        ([*BENCH, "--total-budget", "cost=5", "--price", "prompt=0"], "add --price"),
+        ([*BENCH, "--total-budget", "tokens=5", "--shard", "1/2"], "leave out --shard"),
+    ],
+    "allocate": [
+        (["allocate"], "required: DIR"),
+        *words(["allocate"], v.RUN),
+        *options(["allocate", "{run}"], "--totals", "--cost", "--strategy", "--ceiling", "--out"),
+        *values(["allocate", "{run}"], "--totals", [*v.FEW, ",", "1,,2", "inf", "tokens=5"]),
+        *values(["allocate", "{run}"], "--cost", ["", "token", "seconds"]),
+        *values(["allocate", "{run}"], "--strategy", [*v.STRATEGY[::4], ("beam", "only pool")]),
+        *values(["allocate", "{run}"], "--ceiling", v.SHARE),
+        *values(["allocate", "{run}"], "--out", v.FOLDER[1::2]),
+    ],
     "merge": [
         (["merge"], "required: DIR"),
         *words(["merge"], v.RUN),
