@@ -145,6 +145,26 @@ MUTANTS = (
         "self.threshold ** self.draws[node]", "self.threshold", golden("step-rejection"),
     ),
     Mutant(
+        "power leaves out the lengths", "search/power.py",
+        " + log(length / proposed)", "",
+        ("tests/search/test_power.py::test_every_pair_of_solutions_is_in_detailed_balance",),
+    ),
+    Mutant(
+        "power moves to what the budget clipped", "search/power.py",
+        "if whole and run.rng", "if run.rng",
+        ("tests/search/test_power.py::test_a_proposal_that_the_budget_clips_is_no_move",),
+    ),
+    Mutant(
+        "RSA draws with replacement", "search/rsa.py",
+        "run.rng.sample(range(len(solutions)), k)", "run.rng.choices(range(len(solutions)), k=k)",
+        ("tests/search/test_rsa.py::test_each_solution_is_written_from_k_of_the_population_before",),
+    ),
+    Mutant(
+        "a majority need not last", "search/parallel_probe.py",
+        "lasted + 1 if majority == former else 1", "lasted + 1",
+        ("tests/search/test_parallel_probe.py::test_a_majority_that_lasts_stops_all",),
+    ),
+    Mutant(
         "the best are rejected", "search/speculative_rejection.py",
         "top(judged, len(judged) -", "top(judged, 0 * len(judged) +",
         golden("speculative-rejection"),
