@@ -59,7 +59,7 @@ def test_the_axis_uses_its_space(tmp_path: Path) -> None:
         p.model_copy(update={"accuracy": 0.9, "ci_low": 0.88, "ci_high": 0.92}) for p in points()
     ]
     [svg] = draw(high, tmp_path, formats=["svg"])
-    assert ">90%<" in svg.read_text() and ">50" not in svg.read_text()
+    assert ">90%<" in svg.read_text() and ">50%<" not in svg.read_text()
 
 
 def test_titles_are_names(tmp_path: Path) -> None:
