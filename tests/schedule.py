@@ -34,6 +34,8 @@ LONGEST = (
     "tests/test_secrets.py",
     "tests/reasoner/cli/test_cli.py",
     "tests/search/test_its_hub.py",
+    "tests/test_docs_code.py",
+    "tests/test_notebooks.py",
     "tests/reasoner/train/test_bulk.py",
     "tests/benchmarks/stats/test_interval_coverage.py",
 )

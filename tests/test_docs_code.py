@@ -83,7 +83,7 @@ GIVEN = {
 """Values that the sentences around the Python code of a page take as given."""
 COMMANDS_BEFORE = {
     "docs/pools.md": [
-        "reasoner bench --strategy best-of-n --out runs/theirs",
+        "reasoner bench --strategy majority,best-of-n --out runs/theirs",
         "reasoner bench --strategy best-of-n --task dagmath --out runs/mine",
     ],
     "docs/runs.md": [
@@ -239,6 +239,7 @@ def address() -> Iterator[str]:
         yield running.url
 
 
+@pytest.mark.timeout(300)  # Their imports are large.
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "code", blocks("docs/serve.md", "python"), ids=["openai", "langchain", "litellm"]
