@@ -11,10 +11,10 @@ from reasoner.benchmarks.analysis.curves import samples
 from reasoner.benchmarks.analysis.equal_cost import COSTS, BestOfNCurve, Rival
 from reasoner.benchmarks.analysis.shared_samples import (
     ROUNDING,
+    CostPerSample,
     DrawnSamples,
     PooledScores,
     PooledVotes,
-    CostPerSample,
     Shares,
     share_out,
 )

@@ -109,6 +109,8 @@ def _legend(figure: Figure, sizes: Mapping[int, Look], y: float, *, hollow: bool
     if hollow:
         white: dict[str, Any] = {"markerfacecolor": "white", "label": "costs not equal"}
         keys.append(Line2D([], [], color=FAINT, marker="o", **blank, **white))
+    if not keys:
+        return
     figure.legend(
         handles=keys, loc="lower center", bbox_to_anchor=(0.5, y), ncols=9, frameon=False,
         borderpad=0, handletextpad=0.1, columnspacing=1,

@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> NoReturn:
         command = [*flags(arguments(argv[0], settings)), *rest]
     except ReasonerError as e:
         _refuse(f"reasoner: {e}")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.execv(sys.executable, [sys.executable, "-c", SERVER, *command])
 
 

@@ -25,6 +25,9 @@ CORE = "EngineCore"
 RESTARTS = 3
 """The maximum number of restarts in a row without an answered call in between."""
 
+SILENT = {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+"""Environment of an engine that neither logs what is no error nor reports its use to vLLM's authors."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,8 @@ class Engine:
             gc.collect()
 
     async def _start_engine(self) -> None:
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        for name, value in SILENT.items():
+            os.environ.setdefault(name, value)
         try:
             # vLLM stores exceptions of its imports, which hold the frames of the importing call. An
             # engine in one of these frames would never be released.

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.benchmarks.analysis.shared_samples import (
+    CostPerSample,
     PooledScores,
     PooledVotes,
-    CostPerSample,
     share_out,
 )
 from reasoner.benchmarks.analysis.total_budget import TotalBudgetPlan, at_totals, ceiling_of
