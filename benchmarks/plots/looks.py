@@ -105,11 +105,12 @@ def legible(colour: str, background: str = "white") -> str:
 
 
 def _spare(place: int) -> Look:
-    """Return a spare look; the numbers of colours, markers and dashes share no factor but 2 and 3."""
+    """Return a spare look: no two of the first 42 have the same marker and dash."""
+    row, column = divmod(place, len(SPARE_MARKERS))
     return Look(
         SPARE_COLOURS[place % len(SPARE_COLOURS)],
-        SPARE_MARKERS[place % len(SPARE_MARKERS)],
-        DASHES[(place + place // len(DASHES)) % len(DASHES)],
+        SPARE_MARKERS[column],
+        DASHES[(row + column) % len(DASHES)],
     )
 
 

@@ -121,7 +121,7 @@ def _check_kind(recording: Recording, spec: Spec, source: Path) -> None:
         ),
         f"may ask for {most} solutions, and a problem in {pool} has {recording.fewest}; choose --n"
         f" {recording.fewest} or less": most > recording.fewest,
-        f"needs scores, and the solutions in {pool} have none; score them {rerank}": (
+        f"needs scores, and these solutions have none; score them {rerank}": (
             needs.verifier == "required" and not recording.scored
         ),
         "scores a part of the solutions, and the verifier of these compared all of them; score them one"
