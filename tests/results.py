@@ -265,6 +265,13 @@ def table_of_word_problems() -> list[str]:
     return lines
 
 
+def row_of_words(n: int) -> Json:
+    """Return step-rejection beside best-of-N at equal tokens on `gsm_symbolic`."""
+    rows = load("real/gsm_symbolic/comparison")
+    asked = (TOKENS, "step-rejection", n)
+    return dict(next(r for r in rows if (r["cost"], r["strategy"], r["n"]) == asked))
+
+
 def closed(strategy: str, n: int = 64) -> float:
     """Return the share of the gap between a majority and coverage that a strategy closes."""
     low, high = words("majority", n)["accuracy"], words("pass@k", n)["accuracy"]
@@ -279,8 +286,9 @@ def of_word_problems() -> tuple[str, ...]:
         f" 8 in {words('pass@k', 8, 'gsm8k')['accuracy']:.3f}.",
         f"best-of-64 closes {closed('best-of-n'):.0%} of the gap between a majority and coverage, a weighted vote"
         f" {closed('weighted'):.0%}",
-        f"has {rejected['accuracy']:.3f} with 1/{best['generated_tokens'] / rejected['generated_tokens']:.0f} of the"
-        f" tokens of best-of-64 and 1/{best['flops'] / rejected['flops']:.0f} of its FLOPs",
+        f"has {rejected['accuracy']:.3f} for {tokens(rejected)} tokens and {rejected['flops'] / 1e9:,.0f} GFLOPs,"
+        f" where best-of-64 has {best['accuracy']:.3f} for {tokens(best)} and {best['flops'] / 1e9:,.0f}",
+        " and ".join(f"{gain(row_of_words(n))} points (up to {n})" for n in (16, 64)),
     )
 
 
@@ -310,7 +318,12 @@ def of_readme() -> tuple[str, ...]:
     def both(strategy: str, n: int) -> str:
         return " and ".join(f"{final[task, strategy, n]:.3f}" for task in TASKS)
 
+    pairs = (("pass@k", 1), ("majority", 64), ("best-of-n", 64), ("step-rejection", 64))
+    single, vote, best, rejected = (words(*pair) for pair in pairs)
+    assert 3.5 < best["generated_tokens"] / rejected["generated_tokens"] < 4.5
     return (
+        f"one sample {single['accuracy']:.3f}, a majority of 64 {vote['accuracy']:.3f}, best-of-64"
+        f" {best['accuracy']:.3f}, `step-rejection` {rejected['accuracy']:.3f} with a quarter of the tokens of best-of-64",
         f"{both('pass@k', 1)} of the problems with one sample, {both('best-of-n', 16)} with best-of-16, and"
         f" {both('step-rejection', 64)} with `step-rejection`",
     )

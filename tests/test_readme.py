@@ -73,16 +73,32 @@ def test_the_readme_says_what_was_measured() -> None:
         assert sentence in flowing
 
 
-def test_the_value_head_ranks_problems_not_solutions(tmp_path: Path) -> None:
-    with tarfile.open(results.RESULTS / "real" / "value-head" / "records.tar.xz") as records:
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("value-head", "(AUC {all:.3f}) and those of one problem hardly ({within:.3f})"),
+        (
+            "gsm_symbolic",
+            "an AUC of {all:.3f} over all solutions and {within:.3f} within a problem: {wrong:.0%} of"
+            " the wrong solutions state an equation that does not hold, and {right:.0%} of the right"
+            " ones",
+        ),
+    ],
+)
+def test_a_verifier_ranks_as_the_page_says(folder: str, sentence: str, tmp_path: Path) -> None:
+    with tarfile.open(results.RESULTS / "real" / folder / "records.tar.xz") as records:
         records.extractall(tmp_path, filter="data")
     run = RunFolder.load(tmp_path)
     [task] = run.grid.tasks
     pools = [[s for s in r.samples if s.score is not None] for r in run.pool(task)]
-    within = [value for pool in pools if (value := auc(pool)) is not None]
-    everywhere = auc([sample for pool in pools for sample in pool])
-    sentence = f"(AUC {everywhere:.3f}) and those of one problem hardly ({fmean(within):.3f})"
-    assert sentence in " ".join(NUMBERS.split())
+    every = [sample for pool in pools for sample in pool]
+    values = {
+        "all": auc(every),
+        "within": fmean(value for pool in pools if (value := auc(pool)) is not None),
+        "wrong": fmean((s.score or 0) < 0.5 for s in every if not s.correct),
+        "right": fmean((s.score or 0) < 0.5 for s in every if s.correct),
+    }
+    assert sentence.format(**values) in " ".join(NUMBERS.split())
 
 
 def auc(samples: Sequence[Sample]) -> float | None:
