@@ -163,7 +163,7 @@ async def spend(rng: Random, ceilings: Mapping[str, float]) -> None:
     assert sum(total, Usage()).completion_tokens >= (model.spent + verifier.spent).completion_tokens
 
 
-@pytest.mark.parametrize("cases", [150, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 async def test_workers_at_once_never_pass_it_in_either_session(cases: int) -> None:
     for case in range(cases):
         rng = Random(case)
