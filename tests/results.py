@@ -265,6 +265,23 @@ def table_of_word_problems() -> list[str]:
     return lines
 
 
+def of_training_words() -> tuple[str, ...]:
+    """Return the sentences on the training compute of the language model."""
+    document = load("real/train-time/train")
+    last = document["checkpoints"][-1]
+    first = document["checkpoints"][0]["accuracy"]["best-of-n"]["16"]["value"]
+    [curve] = [c for c in document["curves"] if (c["strategy"], c["n"]) == ("best-of-n", 16)]
+    [forecast], gain = curve["forecasts"], curve["line"]["doubling"]
+    best, single = last["accuracy"]["best-of-n"]["16"]["value"], last["accuracy"]["pass@k"]["1"]
+    return (
+        f"takes best-of-16 on {last['problems']} problems of `gsm_symbolic` from {first:.3f} to {best:.3f}, and one"
+        f" sample to {single['value']:.3f}",
+        f"adds {100 * gain['value']:.1f} points to best-of-16 ({100 * gain['low']:.1f} to {100 * gain['high']:.1f})",
+        f"first three snapshots predicts {forecast['predicted']['value']:.3f} for the last, where"
+        f" {forecast['measured']['value']:.3f} was measured",
+    )
+
+
 def row_of_words(n: int) -> Json:
     """Return step-rejection beside best-of-N at equal tokens on `gsm_symbolic`."""
     rows = load("real/gsm_symbolic/comparison")

@@ -62,6 +62,7 @@ def test_the_sentences_of_results_follow_from_the_results() -> None:
         *results.of_training(),
         *results.of_word_problems(),
         *results.of_the_value_head(),
+        *results.of_training_words(),
         results.absent(),
     ):
         assert sentence in flowing
