@@ -337,10 +337,13 @@ def of_readme() -> tuple[str, ...]:
 
     pairs = (("pass@k", 1), ("majority", 64), ("best-of-n", 64), ("step-rejection", 64))
     single, vote, best, rejected = (words(*pair) for pair in pairs)
+    trained = load("real/train-time/train")["curves"]
+    [curve] = [c for c in trained if (c["strategy"], c["n"]) == ("best-of-n", 16)]
     assert 3.5 < best["generated_tokens"] / rejected["generated_tokens"] < 4.5
     return (
         f"one sample {single['accuracy']:.3f}, a majority of 64 {vote['accuracy']:.3f}, best-of-64"
         f" {best['accuracy']:.3f}, `step-rejection` {rejected['accuracy']:.3f} with a quarter of the tokens of best-of-64",
+        f"adds {100 * curve['line']['doubling']['value']:.1f} points to best-of-16",
         f"{both('pass@k', 1)} of the problems with one sample, {both('best-of-n', 16)} with best-of-16, and"
         f" {both('step-rejection', 64)} with `step-rejection`",
     )
