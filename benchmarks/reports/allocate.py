@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reasoner.benchmarks.analysis.total_budget import TotalBudgetPlan, TotalBudgetRow, at_totals
+from reasoner.benchmarks.store import provenance
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.files import save_json
 
@@ -49,12 +50,15 @@ class Allocation:
 def allocation(run: RunFolder, plan: TotalBudgetPlan, out: Path) -> Allocation:
     """Share out the recorded samples of a run, and write allocation.json to `out`.
 
+    A folder that is not the run's also gets its environment.json.
+
     Raises:
         ConfigError: a total does not allow one sample of each problem.
         StoreError: the run has no samples, or does not tell what they cost.
     """
     rows = at_totals(run, plan)
-    return Allocation(rows, [save_json([r.model_dump() for r in rows], out / FILE)])
+    about = [] if out == run.path else [provenance.save([run], out)]
+    return Allocation(rows, [save_json([r.model_dump() for r in rows], out / FILE), *about])
 
 
 def _table(rows: Sequence[TotalBudgetRow]) -> Table:

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from reasoner import Reasoner, errors, extras
 from reasoner.cli import main
 from reasoner.cli.commands import COMMANDS, TRAINING, Command
+from reasoner.verifiers.reward.weights import weights
 from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -139,6 +140,7 @@ def test_a_missing_package_is_one_line(
 def test_python_callers_read_the_same(
     module: str, verifier: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    weights.cache_clear()  # Another test may have read the same ones.
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(errors.ConfigError, match=re.escape("'test-time-compute[cpu]' or")):
         Reasoner("scripted" if verifier else None, verifier=verifier)
