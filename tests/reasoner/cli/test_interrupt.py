@@ -67,6 +67,8 @@ def test_ctrl_c_stops_a_benchmark_within_two_seconds(tmp_path: Path) -> None:
     assert bench.returncode == 130
     assert "interrupted; what was finished is kept" in told
     assert "Traceback" not in told
+    while time.monotonic() < started + 4 and any(map(alive, engine)):
+        time.sleep(0.02)  # The kernel ends them after the benchmark itself.
     assert not [pid for pid in engine if alive(pid)]
     assert 3 <= finished(tmp_path) < 400
 
