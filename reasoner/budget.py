@@ -15,7 +15,7 @@ from reasoner.clock import Clock
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
 from reasoner.types import Sampling, Usage
 
-GENERATOR, VERIFIER = "generator", "verifier"
+GENERATOR, SECOND, VERIFIER = "generator", "second", "verifier"
 
 
 @dataclass(frozen=True, slots=True)

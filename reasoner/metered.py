@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from reasoner.base import Backend, Halt, as_watching
 from reasoner.budget import GENERATOR, Ledger, clip
 from reasoner.thinking_tokens import count_thinking
@@ -9,11 +11,15 @@ from reasoner.types import Generation, Prompt, Sampling, Usage
 
 
 class Metered:
-    """One backend on one ledger."""
+    """One backend on one ledger, charged to `role`."""
 
-    def __init__(self, backend: Backend, ledger: Ledger) -> None:
-        self.backend, self.ledger = backend, ledger
+    def __init__(self, backend: Backend, ledger: Ledger, role: str = GENERATOR) -> None:
+        self.backend, self.ledger, self.role = backend, ledger, role
         self.info = backend.model
+
+    def on(self, ledger: Ledger) -> Self:
+        """Return the same model on another ledger."""
+        return type(self)(self.backend, ledger, self.role)
 
     def length(self, prompt: Prompt) -> int:
         """Return the number of tokens of `prompt`."""
@@ -25,20 +31,22 @@ class Metered:
         length: int,
         wanted: Sampling,
         *,
-        role: str = GENERATOR,
+        role: str | None = None,
         halt: Halt | None = None,
     ) -> Generation:
         """Sample as many and as long completions as the budget admits.
 
-        `length` is the prompt's, in tokens. `halt` watches the one sample of a request.
+        `length` is the prompt's, in tokens. `role` is charged in place of the model's own. `halt` watches
+        the one sample of a request.
 
         Raises:
             BudgetExhausted: the budget admits none.
             BackendError: the model could not answer.
             ConfigError: the backend cannot be watched.
         """
+        fit = clip(wanted, length, self.info)
         failed = Usage(1, length, 0, 0, self.info.flops(0, length))
-        async with self.ledger.reserve(role, clip(wanted, length, self.info), failed) as hold:
+        async with self.ledger.reserve(role or self.role, fit, failed) as hold:
             if halt is None:
                 generation = await self.backend.generate(prompt, hold.granted)
             else:

@@ -177,6 +177,7 @@ strategies = Registry(
         "particle": "reasoner.search.particle:Particle",
         "particle-gibbs": "reasoner.search.particle_gibbs:ParticleGibbs",
         "step-rejection": "reasoner.search.step_rejection:StepRejection",
+        "draft": "reasoner.search.draft:Draft",
         "best-first": "reasoner.search.best_first:BestFirst",
         "tot-bfs": "reasoner.search.tot_bfs:TotBFS",
         "tot-dfs": "reasoner.search.tot_dfs:TotDFS",

@@ -10,12 +10,12 @@ from hashlib import blake2b
 from typing import Self
 
 from reasoner.base import Backend, Halt
-from reasoner.budget import Ledger, largest, worst_case
+from reasoner.budget import GENERATOR, SECOND, Ledger, largest, worst_case
 from reasoner.errors import BudgetExhausted
 from reasoner.events import Listener, StepSampled
 from reasoner.metered import Metered
 from reasoner.trace import Node, Trace
-from reasoner.types import Completion, Finish, Problem, Prompt, Sampling
+from reasoner.types import Completion, Finish, NodeId, Problem, Prompt, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class Sampler:
         self.trace, self.ledger = trace, ledger
         self.clipped = False
         """The budget cut a sample short, or off."""
-        self.model, self._second = Metered(backend, ledger), Metered(second, ledger)
+        self.model = Metered(backend, ledger)
+        self._second = Metered(second, ledger, GENERATOR if second is backend else SECOND)
+        self._foreign = set[NodeId]()
+        """The pieces whose token ids are those of a second model of its own."""
         self._seed, self._listen = seed, listen
         self._drawn = Counter[int | str]()
         """The samples requested so far, by node and by prompt."""
@@ -71,8 +74,7 @@ class Sampler:
         """Return a sampler of the same trace and seeds on another ledger."""
         other = copy(self)
         other.ledger, other.clipped = ledger, False
-        other.model = Metered(self.model.backend, ledger)
-        other._second = Metered(self._second.backend, ledger)
+        other.model, other._second = self.model.on(ledger), self._second.on(ledger)
         return other
 
     async def draw(self, node: Node, request: DrawRequest, n: int) -> list[Node]:
@@ -117,7 +119,7 @@ class Sampler:
         model = self._second if request.second else self.model
         prompt = self.trace.prompt(node)
         # Token ids mean something to their own model only.
-        if model.backend is not self.model.backend:
+        if model.role == SECOND or any(n.id in self._foreign for n in self.trace.path(node)):
             prompt = replace(prompt, token_ids=())
         length = model.length(prompt)
         return Draw(node, request, model, prompt, length, _limit(node, request, model, length))
@@ -135,7 +137,10 @@ class Sampler:
         piece = cut and size == draw.request.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
         self.clipped |= cut and size < draw.limit
-        return self.add(draw.node, completion, terminal=not goes_on)
+        child = self.add(draw.node, completion, terminal=not goes_on)
+        if draw.model.role == SECOND:
+            self._foreign.add(child.id)
+        return child
 
     def _next_seed(self, node: Node, n: int) -> int:
         """Return a seed that depends on the node's place in the tree only, never on timing."""

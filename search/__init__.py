@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reasoner.search.best_of_n import BestOfN as BestOfN
     from reasoner.search.budget_forcing import BudgetForcing as BudgetForcing
     from reasoner.search.deepconf import DeepConf as DeepConf
+    from reasoner.search.draft import Draft as Draft
     from reasoner.search.dvts import DVTS as DVTS
     from reasoner.search.ensemble import Ensemble as Ensemble
     from reasoner.search.esc import ESC as ESC

@@ -160,11 +160,12 @@ class OpenAI:
 
         Without both, its characters are a bound.
         """
+        written = len(prompt.token_ids or prompt.text)
         known = self._problem_ids.get(prompt.problem.key)
         if known is not None:
-            return len(known) + len(prompt.token_ids)
+            return len(known) + written
         chat = self._served.chat if self._served else bool(self._chat)
-        return self._counter.prompt(self._template, prompt.problem, chat) + len(prompt.token_ids)
+        return self._counter.prompt(self._template, prompt.problem, chat) + written
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return one unknown token per character, an upper bound."""
@@ -344,7 +345,7 @@ class OpenAI:
         return usage_of(spent, unreported, samples, self.model)
 
     def _remember(self, prompt: Prompt, ids: list[int] | None) -> None:
-        if ids and not prompt.token_ids:
+        if ids and not (prompt.token_ids or prompt.text):
             if len(self._problem_ids) >= 10_000:
                 self._problem_ids.clear()
             self._problem_ids[prompt.problem.key] = ids

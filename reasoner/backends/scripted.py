@@ -105,7 +105,7 @@ class Scripted:
         )
 
     def prompt_length(self, prompt: Prompt) -> int:
-        return len(prompt.problem.prompt) + len(prompt.token_ids)
+        return len(prompt.problem.prompt) + len(prompt.token_ids or prompt.text)
 
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(map(ord, text))

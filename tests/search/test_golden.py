@@ -19,6 +19,7 @@ from reasoner.run import Strategy
 from reasoner.search import MCTS, Beam
 from reasoner.search.ab_mcts import ABMCTS
 from reasoner.search.best_first import BestFirst
+from reasoner.search.draft import Draft
 from reasoner.search.dvts import DVTS
 from reasoner.search.parallel_probe import ParallelProbe
 from reasoner.search.particle import Particle
@@ -75,6 +76,7 @@ STRATEGIES: dict[str, Strategy] = {
     "particle-gibbs": ParticleGibbs(n=6, ess=1.0),
     "best-first": BestFirst(n=5, branch=2),
     "short-m": ShortM(n=5, m=2),
+    "draft": Draft(threshold=0.6),
     "step-rejection": StepRejection(n=9, batch=2),
     "mcts": MCTS(n=8, branch=2, parallel=1),
     "mcts-parallel": MCTS(n=8, branch=2, parallel=3, rollout=False),

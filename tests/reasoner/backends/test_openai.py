@@ -114,6 +114,19 @@ async def test_a_step_of_unknown_usage_leaves_room_for_the_next() -> None:
     assert len(generation.completions[0].token_ids) == 4
 
 
+async def test_a_beginning_in_text_is_counted_and_is_no_part_of_the_problem() -> None:
+    """The beginning is another model's, whose token ids mean nothing here."""
+    first = answer("42\n", token_ids=[7, 8], prompt_token_ids=[1, 2])
+    later = answer(token_ids=[9], prompt_token_ids=[1, 2, 3, 4])
+    backend = client(Server(*(httpx.Response(200, json=r) for r in (first, later))))
+    bare = Prompt(PROBLEM)
+    begun = Prompt(PROBLEM, "41\n")
+    for prompt in (bare, begun):
+        await backend.generate(prompt, Sampling(stop=("\n",)))
+    assert backend.prompt_length(bare) == 2
+    assert backend.prompt_length(begun) == 2 + len(begun.text)
+
+
 async def test_an_end_string_ends_the_solution() -> None:
     plain, vllm = answer(" 18.\n\n"), answer(" 18.\n\nQ: Tom", stop_reason="Q:", token_ids=[5, 6])
     step = answer(" 18.\n\n", stop_reason="\n\n", token_ids=[5, 6])
