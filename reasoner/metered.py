@@ -6,6 +6,7 @@ from typing import Self
 
 from reasoner.base import Backend, Halt, as_watching
 from reasoner.budget import GENERATOR, Ledger, clip
+from reasoner.telemetry import annotate, request_attributes
 from reasoner.thinking_tokens import count_thinking
 from reasoner.types import Generation, Prompt, Sampling, Usage
 
@@ -47,6 +48,7 @@ class Metered:
         fit = clip(wanted, length, self.info)
         failed = Usage(1, length, 0, 0, self.info.flops(0, length))
         async with self.ledger.reserve(role or self.role, fit, failed) as hold:
+            annotate(lambda: request_attributes(self.info.name, hold.granted))
             if halt is None:
                 generation = await self.backend.generate(prompt, hold.granted)
             else:

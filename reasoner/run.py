@@ -14,6 +14,7 @@ from reasoner.concurrency import gather
 from reasoner.errors import BudgetExhausted, ConfigError
 from reasoner.events import AnswerOffered, Listener, StepScored, ignore
 from reasoner.sampler import DrawRequest, Sampler
+from reasoner.telemetry import annotate
 from reasoner.trace import Node, Trace
 from reasoner.traits import verifier_traits
 from reasoner.types import Completion, Finish, Problem, Sampling, Usage
@@ -270,6 +271,7 @@ class Run:
             return None
 
         async with self.ledger.reserve(VERIFIER, fit) as hold:
+            annotate(lambda: {"reasoner.candidates": hold.granted})
             judgement = await verifier.score(self.problem, candidates[: hold.granted])
             hold.usage = judgement.usage
         self.trace.malformed += judgement.malformed

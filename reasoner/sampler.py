@@ -119,7 +119,8 @@ class Sampler:
         model = self._second if request.second else self.model
         prompt = self.trace.prompt(node)
         # Token ids mean something to their own model only.
-        if model.role == SECOND or any(n.id in self._foreign for n in self.trace.path(node)):
+        foreign = self._foreign and any(n.id in self._foreign for n in self.trace.path(node))
+        if foreign or model.role == SECOND:
             prompt = replace(prompt, token_ids=())
         length = model.length(prompt)
         return Draw(node, request, model, prompt, length, _limit(node, request, model, length))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from reasoner.answering import reading
@@ -12,9 +13,10 @@ from reasoner.clock import Clock
 from reasoner.errors import BackendError, ConfigError, ReasonerError, StoreError
 from reasoner.events import Listener, Result, Solution, Stopped, ignore
 from reasoner.recognition import recognise
-from reasoner.registry import verifiers
+from reasoner.registry import strategies, verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
 from reasoner.suitability import check_combination, component_name
+from reasoner.telemetry import Attributes, annotate, span, usage_attributes
 from reasoner.trace import Trace
 from reasoner.traits import backend_traits, verifier_traits
 from reasoner.types import Problem, Sampling, Usage
@@ -71,8 +73,14 @@ async def solve(
         problem, backend, judge, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
     )  # fmt: skip
-    stopped, cause = (Stopped.ERROR, failure) if failure else await _search(strategy, run, raising)
-    return _result(run, verifier, stopped, cause, raising)
+    with span("search"):
+        annotate(lambda: _settings(problem, strategy, backend, verifier, budget))
+        stopped, cause = (
+            (Stopped.ERROR, failure) if failure else await _search(strategy, run, raising)
+        )
+        result = _result(run, verifier, stopped, cause, raising)
+        annotate(lambda: _outcome(result))
+    return result
 
 
 def check_suitable(
@@ -124,6 +132,35 @@ def failed(problem: Problem, error: BaseException) -> Result:
 def explained(error: BaseException) -> str:
     """Return one line about an error; one that nobody foresaw is named by its type."""
     return str(error) if isinstance(error, ReasonerError) else f"{type(error).__name__}: {error}"
+
+
+def _settings(
+    problem: Problem,
+    strategy: Strategy,
+    backend: Backend,
+    verifier: Verifier | None,
+    budget: Budget,
+) -> Attributes:
+    """Return the attributes of a search's span that are known at its start."""
+    return {
+        "gen_ai.request.model": backend.model.name,
+        "reasoner.problem": problem.id,
+        "reasoner.strategy": component_name(strategy, strategies),
+        "reasoner.strategy.n": getattr(strategy, "n", None),
+        "reasoner.verifier": None if verifier is None else component_name(verifier, verifiers),
+        **{f"reasoner.budget.{name}": value for name, value in asdict(budget).items()},
+    }
+
+
+def _outcome(result: Result) -> Attributes:
+    """Return the attributes of a search's span that are known at its end."""
+    return {
+        "reasoner.stopped": str(result.stopped),
+        "reasoner.answered": result.answer is not None,
+        "reasoner.solutions": len(result.candidates),
+        "error.type": None if result.cause is None else type(result.cause).__name__,
+        **usage_attributes(result.usage),
+    }
 
 
 async def _start(*holders: object) -> BackendError | None:
