@@ -161,8 +161,7 @@ class OpenAI:
         Without both, its characters are a bound.
         """
         written = len(prompt.token_ids or prompt.text)
-        known = self._problem_ids.get(prompt.problem.key)
-        if known is not None:
+        if (known := self._problem_ids.get(prompt.problem.key)) is not None:
             return len(known) + written
         chat = self._served.chat if self._served else bool(self._chat)
         return self._counter.prompt(self._template, prompt.problem, chat) + written
