@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, pairwise, product
+from math import ceil
 from textwrap import wrap
 
 import numpy as np
@@ -202,8 +203,8 @@ def _free(panel: Panel, label: Label, group: Sequence[int]) -> bool:
 def _leader(label: Label) -> Floats:
     """Return points along the leader, from the line to the label's box."""
     end = np.clip(label.anchor, label.box[:2], label.box[2:])
-    steps = max(2, int(np.linalg.norm(end - label.anchor) / STEP))
-    return np.linspace(label.anchor, end, steps)
+    intervals = max(1, ceil(np.linalg.norm(end - label.anchor) / STEP))
+    return np.linspace(label.anchor, end, 1 + intervals)
 
 
 def _write(axes: Axes, label: Label, colour: str) -> None:
