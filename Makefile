@@ -11,7 +11,7 @@ MUTANTS ?=
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full real real-quick test check check-slow docs notebooks train throughput comparison reports setup clean
+.PHONY: bench full real real-quick test check check-slow docs notebooks train throughput comparison strategies reports setup clean
 
 setup: $(VENV)/ready
 
@@ -68,23 +68,20 @@ docs: setup
 notebooks: setup
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False docs/notebooks/*.ipynb
 
-# Every strategy on 500 problems a task, for hours. It resumes: the records behind benchmarks/results/comparison are
-# there, to be unpacked into runs/compare.
-ALL := greedy,majority,best-of-n,weighted,adaptive-best-of-n,adaptive-majority,adaptive-majority(ahead=4),esc,$\
-	deepconf,self-certainty,speculative-rejection,beam,dvts,rebase,particle,particle-gibbs,best-first,$\
-	step-rejection,tot-bfs,tot-dfs,mcts,ab-mcts,rstar,revise,budget-forcing(wait="\n"),iterative-broadening,fallback,$\
-	ensemble,auto
-COMPARE := --problems 500 --search-n 4,16 --search-n mcts=2,10 --search-n tot-bfs=1,5 $\
-	--search-n tot-dfs=1,5 --search-n rstar=1,6 --search-n deepconf=16 $\
-	--search-n adaptive-best-of-n=16,64 --search-n adaptive-majority=16,64 $\
-	--search-n 'adaptive-majority(ahead=4)=16,64' --search-n esc=16,64 --search-n step-rejection=4,16,64 $\
-	--search-n iterative-broadening=16 --search-n auto=16,64
+# Ten strategies at several sizes on 500 problems a task, for hours. It resumes: the records behind
+# benchmarks/results/comparison are there, to be unpacked into runs/compare.
+SIZES := greedy,majority,best-of-n,weighted,adaptive-best-of-n,beam,rebase,particle,step-rejection,auto
+COMPARE := --problems 500 --n 1,2,4,8,16,32,64 --search-n 4,16 --search-n adaptive-best-of-n=16,64 $\
+	--search-n step-rejection=4,16,64 --search-n auto=16,64
 comparison: setup
-	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task countdown --n 1,2,4,8,16,32,64 \
-		--out runs/compare/countdown
-	$(BIN)/reasoner bench --strategy '$(ALL)' $(COMPARE) --task dagmath --n 1,2,4,8,16,32,64 \
-		--out runs/compare/dagmath
+	$(BIN)/reasoner bench --strategy '$(SIZES)' $(COMPARE) --task countdown --out runs/compare/countdown
+	$(BIN)/reasoner bench --strategy '$(SIZES)' $(COMPARE) --task dagmath --out runs/compare/dagmath
 	$(BIN)/reasoner compare runs/compare/countdown runs/compare/dagmath --out runs/compare
+
+# Every strategy at the tokens of eight samples.
+strategies: setup
+	$(BIN)/reasoner bench --spec benchmarks/strategies.yaml
+	$(BIN)/reasoner compare runs/strategies
 
 # The committed reports of the full run and of the comparison, anew from the committed records, in minutes.
 RESULTS := benchmarks/results
