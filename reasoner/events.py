@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from html import escape
 
-from reasoner.budget import GENERATOR, VERIFIER, Entry
+from reasoner.budget import VERIFIER, Entry
 from reasoner.printable import one_line
 from reasoner.trace import ROOT, Node, Trace
 from reasoner.types import Candidate, NodeId, Usage
@@ -86,7 +86,8 @@ class Result:
 
     @property
     def generator(self) -> Usage:
-        return self.by_role.get(GENERATOR, Usage())
+        """Return the usage of all generation, a second model's included; `by_role` tells the two apart."""
+        return sum((used for role, used in self.by_role.items() if role != VERIFIER), Usage())
 
     @property
     def verifier(self) -> Usage:

@@ -91,13 +91,24 @@ class Sampler:
         return children
 
     async def reply(self, text: str, sampling: Sampling, role: str) -> list[Completion]:
-        """Sample replies to a prompt outside the trace, charged to `role`."""
+        """Sample replies to a prompt outside the trace, charged to `role`; fewer where the budget closes.
+
+        Raises:
+            BudgetExhausted: there was budget for none.
+        """
         number = self._count(text, sampling.n)
-        problem = self.trace.problem
-        prompt = Prompt(Problem(problem.id, text))
+        prompt = Prompt(Problem(self.trace.problem.id, text))
         seeded = replace(sampling, seed=self._seeded(text, number))
         length = self.model.length(prompt)
-        return list((await self.model.sample(prompt, length, seeded, role=role)).completions)
+        try:
+            generation = await self.model.sample(prompt, length, seeded, role=role)
+        except BudgetExhausted:
+            self.clipped = True
+            raise
+        replies = list(generation.completions)
+        limit = _reply_limit(sampling.max_tokens, self.model, length)
+        self.clipped |= len(replies) < sampling.n or any(cut_short(r, limit) for r in replies)
+        return replies
 
     def add(self, node: Node, completion: Completion, *, terminal: bool) -> Node:
         """Add a sampled child to the trace."""
@@ -137,7 +148,7 @@ class Sampler:
         full = draw.node.length + size >= draw.request.sampling.max_tokens
         piece = cut and size == draw.request.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
-        self.clipped |= cut and size < draw.limit
+        self.clipped |= cut_short(completion, draw.limit)
         child = self.add(draw.node, completion, terminal=not goes_on)
         if draw.model.role == SECOND:
             self._foreign.add(child.id)
@@ -167,3 +178,14 @@ def _limit(node: Node, request: DrawRequest, model: Metered, prompt: int) -> int
     # A problem that does not fit at all is the backend's to refuse.
     fits = not model.info.context or (node.depth == 0 and space <= 0)
     return left if fits else min(left, space)
+
+
+def _reply_limit(most: int, model: Metered, prompt: int) -> int:
+    """Return the tokens that may follow a prompt, of at most so many and in the model's context."""
+    space = model.info.context - prompt
+    return min(most, space) if space > 0 else most
+
+
+def cut_short(completion: Completion, limit: int) -> bool:
+    """Return True if a completion ended before `limit` tokens, for want of budget."""
+    return completion.finish is Finish.LENGTH and len(completion.token_ids) < limit

@@ -32,6 +32,8 @@ class StrategyTraits:
         confidences: it reads the confidence of each token, against this many likeliest tokens.
         watches: it watches samples as they grow (`Run.expand(halt=...)`).
         second_model: it needs a second model.
+        asks_second: it asks a second model where there is one.
+        scores_second: it has what a second model sampled scored.
         continues: it continues unfinished solutions, even where it does not score them.
         thinking_budget: it has the engine limit the tokens of thinking (`Run.limit_thinking`).
         logprobs: it reads the log-probabilities of samples (`Run.read_logprobs`).
@@ -45,6 +47,8 @@ class StrategyTraits:
     confidences: int = 0
     watches: bool = False
     second_model: bool = False
+    asks_second: bool = False
+    scores_second: bool = False
     continues: bool = False
     thinking_budget: bool = False
     logprobs: bool = False
@@ -65,6 +69,7 @@ class VerifierTraits:
         logprobs: it reads the log-probabilities of samples.
         confidences: it reads the confidence of each token, against this many likeliest tokens.
         labels: it asks its model for the probabilities of given tokens.
+        token_ids: it sends the token ids of samples to a model, which must be the one that sampled them.
         asks_model: where it has `model` and `on`, it asks that model. False for a composite verifier
             none of whose members asks one.
         scores_steps: it can score unfinished solutions.
@@ -78,6 +83,7 @@ class VerifierTraits:
     logprobs: bool = False
     confidences: int = 0
     labels: bool = False
+    token_ids: bool = False
     asks_model: bool = True
     scores_steps: bool = True
     comparative: bool = False
@@ -233,6 +239,8 @@ def join_requirements(parts: Iterable[StrategyTraits]) -> StrategyTraits:
         confidences=max((part.confidences for part in traits), default=0),
         watches=any(part.watches for part in traits),
         second_model=any(part.second_model for part in traits),
+        asks_second=any(part.asks_second for part in traits),
+        scores_second=any(part.scores_second for part in traits),
         continues=any(part.continues for part in traits),
         thinking_budget=any(part.thinking_budget for part in traits),
         logprobs=any(part.logprobs for part in traits),
@@ -247,6 +255,7 @@ def join_verifiers(parts: Iterable[VerifierTraits]) -> VerifierTraits:
         verdicts=any(part.verdicts for part in traits),
         logprobs=any(part.logprobs for part in traits),
         confidences=max((part.confidences for part in traits), default=0),
+        token_ids=any(part.token_ids for part in traits),
         scores_steps=all(part.scores_steps for part in traits),
         comparative=any(part.comparative for part in traits),
         ceiling=max((part.ceiling for part in traits), default=1.0),

@@ -25,7 +25,9 @@ class Draft:
 
     n: PositiveInt = 1
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.7
-    traits = StrategyTraits(stops_early=True, scores_steps=True)
+    traits = StrategyTraits(
+        stops_early=True, scores_steps=True, asks_second=True, scores_second=True
+    )
 
     async def search(self, run: Run) -> Node:
         """Draft, score, and accept or rewrite one step after another until the solution ends."""

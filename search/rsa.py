@@ -105,6 +105,4 @@ async def write(run: Run, prompt: str, count: int) -> list[Node]:
         replies = await run.ask(prompt, n=count)
     except BudgetExhausted:
         replies = []
-    if len(replies) < count:
-        run.mark_clipped()
     return [run.adopt(run.trace.root, reply) for reply in replies]

@@ -34,7 +34,7 @@ class RStar:
     exploration: NonNegativeFloat = 0.5
     parallel: PositiveInt = 8
     checks: PositiveInt = 2
-    traits = StrategyTraits(verifier="unneeded", scores_steps=True)
+    traits = StrategyTraits(verifier="unneeded", scores_steps=True, asks_second=True)
 
     async def search(self, run: Run) -> Node:
         """Alternate search and checks until `n` simulations are done or the budget is spent."""

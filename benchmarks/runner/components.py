@@ -12,11 +12,12 @@ from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.total_budget import Allowance, BudgetedModel
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.engine_throughput import EngineUse
-from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.grid import Grid, bracketed_size
 from reasoner.benchmarks.store.records import Spec
-from reasoner.budget import Budget
+from reasoner.budget import GENERATOR, SECOND, Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Result, Stopped
+from reasoner.files import clipped
 from reasoner.registry import accepts, strategies, tasks, verifiers
 from reasoner.run import Strategy
 from reasoner.solving import check_suitable, solve
@@ -33,12 +34,19 @@ class Solver:
     strategy: Strategy
     verifier: Verifier | None
     budget: Budget
+    second: Backend | None = None
 
 
 class Solvers:
     """Every solver of a grid, built before anything runs so that a wrong name costs nothing."""
 
-    def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        named: Mapping[str, Task] | None = None,
+        second: Backend | None = None,
+    ) -> None:
+        self._second = second
         self.engine_use = EngineUse()
         """The use of the engine by one solve call."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
@@ -62,16 +70,17 @@ class Solvers:
         """Solve one problem as `spec` says, going on from its finished `calls`, within the run's budget."""
         solver = self._solvers[spec.key]
         task = solver.task
-        model = BudgetedModel(backend, allowance) if allowance else backend
+        second = solver.second and prepared(solver.second, calls, allowance, SECOND)
         result = await solve(
             example.problem,
             solver.strategy,
-            JournalledModel(model, calls),
+            prepared(backend, calls, allowance),
             solver.verifier and journalled(solver.verifier, calls, allowance),
             budget=solver.budget,
             sampling=task.sampling,
             extract=task.answer,
             seed=spec.seed,
+            second=second,
             clock=calls.clock,
             raising=False,
         )
@@ -88,7 +97,7 @@ class Solvers:
         """
         for solver in self._solvers.values():
             budget = replace(solver.budget, flops=solver.budget.flops or self._flops)
-            check_suitable(solver.strategy, backend, solver.verifier, budget)
+            check_suitable(solver.strategy, backend, solver.verifier, budget, solver.second)
             for example in self.examples[solver.named]:
                 check_problem(solver.verifier, example.problem)
 
@@ -100,7 +109,12 @@ class Solvers:
         task = self.tasks[spec.task]
         budget: dict[str, Any] = spec.budget or {}
         return Solver(
-            spec.task, task, sized(spec.strategy, spec.n), self._verifier(spec), Budget(**budget)
+            spec.task,
+            task,
+            sized(spec.strategy, spec.n),
+            self._verifier(spec),
+            Budget(**budget),
+            self._second if spec.second else None,
         )
 
     def _verifier(self, spec: Spec) -> Verifier | None:
@@ -118,6 +132,15 @@ class Solvers:
         return oracle
 
 
+def prepared(
+    backend: Backend, calls: Calls, allowance: Allowance | None, role: str = GENERATOR
+) -> Backend:
+    """Return a model for one attempt: on its log of calls, and within the run's budget."""
+    return JournalledModel(
+        BudgetedModel(backend, allowance, role) if allowance else backend, calls, role
+    )
+
+
 def with_lost(result: Result, lost: Mapping[str, Usage]) -> Result:
     """Return `result`, charged with what failed calls of earlier attempts cost, by role."""
     if not lost:
@@ -128,8 +151,18 @@ def with_lost(result: Result, lost: Mapping[str, Usage]) -> Result:
 
 
 def sized(name: str, n: int | None) -> Strategy:
-    """The strategy called `name`, with size `n` if it has one."""
+    """Return the strategy `name` with size `n`, if it has one: its own where `n` is None.
+
+    Raises:
+        ConfigError: its brackets set another size, or it cannot be built.
+    """
     has_size = accepts(strategies.load(name), "n")
+    own = bracketed_size(name)
+    if has_size and None not in (own, n) and own != n:
+        raise ConfigError(
+            f"strategy {clipped(name, 60)!r} has n={own} in its brackets, and n={n} is asked for beside"
+            " them; leave one of the two out"
+        )
     strategy: Strategy = strategies.make(name, **({"n": n} if has_size and n else {}))
     return strategy
 

@@ -58,6 +58,8 @@ class Replay:
                 "own_ns": {},
                 "budgets": (),
                 "search_problems": None,
+                "second": None,
+                "second_weights": "",
                 "backend": f"replay({drawn})",
                 "verifier": source.verifier if scored else None,
                 "command": REPLAY,

@@ -29,17 +29,21 @@ GENERATION, JUDGEMENT = TypeAdapter(Generation), TypeAdapter(Judgement)
 
 
 class JournalledModel(Wrapping):
-    """`backend`, its calls kept in `calls`. A watched sample is kept as it ended, and is not watched again."""
+    """`backend`, its calls kept in `calls`. A watched sample is kept as it ended, and is not watched again.
 
-    def __init__(self, backend: Backend, calls: Calls) -> None:
+    Calls of a second model (`role`) are told apart from those of the first one.
+    """
+
+    def __init__(self, backend: Backend, calls: Calls, role: str = GENERATOR) -> None:
         super().__init__(backend)
-        self._calls = calls
+        self._calls, self._role = calls, role
+        self._name = "" if role == GENERATOR else f"{role} "
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt`, or tell how it was continued."""
         ask = partial(self.backend.generate, prompt, sampling)
-        request = "generate", *_told(prompt), sampling
-        lost = partial(self._calls.lose, GENERATOR)
+        request = f"{self._name}generate", *_told(prompt), sampling
+        lost = partial(self._calls.lose, self._role)
         return await billed(self._calls.answer(GENERATION, request, ask), lost)
 
     async def aclose(self) -> None:
@@ -47,8 +51,8 @@ class JournalledModel(Wrapping):
 
     async def _watch(self, prompt: Prompt, sampling: Sampling, halt: Halt) -> Generation:
         ask = partial(as_watching(self.backend).watch, prompt, sampling, halt)
-        request = "watch", *_told(prompt), sampling
-        lost = partial(self._calls.lose, GENERATOR)
+        request = f"{self._name}watch", *_told(prompt), sampling
+        lost = partial(self._calls.lose, self._role)
         return await billed(self._calls.answer(GENERATION, request, ask), lost)
 
 

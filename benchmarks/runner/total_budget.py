@@ -19,7 +19,7 @@ from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.price import Price
 from reasoner.benchmarks.store.spending import Spending, is_counted
-from reasoner.budget import VERIFIER, Budget, Fit, Hold, Ledger, Room, T, negative
+from reasoner.budget import GENERATOR, VERIFIER, Budget, Fit, Hold, Ledger, Room, T, negative
 from reasoner.errors import BudgetExhausted
 from reasoner.metered import Metered
 from reasoner.types import (
@@ -136,10 +136,10 @@ class Allowance:
 class BudgetedModel(Wrapping):
     """`backend` on the ledger of a whole run: it returns fewer or shorter samples as that budget closes."""
 
-    def __init__(self, backend: Backend, allowance: Allowance) -> None:
+    def __init__(self, backend: Backend, allowance: Allowance, role: str = GENERATOR) -> None:
         super().__init__(backend)
         self._allowance = allowance
-        self._metered = Metered(backend, allowance.ledger)
+        self._metered = Metered(backend, allowance.ledger, role)
 
     async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
         """Continue `prompt`.

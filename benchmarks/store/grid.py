@@ -13,6 +13,7 @@ from reasoner.benchmarks.store.records import Size, Spec
 from reasoner.documents import Malformed, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import clipped, read_bytes, save_text, shown
+from reasoner.naming import parse_spec
 from reasoner.printable import Text
 from reasoner.registry import strategies
 from reasoner.schema import Frozen
@@ -53,6 +54,9 @@ class Grid(Frozen):
     split: str = "test"
     model: Name = "embedded"
     weights: str = ""
+    second: Name | None = None
+    """The model that some strategies ask beside the first."""
+    second_weights: str = ""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
     """The sampling of each task."""
     backend: Name = "vllm"
@@ -71,11 +75,18 @@ class Grid(Frozen):
             yield from (self.spec(task, s, n) for s in self.searches for n in self.sizes(s))
             for budget in self.budgets:
                 names = (s for s in self.strategies if s != GREEDY)
-                yield from (self.spec(task, s, max(self.ns), budget) for s in names)
+                yield from (self.spec(task, s, self.widest(s), budget) for s in names)
 
     def sizes(self, strategy: str) -> tuple[int, ...]:
         """Return the sizes in which a strategy runs that no pool decides."""
-        return (1,) if strategy == GREEDY else self.own_ns.get(strategy, self.search_ns or self.ns)
+        if strategy == GREEDY:
+            return (1,)
+        own = bracketed_size(strategy)
+        return self.own_ns.get(strategy, (own,) if own else self.search_ns or self.ns)
+
+    def widest(self, strategy: str) -> int:
+        """Return the size in which a strategy runs under a budget."""
+        return bracketed_size(strategy) or max(self.ns)
 
     def attempted(self, strategy: str) -> int:
         """Return the number of problems that a strategy attempts, the first ones."""
@@ -115,7 +126,16 @@ class Grid(Frozen):
             verifier=self.verifier if self._verified(strategy) else None,
             budget=budget,
             seed=self.seed,
+            **self._second(strategy),
         )
+
+    def _second(self, strategy: str) -> dict[str, str]:
+        """Return the fields of a spec that name the second model; none for a strategy that asks none."""
+        if self.second is None or strategy == COVERAGE:
+            return {}
+        if not strategy_traits(strategies.make(strategy)).asks_second:
+            return {}
+        return {"second": self.second, "second_weights": self.second_weights}
 
     def _verified(self, strategy: str) -> bool:
         return strategy == COVERAGE or strategy_traits(strategies.load(strategy)).uses_verifier
@@ -158,3 +178,9 @@ class Grid(Frozen):
             return parse_model(cls, blob)
         except Malformed as e:
             raise StoreError(f"{shown(path)} is corrupt ({e}); run `reasoner bench` again") from e
+
+
+def bracketed_size(strategy: str) -> int | None:
+    """Return the size that a strategy's brackets set, as in `esc(n=77)`; None where they set none."""
+    own = parse_spec(strategy)[1].get("n")
+    return own if isinstance(own, int) and own > 0 else None

@@ -31,6 +31,9 @@ def _finite(number: object) -> object:
 LATER = ("labels", "end", "thinking_budget", "schema")
 """Fields of `Sampling` that old records do not have; one that is not set is left out."""
 
+ADDED = ("second", "second_weights")
+"""Fields of `Spec` that old records do not have; one that is not set is no part of its key."""
+
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Size = Annotated[int, Field(ge=1, le=MOST)]
 Rating = Annotated[float | None, BeforeValidator(_finite)]
@@ -57,11 +60,14 @@ class Spec(Frozen):
     verifier: str | None = None
     budget: dict[str, float] | None = None
     seed: int = 0
+    second: str | None = None
+    """The second model of a strategy that asks one."""
+    second_weights: str = ""
 
     @property
     def key(self) -> str:
         """A short name that equal specs share."""
-        fields = self.model_dump()
+        fields = {k: v for k, v in self.model_dump().items() if v or k not in ADDED}
         if self.sampling:
             fields["sampling"] = recorded(self.sampling)
         blob = json.dumps(fields, sort_keys=True).encode()

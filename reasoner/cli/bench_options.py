@@ -15,7 +15,7 @@ from reasoner.benchmarks.runner.components import sized
 from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import option_types as o
-from reasoner.cli.engine import setting
+from reasoner.cli.engine import check_second, second_policy, setting
 from reasoner.cli.flags import flag
 from reasoner.cli.parsing import budget, named_sizes, names, price, sizes, text, total_budget
 from reasoner.errors import ConfigError
@@ -87,7 +87,7 @@ SOME = Field(min_length=1)
 Sizes = Annotated[tuple[Positive, ...], _joined(sizes), FlagReader(sizes, "extend"), SOME]
 # A task may need the data that another field names: it is not built here.
 TaskName = Annotated[str, _known(tasks.load)]
-StrategyName = Annotated[str, _known(lambda name: sized(name, max(GRID.ns)))]
+StrategyName = Annotated[str, _known(lambda name: sized(name, None))]
 Tasks = Annotated[
     tuple[TaskName, ...], _joined(names), FlagReader(names, "extend"), SOME,
     Field(description="tasks to solve, with commas"),
@@ -188,6 +188,7 @@ class BenchOptions(Options):
     search_problems: SearchProblems = None
     verifier: Verifier = None
     model: o.ModelPath = None
+    second: o.SecondModel = None
     weights: Weights = None
     backend: Backend = None
     base_url: o.BaseUrl = None
@@ -204,6 +205,7 @@ class BenchOptions(Options):
                 budget that cannot be counted.
         """
         self._check_total_budget()
+        check_second(self.second, self.strategy)
         own = dict(self.search_n)
         searched = own.pop(OTHERS, () if self.n else GRID.search_ns)
         grid = Grid(
@@ -216,6 +218,7 @@ class BenchOptions(Options):
             total_budget=self.total_budget,
             price=self.price,
             **setting(self),
+            **second_policy(self),
         )
         if unknown := sorted(own.keys() - set(grid.searches)):
             raise ConfigError(

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reasoner.cli.option_types import DataOptions, ExperimentOptions, ModelOptions
+from reasoner.cli.option_types import (
+    DataOptions,
+    ExperimentOptions,
+    ModelOptions,
+    SecondModelOptions,
+)
 from reasoner.errors import ConfigError
 from reasoner.naming import format_spec, parse_spec
+
+if TYPE_CHECKING:
+    from reasoner.base import Backend
 
 
 def engine(options: ModelOptions) -> dict[str, Any]:
@@ -21,18 +29,62 @@ def engine(options: ModelOptions) -> dict[str, Any]:
     return {"backend": options.backend or ("scripted" if options.model == "scripted" else "vllm")}
 
 
+def second_model(options: SecondModelOptions) -> Backend | None:
+    """Return the second model that the options name, behind a backend like the first one's; None without one."""
+    from reasoner.api import open_backend
+
+    if options.second is None:
+        return None
+    return open_backend(options.second, **engine(options))
+
+
+def check_second(second: str | None, names: Sequence[str]) -> None:
+    """Refuse a second model that none of the strategies `names` asks.
+
+    Raises:
+        ConfigError: so it is; the message names strategies that ask one.
+    """
+    from reasoner.registry import strategies
+
+    if second is None or any(asks_second(name) for name in names):
+        return
+    asking = [name for name in strategies.builtin if asks_second(name)]
+    raise ConfigError(
+        f"--second {second} is asked by {' and '.join(asking)} only, and --strategy is {', '.join(names)};"
+        " choose one of them, or leave --second out"
+    )
+
+
+def asks_second(name: str) -> bool:
+    """Return True if the strategy `name` asks a second model where there is one."""
+    from reasoner.registry import strategies
+    from reasoner.traits import strategy_traits
+
+    strategy = strategies.load(name)
+    if isinstance(getattr(strategy, "traits", None), property):  # They depend on its settings.
+        strategy = strategies.make(name)
+    return strategy_traits(strategy).asks_second
+
+
 def policy(options: ModelOptions) -> dict[str, str]:
     """Return the fields of records that tell the model apart from others."""
     from reasoner.secret_settings import keyless
 
     return {
         "model": options.model or "embedded",
-        "weights": _weights(options),
+        "weights": _weights(options, options.model),
         "backend": keyless(engine(options)["backend"]),
     }
 
 
-def _weights(options: ModelOptions) -> str:
+def second_policy(options: SecondModelOptions) -> dict[str, str]:
+    """Return the fields of records that tell the second model apart from others; none without one."""
+    if options.second is None:
+        return {}
+    return {"second": options.second, "second_weights": _weights(options, options.second)}
+
+
+def _weights(options: ModelOptions, model: str | None) -> str:
     """Return the fingerprint of the weights on this machine; empty for a server's."""
     from reasoner.api import EMBEDDED
     from reasoner.backends.checkpoint import fingerprint
@@ -40,7 +92,7 @@ def _weights(options: ModelOptions) -> str:
 
     if options.base_url or parse_spec(engine(options)["backend"])[0] in ("openai", "fleet"):
         return ""
-    return fingerprint(Path(local_model(options.model or str(EMBEDDED))).expanduser())
+    return fingerprint(Path(local_model(model or str(EMBEDDED))).expanduser())
 
 
 def with_data(tasks: Sequence[str], options: DataOptions) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.cli import option_types as o
 from reasoner.cli.default_verifier import with_default_verifier
-from reasoner.cli.engine import engine, setting
+from reasoner.cli.engine import engine, second_model, setting
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import show, stdout_for_json
 from reasoner.cli.parsing import names
@@ -147,12 +147,15 @@ async def _run_grid(
     from reasoner.models.local import local_model
     from reasoner.models.train_compute import train_flops
 
-    solvers = Solvers(grid)
+    second = second_model(spec) if spec else None
+    solvers = Solvers(grid, second=second)
     backend = open_backend(options.model, **engine(options))
     local = options.model if grid.weights else None
     trained = train_flops(local_model(local)) if local else None
     model = environment.model(backend, grid.model, grid.weights, trained)
     about = {**environment.describe(call.argv), "model": model}
+    if second and grid.second:
+        about["second"] = environment.model(second, grid.second, grid.second_weights)
     refuse_others(options.out, grid.command)
     solvers.check(backend)  # Before the first file is written.
     if spec:
@@ -160,7 +163,7 @@ async def _run_grid(
         about["spec"] = spec.key
     shard = Shard.parse(spec.shard) if spec and spec.shard else Shard()
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(release, backend, solvers)
+        stack.push_async_callback(release, backend, second, solvers)
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
         return await experiment.run(

@@ -17,6 +17,14 @@ ModelPath = Annotated[
         description="a folder, GGUF file, package:NAME or Hugging Face name (default: the embedded GPT)"
     ),
 ]
+SecondModel = Annotated[
+    str | None,
+    FlagReader(place),
+    Field(
+        examples=["MODEL"],
+        description="a second model for draft and rstar, behind a backend like the first one's",
+    ),
+]
 Backend = Annotated[
     str | None, FlagReader(text), Field(description="default: vllm, or openai with --base-url")
 ]
@@ -116,6 +124,13 @@ class ModelOptions(Protocol):
     def backend(self) -> str | None: ...
     @property
     def base_url(self) -> str | None: ...
+
+
+class SecondModelOptions(ModelOptions, Protocol):
+    """The options that may name a second model too."""
+
+    @property
+    def second(self) -> str | None: ...
 
 
 class DataOptions(Protocol):

@@ -10,7 +10,7 @@ from pydantic import Field
 from reasoner.cli import option_types as o
 from reasoner.cli import parsing
 from reasoner.cli.default_verifier import named_verifier
-from reasoner.cli.engine import engine
+from reasoner.cli.engine import check_second, engine, second_model
 from reasoner.cli.interrupt import interruptible
 from reasoner.cli.output import print_json, stdout_for_json
 from reasoner.cli.parser import piped
@@ -49,6 +49,7 @@ class SolveOptions(Options):
     system: o.System = None
     shots: o.ShotsFile = None
     model: o.ModelPath = None
+    second: o.SecondModel = None
     backend: o.Backend = None
     base_url: o.BaseUrl = None
     seed: o.RandomSeed = 0
@@ -59,6 +60,7 @@ def solve(options: SolveOptions, call: Invocation) -> int:
     from reasoner.api import Reasoner, open_backend
     from reasoner.benchmarks.runner.components import sized
 
+    check_second(options.second, [options.strategy])
     with stdout_for_json(call.json):
         reasoner = Reasoner(
             open_backend(options.model, **engine(options), **_context(options)),
@@ -69,6 +71,7 @@ def solve(options: SolveOptions, call: Invocation) -> int:
             top_p=options.top_p,
             max_tokens=options.max_tokens,
             seed=options.seed,
+            second=second_model(options),
         )
         text = piped() if options.problem == "-" else options.problem
         result = interruptible(_follow(reasoner, text, options, quiet=call.json))

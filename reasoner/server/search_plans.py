@@ -116,7 +116,7 @@ class SearchPlanner:
             ConfigError: strategy, verifier or task do not exist, or do not suit the model.
         """
         settings = self._settings
-        strategy = sized(settings.strategy, 1)
+        strategy = sized(settings.strategy, None)
         self._task(settings.task, trusted=True)
         name = settings.verifier or default_verifier(strategy, self._backend)
         check_suitable(strategy, self._backend, self._verifier(name), second=self._second)

@@ -164,6 +164,31 @@ async def test_two_shares_at_once_never_overspend() -> None:
     assert set(run.ledger.by_role) == {GENERATOR}
 
 
+@pytest.mark.parametrize(
+    ("tokens", "n", "clipped"), [(3, 1, True), (4, 2, True), (4, 1, False), (8, 2, False)]
+)
+async def test_a_reply_the_budget_cut_short_is_told(tokens: int, n: int, clipped: bool) -> None:
+    run = started(Scripted(reply=lambda p, _: "yes" + END), Budget(tokens=tokens))
+    await run.ask("Is it right?", n=n, max_tokens=4)
+    assert run.clipped is clipped
+
+
+async def test_a_question_no_budget_is_left_for_is_told() -> None:
+    run = started(Scripted(reply=lambda p, _: "yes" + END), Budget(tokens=4))
+    await run.ask("Is it right?", max_tokens=4)
+    assert not run.clipped
+    with pytest.raises(BudgetExhausted):
+        await run.ask("Is it right?")
+    assert run.clipped
+
+
+async def test_a_reply_that_fills_its_length_or_the_context_is_no_matter_of_budget() -> None:
+    run = started(Scripted(reply=lambda p, _: "yes" + END, context=14))
+    await run.ask("Is it right?", max_tokens=3)
+    await run.ask("Is it right?", max_tokens=2)
+    assert not run.clipped
+
+
 async def test_offers_in_a_share_are_its_own() -> None:
     run = started(exact())
     part = run.sub_run(1.0)

@@ -85,6 +85,31 @@ def test_an_unsuitable_combination_names_one_that_works(case: str) -> None:
     assert backend.usage.requests == 0
 
 
+@pytest.mark.parametrize(
+    ("strategy", "verifier", "lacks", "message"),
+    [
+        ("draft", "label-token", (), "sends token ids to model 'scripted'.* 'second' scored too"),
+        ("draft", "value-head", (), "sends token ids"),
+        ("fallback(first='draft', second='draft')", "label-token", (), "'fallback' has samples"),
+        (
+            "draft",
+            "verdict",
+            ("verdicts",),
+            "reads the verdicts of samples.* 'second' returns none",
+        ),
+    ],
+)
+def test_samples_of_a_second_model_are_not_read_as_the_firsts(
+    strategy: str, verifier: str, lacks: tuple[str, ...], message: str
+) -> None:
+    second = Lacking(*lacks)
+    second._model = replace(second.model, name="second")
+    with pytest.raises(ConfigError, match=message):
+        Reasoner(Scripted(), second=second, strategy=strategy, verifier=verifier)
+    Reasoner(Scripted(), strategy=strategy, verifier=verifier)
+    Reasoner(Scripted(), second=second, strategy="rstar", verifier=verifier)
+
+
 @pytest.mark.parametrize("strategy", strategies.names())
 def test_every_strategy_suits_a_model_with_all_traits(strategy: str) -> None:
     reasoner = Reasoner(Scripted(), strategy=strategy)

@@ -87,6 +87,7 @@ async def test_no_model_is_sent_token_ids_of_the_other() -> None:
 async def test_the_ledger_tells_the_models_apart() -> None:
     result, large, small = await drafted(1.0)
     assert result.by_role == {SECOND: small.usage, GENERATOR: large.usage}
+    assert result.generator == small.usage + large.usage == result.usage
     info = small.model
     lengths = [1 + len(p.text) for p in small.prompts]
     sizes = [2, 2, 2, 2, 3]

@@ -142,6 +142,16 @@ WRONG: dict[str, list[Line]] = {
         (["solve", v.SURROGATE, *SCRIPTED], v.UNREADABLE),
         (["solve", "1+2", "3", *SCRIPTED], "unrecognized arguments: 3"),
         ([*SOLVE, "--verifier", "oracle"], "reasoner bench"),
+        ([*SOLVE, "--strategy", "esc(n=77)", "--n", "16"], "n=77 in its brackets, and n=16"),
+        (
+            [*SOLVE, "--second", "scripted"],
+            "asked by draft and rstar only, and --strategy is best-of-n",
+        ),
+        (
+            [*SOLVE, "--strategy=draft", "--second=scripted", "--verifier=label-token"],
+            "sends token ids to model 'scripted'",
+        ),
+        *values(["solve", "1+2", "--strategy=draft"], "--second", v.MODEL),
         *options(SOLVE, "--n", "--seed", "--model", "--backend", "--base-url", "--budget"),
         *values(SOLVE, "--strategy", v.STRATEGY),
         *values(SOLVE, "--verifier", v.VERIFIER),
@@ -157,6 +167,9 @@ WRONG: dict[str, list[Line]] = {
     "bench": [
         *options(BENCH, "--spec", "--strategy", "--n", "--search-n", "--problems", "--budget"),
         *values(BENCH, "--n", v.SIZES[1::2]),
+        ([*BENCH, "--strategy=esc(n=77)", "--search-n", "esc(n=77)=4"], "n=77 in its brackets"),
+        ([*BENCH, "--second=scripted"], "asked by draft and rstar only"),
+        *values(["bench", "--out={out}", "--strategy=draft"], "--second", v.MODEL[::2]),
         *values(BENCH, "--search-n", [*v.FEW, "mtcs=2", "mcts=", "=", "mcts=0", "beam=4,mcts=8"]),
         *values(BENCH, "--search-problems", v.FEW),
         *values(BENCH, "--problems", v.FEW),
