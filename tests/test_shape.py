@@ -44,8 +44,8 @@ WRITERS = {
     "reasoner/cli/failure.py": "a private file of the system's folder for temporary files",
     "benchmarks/store/pool_file.py": "writes line by line into a file that `replacing` puts in place",
     "benchmarks/tasks/gym_program.py": "a pipe",
-    "verifiers/sandbox/harness.py": "a pipe",
-    "verifiers/sandbox/process.py": "a file in memory",
+    "reasoner/sandbox/harness.py": "a pipe",
+    "reasoner/sandbox/process.py": "a file in memory",
 }
 """Modules that may open a file to write it, each with the reason."""
 

@@ -1,22 +1,17 @@
 """Code: programs scored by unit tests."""
 
-import re
 from collections.abc import Sequence
-from textwrap import dedent
 from typing import Literal
-from unicodedata import normalize
 
 from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from reasoner.concurrency import gather
 from reasoner.errors import ConfigError
+from reasoner.programs import entry_point, unit_tests, whole_program
+from reasoner.sandbox import Limits, Trial, Unusable
 from reasoner.traits import VerifierTraits
 from reasoner.types import Candidate, Judgement, Problem, Score, Usage
-from reasoner.verifiers.sandbox import Limits, Trial, Unusable
-
-NAMES = ("python", "py", "python3")
-BLOCK = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -26,8 +21,9 @@ class Code:
     The program is the last Python block of the candidate's text, or the whole text without a block;
     an unfinished candidate without a closed block scores 0. The tests are `problem.meta["tests"]`,
     each a piece of Python that raises if the program is wrong; `problem.meta["entry_point"]` may name
-    the function that the tests call `candidate`. For each test the program is started anew; test and
-    program have a sandbox each, within `limits` and `seconds` of wall-clock time.
+    the function that the tests call `candidate`, and `problem.meta["head"]` the text that it continues,
+    with imports and helpers. For each test the program is started anew; test and program have a sandbox
+    each, within `limits` and `seconds` of wall-clock time.
     """
 
     limits: Limits = Limits()
@@ -47,7 +43,7 @@ class Code:
             ConfigError: the problem has no tests, or no sandbox is available.
         """
         tests = _tests(problem)
-        programs = [program(c) for c in candidates]
+        programs = [whole_program(problem, c) for c in candidates]
         distinct = [p for p in dict.fromkeys(programs) if p is not None]
         shares = await gather(self._share(problem, tests, p) for p in distinct)
         share_of: dict[str | None, float] = {None: 0.0, **dict(zip(distinct, shares, strict=True))}
@@ -59,10 +55,11 @@ class Code:
 
     async def _share(self, problem: Problem, tests: Sequence[str], source: str) -> float:
         """Return the share of `tests` that a program passes."""
-        entry_point = _entry_point(problem)
         passed = await gather(
             self._passes(
-                problem, Trial(test, entry_point, self.seconds, self.limits, self.sandbox), source
+                problem,
+                Trial(test, entry_point(problem), self.seconds, self.limits, self.sandbox),
+                source,
             )
             for test in tests
         )
@@ -78,38 +75,10 @@ class Code:
             ) from None
 
 
-def program(candidate: Candidate) -> str | None:
-    """Return the program in a candidate's text; None if there is no finished one."""
-    # The end of a finished text closes an open block.
-    written = candidate.answer_text
-    text = written + ("\n```" if candidate.complete else "")
-    blocks = BLOCK.findall(text)
-    python = [code for language, code in blocks if language.lower() in NAMES]
-    nameless = [code for language, code in blocks if not language]
-    if programs := python or nameless:
-        return dedent(programs[-1])
-    return written if candidate.complete else None
-
-
 def _tests(problem: Problem) -> list[str]:
-    tests = problem.meta.get("tests", ())
-    tests = [tests] if isinstance(tests, str) else list(tests)
-    if not tests or not all(isinstance(test, str) for test in tests):
+    if not (tests := unit_tests(problem)):
         raise ConfigError(
             f"verifier 'code' needs unit tests, and problem {problem.id!r} has none: put a list of"
             " pieces of Python into its meta, such as {'tests': ['assert add(1, 2) == 3']}"
         )
     return tests
-
-
-def _entry_point(problem: Problem) -> str | None:
-    """Return the name of the function that tests call, normalised as Python does."""
-    name = problem.meta.get("entry_point")
-    if name is None:
-        return None
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ConfigError(
-            f"the entry point of problem {problem.id!r} is {str(name)[:40]!r}, which names no function of"
-            " Python; give the name of the function that its tests call, such as 'add'"
-        )
-    return normalize("NFKC", name)

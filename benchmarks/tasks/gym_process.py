@@ -20,9 +20,9 @@ from typing import Any
 from reasoner.documents import Malformed, parse_json
 from reasoner.errors import ConfigError, ReasonerError
 from reasoner.extras import require
-from reasoner.verifiers.sandbox import Kind, Limits
-from reasoner.verifiers.sandbox.process import Process
-from reasoner.verifiers.sandbox.run import finish, start
+from reasoner.sandbox import Kind, Limits
+from reasoner.sandbox.process import Process
+from reasoner.sandbox.run import finish, start
 
 PROGRAM = Path(__file__).with_name("gym_program.py")
 PACKAGES = "/packages"

@@ -24,7 +24,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import doctest
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent, indent
@@ -36,13 +35,12 @@ from pydantic.dataclasses import dataclass
 from reasoner.base import Example
 from reasoner.benchmarks.tasks.loading import rows, shuffled, text
 from reasoner.errors import ConfigError
-from reasoner.types import Candidate, Completion, Finish, Problem, Sampling
-from reasoner.verifiers.code import Code, program
-from reasoner.verifiers.sandbox import Limits
+from reasoner.programs import FUNCTION, completed, extract_code, finished, helpers, parsed
+from reasoner.sandbox import Limits
+from reasoner.types import Problem, Sampling
+from reasoner.verifiers.code import Code
 
 INSTRUCTION = "Complete this Python function. Answer with its code and nothing else."
-BLANK = (" ", "\t")
-FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class HumanEval:
         """
         for row in shuffled(rows(self.data, split), count, seed):
             prompt, tests, entry = (text(row, f) for f in ("prompt", "test", "entry_point"))
-            meta: dict[str, Any] = {"entry_point": entry}
+            meta: dict[str, Any] = {"entry_point": entry, "head": prompt}
             if visible := docstring_tests(prompt):
                 meta["tests"] = visible
             yield Example(Problem(text(row, "task_id"), self.prompt(prompt), meta), tests)
@@ -86,7 +84,7 @@ class HumanEval:
     def answer(self, solution: str) -> str | None:
         """Return the code without comments and in one layout; unchanged where it has syntax errors."""
         code = extract_code(solution)
-        tree = _parsed(
+        tree = parsed(
             code if FUNCTION.search(code) else f"def _():\n{indent(dedent(code), '    ')}"
         )
         return ast.unparse(tree) if tree else code.strip() or None
@@ -100,12 +98,12 @@ class HumanEval:
         head = example.problem.prompt.removeprefix(INSTRUCTION).lstrip("\n")
         entry = str(example.problem.meta.get("entry_point") or defined_functions(head)[-1])
         # The tests use the prompt's own helpers, even where the solution redefines them.
-        test = f"{_helpers(head, entry)}\n{example.answer}"
+        test = f"{helpers(head, entry)}\n{example.answer}"
         problem = Problem(example.problem.id, head, {"tests": [test], "entry_point": entry})
         source = completed(head, entry, solution)
         limits = Limits(seconds=self.seconds + 10)
         code = Code(limits=limits, seconds=self.seconds, sandbox=self.sandbox)
-        judging = code.score(problem, [_finished(source)])
+        judging = code.score(problem, [finished(source)])
         # The caller may be in an event loop already.
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, judging).result().scores[0].value == 1
@@ -126,7 +124,7 @@ def defined_functions(head: str) -> list[str]:
 
 def docstring_tests(prompt: str) -> list[str]:
     """Return the examples of a docstring as tests that a solver may see."""
-    tree = _parsed(prompt)
+    tree = parsed(prompt)
     function = tree.body[-1] if tree and tree.body else None
     docstring = ast.get_docstring(function) if isinstance(function, ast.FunctionDef) else None
     try:
@@ -140,49 +138,8 @@ def _as_test(example: doctest.Example) -> str:
     """Return an assertion; empty for an example that compares nothing."""
     source, want = example.source.strip(), example.want.strip()
     test = f"assert ({source}) == ({want})" if want else f"assert {source}"
-    tree = _parsed(test)
+    tree = parsed(test)
     compares = (
         tree and isinstance(tree.body[0], ast.Assert) and isinstance(tree.body[0].test, ast.Compare)
     )
     return test if compares else ""
-
-
-def completed(head: str, entry: str, solution: str) -> str:
-    """Return the whole program: the solution after the prompt's imports and helpers, or after its head."""
-    code = extract_code(solution)
-    if entry in FUNCTION.findall(code):
-        return f"{_helpers(head, entry)}\n{code}"
-    body = code if code.startswith(BLANK) else indent(code, "    ")
-    return f"{head.rstrip()}\n{body}"
-
-
-def _helpers(head: str, entry: str) -> str:
-    """Return the imports and definitions before the function to complete."""
-    return head.rpartition(f"def {entry}(")[0]
-
-
-def extract_code(solution: str) -> str:
-    """Return the code of a solution: its last Python block, else the body it begins with, or all."""
-    code = program(_finished(solution)) or ""
-    if "```" in solution or not code.lstrip("\n").startswith(BLANK):
-        return code
-    return "\n".join(_body(code))
-
-
-def _finished(text: str) -> Candidate:
-    return Candidate((Completion(text, (), Finish.EOS),), complete=True)
-
-
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _body(code: str) -> Iterator[str]:
-    """Yield the lines up to the first that is not indented, which is not in the function."""
-    for line in code.strip("\n").splitlines():
-        if line.strip() and not line.startswith(BLANK):
-            return
-        yield line

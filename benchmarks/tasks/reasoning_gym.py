@@ -29,8 +29,8 @@ from reasoner.benchmarks.tasks.gym_process import Broken, Late, Reply, shared_pr
 from reasoner.benchmarks.tasks.question_answering import normalised
 from reasoner.errors import ConfigError
 from reasoner.naming import near, quoted
+from reasoner.sandbox import Kind
 from reasoner.types import Problem, Sampling
-from reasoner.verifiers.sandbox import Kind
 
 logger = logging.getLogger(__name__)
 

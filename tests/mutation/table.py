@@ -41,7 +41,7 @@ POOLS = "tests/benchmarks/stats/test_pool_estimators.py::test_closed_forms_equal
 STATISTICS = "tests/benchmarks/stats/test_statistics.py::"
 JOURNAL = "tests/benchmarks/runner/test_resumable.py::"
 REPLAY = "tests/benchmarks/runner/test_replay.py::"
-SANDBOX = "tests/verifiers/sandbox/test_sandbox.py::"
+SANDBOX = "tests/reasoner/sandbox/test_sandbox.py::"
 
 
 def golden(*names: str) -> tuple[str, ...]:
@@ -330,16 +330,16 @@ MUTANTS = (
         "self._equal[digest] += 1", "pass", (JOURNAL + "test_equal_calls_are_told_apart",),
     ),
     Mutant(
-        "memory has no limit", "verifiers/sandbox/limits.py",
+        "memory has no limit", "reasoner/sandbox/limits.py",
         '"as": _allowed', '"rss": _allowed', (SANDBOX + "test_ten_gigabytes_of_memory",),
     ),
     Mutant(
-        "sockets are there", "verifiers/sandbox/seccomp.py",
+        "sockets are there", "reasoner/sandbox/seccomp.py",
         '"socket": {X86: 41, ARM: 198},', "",
-        ("tests/verifiers/sandbox/test_sandbox_bounds.py::test_no_socket_of_any_family",),
+        ("tests/reasoner/sandbox/test_sandbox_bounds.py::test_no_socket_of_any_family",),
     ),
     Mutant(
-        "any word is a verdict", "verifiers/sandbox/trial.py",
+        "any word is a verdict", "reasoner/sandbox/trial.py",
         "word == nonce and", "", ("tests/verifiers/test_code.py",),
     ),
     Mutant(

@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from reasoner.backends.scripted import END, Scripted
 from reasoner.errors import ConfigError
+from reasoner.programs import program
+from reasoner.sandbox import Limits, ProgramOutcome, Status, Trial
+from reasoner.sandbox.trial import _verdict
 from reasoner.search.best_of_n import BestOfN
 from reasoner.solving import solve
 from reasoner.types import (
@@ -28,9 +31,7 @@ from reasoner.types import (
     Sampling,
     Usage,
 )
-from reasoner.verifiers.code import Code, program
-from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, Trial
-from reasoner.verifiers.sandbox.trial import _verdict
+from reasoner.verifiers.code import Code
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
@@ -50,6 +51,17 @@ async def share(text: str, tests: Sequence[str] = TESTS, **settings: Any) -> flo
     meta = {"tests": tests, "entry_point": settings.pop("entry_point", None)}
     judgement = await Code(**settings).score(Problem("p", "", meta), [candidate(text)])
     return judgement.scores[0].value
+
+
+async def test_a_program_may_continue_what_the_problem_begins() -> None:
+    head = 'from math import floor\n\ndef double(x: int) -> int:\n    """Twice x."""\n'
+    meta = {"tests": TESTS, "entry_point": "double", "head": head}
+    whole = "```python\ndef double(x):\n    return floor(2 * x)\n```"
+    texts = ["    return floor(x + x)\n", whole, "    return floor(x)\n"]
+    candidates = [candidate(text) for text in texts[1:]]
+    candidates = [Candidate((Completion(texts[0], (1,), Finish.EOS),), True), *candidates]
+    judgement = await Code(**PATIENT).score(Problem("p", head, meta), candidates)
+    assert [score.value for score in judgement.scores] == [1.0, 1.0, 0.0]
 
 
 # -- which program --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasoner.verifiers.sandbox.harness import (
+from reasoner.sandbox.harness import (
     DEPTH,
     LONGEST,
     Channel,

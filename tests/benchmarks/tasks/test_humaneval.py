@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from reasoner.base import Example
-from reasoner.benchmarks.tasks.humaneval import HumanEval, completed, docstring_tests
+from reasoner.benchmarks.tasks.humaneval import HumanEval, docstring_tests
 from reasoner.errors import ConfigError
+from reasoner.programs import completed
+from reasoner.sandbox import Limits
 from reasoner.types import Candidate, Completion, Finish, Problem
 from reasoner.verifiers.code import Code
-from reasoner.verifiers.sandbox import Limits
 
 bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 TASK = HumanEval(seconds=20)
@@ -62,7 +63,11 @@ def test_what_a_solver_sees(example: Example) -> None:
         problem.prompt
         == f"Complete this Python function. Answer with its code and nothing else.\n\n{PROMPT}"
     )
-    assert dict(problem.meta) == {"entry_point": "halves", "tests": docstring_tests(PROMPT)}
+    assert dict(problem.meta) == {
+        "entry_point": "halves",
+        "head": PROMPT,
+        "tests": docstring_tests(PROMPT),
+    }
     assert "4.0" not in json.dumps(dict(problem.meta))
     assert docstring_tests(PROMPT) == [
         "assert (halves([1.0, 3.0])) == ([0.5, 1.5])",

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run, seccomp
+from reasoner.sandbox import Limits, ProgramOutcome, Status, run, seccomp
 
 CORES = len(os.sched_getaffinity(0))
 GIB = 2**30
@@ -224,7 +224,7 @@ async def test_writing_to_the_system(marker: str) -> None:
 
 PARENT = """
 import asyncio, sys
-from reasoner.verifiers.sandbox import run
+from reasoner.sandbox import run
 print(flush=True)
 asyncio.run(run(["python3", "-c", "import os, time; os.fork(); time.sleep(60)", sys.stdin.read()]))
 """

@@ -15,9 +15,9 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers.sandbox import seccomp as filters
-from reasoner.verifiers.sandbox.limits import BARE, PREFIX, Limits, bubblewrap, plain, python
-from reasoner.verifiers.sandbox.process import Flood, Process, memory, start_process
+from reasoner.sandbox import seccomp as filters
+from reasoner.sandbox.limits import BARE, PREFIX, Limits, bubblewrap, plain, python
+from reasoner.sandbox.process import Flood, Process, memory, start_process
 
 Kind = Literal["bubblewrap", "none"]
 SOURCE = "/program.py"

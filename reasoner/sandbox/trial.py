@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reasoner.verifiers.sandbox.harness import encode
-from reasoner.verifiers.sandbox.limits import Limits
-from reasoner.verifiers.sandbox.process import Process
-from reasoner.verifiers.sandbox.run import Kind, ProgramOutcome, finish, start, turn
+from reasoner.sandbox.harness import encode
+from reasoner.sandbox.limits import Limits
+from reasoner.sandbox.process import Process
+from reasoner.sandbox.run import Kind, ProgramOutcome, finish, start, turn
 
 HARNESS = Path(__file__).with_name("harness.py")
 

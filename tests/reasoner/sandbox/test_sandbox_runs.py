@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from reasoner.errors import ConfigError
-from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run, seccomp
+from reasoner.sandbox import Limits, ProgramOutcome, Status, run, seccomp
 
 CORES = len(os.sched_getaffinity(0))
 bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")

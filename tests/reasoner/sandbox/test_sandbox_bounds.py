@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from reasoner.verifiers.sandbox import Limits, ProgramOutcome, Status, run
+from reasoner.sandbox import Limits, ProgramOutcome, Status, run
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 
