@@ -186,6 +186,7 @@ strategies = Registry(
         "rstar": "reasoner.search.rstar:RStar",
         "revise": "reasoner.search.revise:Revise",
         "rsa": "reasoner.search.rsa:RSA",
+        "s-star": "reasoner.search.s_star:SStar",
         "budget-forcing": "reasoner.search.budget_forcing:BudgetForcing",
         "short-m": "reasoner.search.short_m:ShortM",
         "parallel-probe": "reasoner.search.parallel_probe:ParallelProbe",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reasoner.search.revise import Revise as Revise
     from reasoner.search.rsa import RSA as RSA
     from reasoner.search.rstar import RStar as RStar
+    from reasoner.search.s_star import SStar as SStar
     from reasoner.search.self_certainty import SelfCertainty as SelfCertainty
     from reasoner.search.short_m import ShortM as ShortM
     from reasoner.search.speculative_rejection import SpeculativeRejection as SpeculativeRejection
