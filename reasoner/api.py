@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import Field, PositiveInt
 
+from reasoner import registry
 from reasoner.base import Backend, Task, Verifier, check_problem, release
 from reasoner.budget import Budget
 from reasoner.concurrency import gather
@@ -28,6 +29,7 @@ from reasoner.run import Extract, Strategy, last_line
 from reasoner.settings import check
 from reasoner.solving import check_images, check_suitable, failed, solve
 from reasoner.suitability import default_verifier
+from reasoner.tool_calls import Tool
 from reasoner.traits import LIKENESS, backend_traits
 from reasoner.types import Problem, Sampling
 
@@ -60,6 +62,7 @@ class Reasoner:
         seed: equal seeds give equal searches.
         concurrency: the most problems in flight.
         second: another model, for the strategies that use one.
+        tools: what the model may use while it writes a solution: "python", or a `Tool`.
         engine: other arguments of the backend (see `open_backend`).
 
     Raises:
@@ -83,6 +86,7 @@ class Reasoner:
         seed: Annotated[int, Field(ge=0, le=LARGEST)] = 0,
         concurrency: PositiveInt = 64,
         second: str | Path | Backend | None = None,
+        tools: str | Tool | None = None,
         **engine: Any,
     ) -> None:
         parts = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
@@ -95,7 +99,10 @@ class Reasoner:
         self.sampling = sampling or _sampling(self.task, parts)
         self.extract = extract or (self.task.answer if self.task else last_line)
         self.verifier = self._verifier(verifier)
-        check_suitable(self.strategy, self.backend, self.verifier, second=self.second)
+        self.tool: Tool | None = None if tools is None else _component(registry.tools, tools)
+        check_suitable(
+            self.strategy, self.backend, self.verifier, second=self.second, tool=self.tool
+        )
         self.shots, self.seed, self.concurrency = shots, seed, concurrency
         self._loop: EventLoop | None = None
         self._opening = threading.Lock()
@@ -140,6 +147,7 @@ class Reasoner:
             seed=self.seed if seed is None else seed,
             listen=listen,
             second=self.second,
+            tool=self.tool,
             raising=raising,
         )
 
@@ -156,7 +164,9 @@ class Reasoner:
         """
         self._refuse_fork()
         posed = [self._problem(p) for p in problems]
-        check_suitable(self.strategy, self.backend, self.verifier, budget or Budget(), self.second)
+        check_suitable(
+            self.strategy, self.backend, self.verifier, budget or Budget(), self.second, self.tool
+        )
         for problem in posed:
             check_problem(self.verifier, problem)
             check_images(problem, self.backend, self.second)

@@ -250,6 +250,8 @@ backends = Registry(
     traits=BackendTraits,
 )
 
+tools = Registry("tool", "reasoner.tools", {"python": "reasoner.tools.python:PythonTool"})
+
 tasks = Registry(
     "task",
     "reasoner.tasks",

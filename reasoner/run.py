@@ -15,6 +15,7 @@ from reasoner.errors import BudgetExhausted, ConfigError
 from reasoner.events import AnswerOffered, Listener, StepScored, ignore
 from reasoner.sampler import DrawRequest, Sampler
 from reasoner.telemetry import annotate
+from reasoner.tool_calls import Tool
 from reasoner.trace import Node, Trace
 from reasoner.traits import verifier_traits
 from reasoner.types import Completion, Finish, Problem, Sampling, Usage
@@ -48,6 +49,7 @@ class Run:
         extract: finds the canonical answer in a solution's text.
         seed: equal seeds give equal trees.
         listen: is called with every event.
+        tool: what the model may use while it writes solutions, if anything.
     """
 
     def __init__(
@@ -62,13 +64,14 @@ class Run:
         extract: Extract = last_line,
         seed: int = 0,
         listen: Listener = ignore,
+        tool: Tool | None = None,
     ) -> None:
         self.problem = problem
         self.sampling = replace(sampling, **required_sampling(verifier))
         self.trace = Trace(problem)
         self.rng = random.Random(f"{seed}:{problem.id}")
         self.incumbent: Node | None = None
-        self._sampler = Sampler(self.trace, backend, second or backend, ledger, seed, listen)
+        self._sampler = Sampler(self.trace, backend, second or backend, ledger, seed, listen, tool)
         self._verifier, self._extract, self._listen = verifier, extract, listen
         self._choose: Chooser = best
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import Self
 
 from reasoner.base import Backend, Halt
 from reasoner.budget import GENERATOR, SECOND, Ledger, largest, worst_case
-from reasoner.errors import BudgetExhausted
+from reasoner.concurrency import gather
+from reasoner.errors import BackendError, BudgetExhausted
 from reasoner.events import Listener, StepSampled
 from reasoner.metered import Metered
+from reasoner.tool_calls import Called, Tool
+from reasoner.tool_use import ToolSampling, cut_short
 from reasoner.trace import Node, Trace
 from reasoner.types import Completion, Finish, NodeId, Problem, Prompt, Sampling
 
@@ -37,7 +41,10 @@ class DrawRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A request at one node: the prompt there, its length, and the tokens that may follow it."""
+    """A request at one node: the prompt there, its length, and the tokens that may follow it.
+
+    `limit` is for the piece that is sampled, `room` for the whole solution.
+    """
 
     node: Node
     request: DrawRequest
@@ -45,6 +52,7 @@ class Draw:
     prompt: Prompt
     length: int
     limit: int
+    room: int
 
 
 class Sampler:
@@ -58,6 +66,7 @@ class Sampler:
         ledger: Ledger,
         seed: int,
         listen: Listener,
+        tool: Tool | None = None,
     ) -> None:
         self.trace, self.ledger = trace, ledger
         self.clipped = False
@@ -66,7 +75,7 @@ class Sampler:
         self._second = Metered(second, ledger, GENERATOR if second is backend else SECOND)
         self._foreign = set[NodeId]()
         """The pieces whose token ids are those of a second model of its own."""
-        self._seed, self._listen = seed, listen
+        self._seed, self._listen, self._tool = seed, listen, tool
         self._drawn = Counter[int | str]()
         """The samples requested so far, by node and by prompt."""
 
@@ -134,21 +143,57 @@ class Sampler:
         if foreign or model.role == SECOND:
             prompt = replace(prompt, token_ids=())
         length = model.length(prompt)
-        return Draw(node, request, model, prompt, length, _limit(node, request, model, length))
+        room = _room(node, request, model, length)
+        limit = room if request.tokens is None else min(room, request.tokens)
+        return Draw(node, request, model, prompt, length, limit, room)
 
     async def _request(self, draw: Draw, n: int) -> list[Node]:
         sampling = replace(draw.request.sampling, n=n, max_tokens=draw.limit)
-        seeded = replace(sampling, seed=self._next_seed(draw.node, n))
+        seed = self._next_seed(draw.node, n)
         halt = draw.request.halt() if draw.request.halt else None
+        tools = self._tools(draw, sampling, halt)
+        seeded = replace(tools.wanted() if tools else sampling, seed=seed)
         generation = await draw.model.sample(draw.prompt, draw.length, seeded, halt=halt)
+        if tools:
+            return await self._grow(draw, tools, generation.completions, seed)
+        self.clipped |= any(cut_short(piece, draw.limit) for piece in generation.completions)
         return [self._add(draw, completion) for completion in generation.completions]
+
+    def _tools(self, draw: Draw, sampling: Sampling, halt: Halt | None) -> ToolSampling | None:
+        if self._tool is None:
+            return None
+        called = Called.of(self.trace.completions(draw.node))
+        return ToolSampling(self._tool, draw.model, draw.prompt, called, sampling, draw.room, halt)
+
+    async def _grow(
+        self, draw: Draw, tools: ToolSampling, pieces: Sequence[Completion], seed: int
+    ) -> list[Node]:
+        """Continue pieces after the calls of tools in them; those that could be continued stay in the trace.
+
+        Raises:
+            BackendError: a continuation failed.
+        """
+
+        async def grown(index: int) -> tuple[Completion, bool] | BackendError:
+            try:
+                return await tools.grow(pieces[index], partial(self._seeded, (seed, index)))
+            except BackendError as error:
+                return error
+
+        ends = await gather(grown(index) for index in range(len(pieces)))
+        whole = [end for end in ends if not isinstance(end, BackendError)]
+        self.clipped |= any(short for _, short in whole)
+        children = [self._add(draw, piece) for piece, _ in whole]
+        for end in ends:
+            if isinstance(end, BackendError):
+                raise end
+        return children
 
     def _add(self, draw: Draw, completion: Completion) -> Node:
         size, cut = len(completion.token_ids), completion.finish is Finish.LENGTH
         full = draw.node.length + size >= draw.request.sampling.max_tokens
-        piece = cut and size == draw.request.tokens
+        piece = cut and draw.request.tokens is not None and size >= draw.request.tokens
         goes_on = (completion.finish is Finish.STOP or piece) and not full
-        self.clipped |= cut_short(completion, draw.limit)
         child = self.add(draw.node, completion, terminal=not goes_on)
         if draw.model.role == SECOND:
             self._foreign.add(child.id)
@@ -170,10 +215,9 @@ class Sampler:
         return int.from_bytes(blake2b(text.encode(), digest_size=4).digest()) >> 1
 
 
-def _limit(node: Node, request: DrawRequest, model: Metered, prompt: int) -> int:
+def _room(node: Node, request: DrawRequest, model: Metered, prompt: int) -> int:
     """Return the tokens that may follow `node` in the solution's length and the model's context."""
     left = 0 if node.terminal else request.sampling.max_tokens - node.length
-    left = left if request.tokens is None else min(left, request.tokens)
     space = model.info.context - prompt
     # A problem that does not fit at all is the backend's to refuse.
     fits = not model.info.context or (node.depth == 0 and space <= 0)
@@ -184,8 +228,3 @@ def _reply_limit(most: int, model: Metered, prompt: int) -> int:
     """Return the tokens that may follow a prompt, of at most so many and in the model's context."""
     space = model.info.context - prompt
     return min(most, space) if space > 0 else most
-
-
-def cut_short(completion: Completion, limit: int) -> bool:
-    """Return True if a completion ended before `limit` tokens, for want of budget."""
-    return completion.finish is Finish.LENGTH and len(completion.token_ids) < limit

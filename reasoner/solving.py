@@ -17,6 +17,7 @@ from reasoner.registry import strategies, verifiers
 from reasoner.run import Extract, Run, Strategy, last_line
 from reasoner.suitability import check_combination, component_name
 from reasoner.telemetry import Attributes, annotate, span, usage_attributes
+from reasoner.tool_calls import Tool
 from reasoner.trace import Trace
 from reasoner.traits import backend_traits, verifier_traits
 from reasoner.types import Problem, Sampling, Usage
@@ -34,6 +35,7 @@ async def solve(
     seed: int = 0,
     listen: Listener = ignore,
     second: Backend | None = None,
+    tool: Tool | None = None,
     clock: Clock | None = None,
     raising: bool = True,
 ) -> Result:
@@ -54,6 +56,7 @@ async def solve(
         seed: equal seeds give equal searches.
         listen: is called with every event.
         second: another model, for the strategies that use one.
+        tool: what the model may use while it writes solutions.
         clock: counts the seconds, where the search continues an earlier one.
         raising: raise what the search raises unforeseen; else the run ends with that error.
 
@@ -61,17 +64,18 @@ async def solve(
         ConfigError: components, budget or problem do not suit one another, or a server refuses the
             first request. Nothing is generated then.
     """
-    check_suitable(strategy, backend, verifier, budget, second)
+    check_suitable(strategy, backend, verifier, budget, second, tool)
     check_problem(verifier, problem)
     judge = None if verifier is None else bind(reading(verifier, extract), backend)
     engine = judge.model if isinstance(judge, Generative) else None
     if await recognise(backend, second, engine):
-        check_suitable(strategy, backend, verifier, budget, second)
+        check_suitable(strategy, backend, verifier, budget, second, tool)
     check_images(problem, backend, second)
-    failure = await _start(backend, second, judge, engine)
+    failure = await _start(backend, second, judge, engine, tool)
     run = Run(
         problem, backend, judge, Ledger(budget, clock),
         sampling=sampling, extract=extract, seed=seed, listen=listen, second=second,
+        tool=tool,
     )  # fmt: skip
     with span("search"):
         annotate(lambda: _settings(problem, strategy, backend, verifier, budget))
@@ -89,13 +93,14 @@ def check_suitable(
     verifier: Verifier | None = None,
     budget: Budget = Budget(),
     second: Backend | None = None,
+    tool: Tool | None = None,
 ) -> None:
     """Refuse components and a budget that do not suit one another.
 
     Raises:
         ConfigError: they do not; the message names a combination that works.
     """
-    check_combination(strategy, verifier, backend, second)
+    check_combination(strategy, verifier, backend, second, tool)
     judge = verifier.model if isinstance(verifier, Generative) else None
     for model in filter(None, (backend, second, judge)):
         if budget.flops is not None and not model.model.parameters:

@@ -9,6 +9,7 @@ from functools import cached_property
 from reasoner.base import Backend, Generative, Verifier, check_model, needs_model
 from reasoner.errors import ConfigError
 from reasoner.registry import Registry, strategies, verifiers
+from reasoner.tool_calls import Tool
 from reasoner.traits import (
     BackendTraits,
     StrategyTraits,
@@ -27,6 +28,7 @@ class Combination:
     verifier: Verifier | None
     backend: Backend
     second: Backend | None = None
+    tool: Tool | None = None
 
     @cached_property
     def needs(self) -> StrategyTraits:
@@ -170,13 +172,32 @@ def _no_continuing(c: Combination) -> str | None:
     )
 
 
+def _no_tool(c: Combination) -> str | None:
+    if c.tool is None:
+        return None
+    if c.needs.spells:
+        return f"{c.search} cuts solutions between any two tokens, also within a tool's output; use it without tools"
+    for model in filter(None, (c.backend, c.second)):
+        can = backend_traits(model)
+        what = f"the backend of model {model.model.name!r}"
+        if not can.continues:
+            return f"a tool's output is continued, which {what}, a chat server, cannot; use a vLLM server, or no tools"
+        if not can.stops:
+            return f"a tool runs where a text is stopped, and {what} does not tell a stop from an end; use a vLLM server"
+    return None
+
+
 RULES: tuple[Rule, ...] = (
-    _no_continuing, _no_verifier, _no_step_scores, _unread_samples, _foreign_samples, _no_labels, _no_abilities, _no_second,
+    _no_continuing, _no_verifier, _no_step_scores, _unread_samples, _foreign_samples, _no_labels, _no_abilities, _no_second, _no_tool,
 )  # fmt: skip
 
 
 def check_combination(
-    strategy: object, verifier: Verifier | None, backend: Backend, second: Backend | None = None
+    strategy: object,
+    verifier: Verifier | None,
+    backend: Backend,
+    second: Backend | None = None,
+    tool: Tool | None = None,
 ) -> None:
     """Refuse components that do not suit one another.
 
@@ -184,7 +205,7 @@ def check_combination(
         ConfigError: something that one of them needs is lacking; the message names a combination
             that works.
     """
-    combination = Combination(strategy, verifier, backend, second)
+    combination = Combination(strategy, verifier, backend, second, tool)
     for rule in RULES:
         if trouble := rule(combination):
             raise ConfigError(trouble)

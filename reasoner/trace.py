@@ -8,7 +8,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from reasoner.messages import parse_messages
-from reasoner.types import Candidate, Completion, Finish, NodeId, Problem, Prompt
+from reasoner.types import (
+    Candidate,
+    Completion,
+    Finish,
+    NodeId,
+    Problem,
+    Prompt,
+    ToolOutput,
+)
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -195,4 +203,5 @@ def _completion(fields: dict[str, Any]) -> Completion:
         tuple(fields.get("entropies", ())),
         tuple(fields.get("logprobs", ())),
         tuple(fields.get("labels", ())),
+        tuple(ToolOutput(**output) for output in fields.get("outputs", ())),
     )

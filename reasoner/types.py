@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any, NewType, Self
 
 from reasoner.messages import Message, Messages, transcript
@@ -128,6 +129,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A part of a piece that a tool wrote: its characters from `start` to `end`, and its number of tokens."""
+
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One sampled continuation.
 
@@ -138,7 +148,8 @@ class Completion:
     (Fu et al., 2025, DeepConf, equation 2): high where one token has nearly all the probability.
     `entropies` comes with it: the entropy, in nats, of the same tokens' probabilities, scaled to sum
     to 1. `labels` has the log-probabilities of the requested labels, in order, all of them or none: a
-    backend that does not know one returns none.
+    backend that does not know one returns none. `outputs` are the parts that a tool wrote: they are in
+    `text` and `token_ids`, and have no log-probabilities, confidences and entropies.
     """
 
     text: str
@@ -150,6 +161,12 @@ class Completion:
     entropies: tuple[float, ...] = ()
     logprobs: tuple[float, ...] = ()
     labels: tuple[float, ...] = ()
+    outputs: tuple[ToolOutput, ...] = ()
+
+    @property
+    def sampled_tokens(self) -> int:
+        """The number of tokens without those that a tool wrote."""
+        return len(self.token_ids) - sum(output.tokens for output in self.outputs)
 
     def __post_init__(self) -> None:
         """Replace what files cannot hold."""
@@ -203,12 +220,24 @@ class Candidate:
 
     @property
     def answer_text(self) -> str:
-        """The text after the thinking: the only one that may state the answer."""
-        return self.parts.answer
+        """The text after the thinking, as far as no tool wrote it: the only one that may state the answer."""
+        parts = self.parts
+        return without(parts.text, self.outputs, parts.end, parts.resumed)
+
+    @property
+    def outputs(self) -> tuple[ToolOutput, ...]:
+        """The parts of the text that a tool wrote."""
+        starts = accumulate((len(c.text) for c in self.completions), initial=0)
+        return tuple(
+            replace(output, start=start + output.start, end=start + output.end)
+            for start, c in zip(starts, self.completions, strict=False)
+            for output in c.outputs
+        )
 
     @property
     def tokens(self) -> int:
-        return sum(len(c.token_ids) for c in self.completions)
+        """The number of tokens, without those that a tool wrote."""
+        return sum(c.sampled_tokens for c in self.completions)
 
     @property
     def verdicts(self) -> tuple[float, ...]:
@@ -245,3 +274,12 @@ class Judgement:
     scores: tuple[Score, ...]
     usage: Usage = Usage()
     malformed: int = 0
+
+
+def without(text: str, outputs: Sequence[ToolOutput], start: int, stop: int) -> str:
+    """Return a text from character `start` to `stop`, without what a tool wrote."""
+    left = list[str]()
+    for output in outputs:
+        left.append(text[start : max(start, min(output.start, stop))])
+        start = max(start, output.end)
+    return "".join([*left, text[start:stop]])

@@ -35,7 +35,7 @@ def likelihood(candidate: Candidate) -> float:
     """
     pieces = sampled(candidate)
     logprob = sum(c.logprob or 0.0 for c in pieces)
-    return min(1.0, exp(logprob / max(1, sum(len(c.token_ids) for c in pieces))))
+    return min(1.0, exp(logprob / max(1, sum(c.sampled_tokens for c in pieces))))
 
 
 def ending(candidate: Candidate, tokens: int) -> float:

@@ -26,7 +26,6 @@ from reasoner.errors import AccessDenied, BackendError, ReasonerError, StoreErro
 from reasoner.events import Result
 from reasoner.options import CONCURRENCY
 from reasoner.recognition import recognise
-from reasoner.thinking import answer_text
 from reasoner.types import Candidate, Prompt
 
 
@@ -90,8 +89,8 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     task, example = job.task, job.example
     scores = [s.score for s in result.candidates if s.candidate == result.candidate]
     length = backend.prompt_length(Prompt(example.problem))
-    ended = result.candidate is not None and result.candidate.complete
-    right = ended and task.check(example, answer_text(result.text))
+    chosen = result.candidate
+    right = bool(chosen and chosen.complete and task.check(example, chosen.answer_text))
     samples = tuple(_samples(job, result)) if pooled and result.error is None else ()
     spend = _spend(result)
     return Record(

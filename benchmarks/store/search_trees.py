@@ -78,7 +78,7 @@ def tree_of(result: Result, task: Task, example: Example) -> Tree:
         return Piece(
             parent=above and above.id,
             text=written.text if written else example.problem.prompt,
-            tokens=len(written.token_ids) if written else 0,
+            tokens=written.sampled_tokens if written else 0,
             score=node.score,
             ended=node.finished,
             right=right(trace.candidate(node).answer_text) if node.finished else None,

@@ -24,7 +24,6 @@ from reasoner.benchmarks.plots.search_tree import draw
 from reasoner.errors import BackendError, ReasonerError
 from reasoner.events import Result
 from reasoner.registry import strategies, tasks
-from reasoner.thinking import answer_text
 from reasoner.types import Problem
 
 TOY = Example(Problem("toy", "12+30+41+5+19"), "107")
@@ -57,7 +56,11 @@ class Grower:
     def caption(self, result: Result, settings: dict[str, Any]) -> str:
         """Return a line with the settings, the size and cost of the tree, and the answer."""
         pieces, tokens = len(result.trace) - 1, result.usage.completion_tokens
-        verdict = "right" if self.check(answer_text(result.text)) else "wrong"
+        verdict = (
+            "right"
+            if self.check(result.candidate.answer_text if result.candidate else "")
+            else "wrong"
+        )
         parts = (
             *(f"{key} = {value!r}" for key, value in settings.items()),
             f"{pieces} nodes",

@@ -112,7 +112,7 @@ class ChatReply:
                     self._event(
                         {
                             "type": "sampled", "id": happened.node.id, "parent": happened.parent,
-                            "text": piece.text, "tokens": len(piece.token_ids),
+                            "text": piece.text, "tokens": piece.sampled_tokens,
                         }
                     )
                 )  # fmt: skip

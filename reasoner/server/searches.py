@@ -51,7 +51,7 @@ class Searches:
                 if isinstance(event, StepSampled) and event.node.completion:
                     if not decoded:
                         self.metrics.first(plan.name, time.monotonic() - began)
-                    decoded += len(event.node.completion.token_ids)
+                    decoded += event.node.completion.sampled_tokens
                 listen(event)
 
             try:

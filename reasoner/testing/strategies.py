@@ -232,7 +232,7 @@ def decoded(trace: Trace, backend: Witness) -> int:
     """Return the number of sampled tokens, in the tree or for prompts of the strategy's own."""
     tree = (n.completion for n in trace if n.completion)
     pieces = {id(c): c for c in (*tree, *backend.asked) if c.finish is not Finish.WRITTEN}
-    return sum(len(c.token_ids) for c in pieces.values())
+    return sum(c.sampled_tokens for c in pieces.values())
 
 
 class Witness(Scripted):
