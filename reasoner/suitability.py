@@ -182,7 +182,7 @@ def _no_tool(c: Combination) -> str | None:
         what = f"the backend of model {model.model.name!r}"
         if not can.continues:
             return f"a tool's output is continued, which {what}, a chat server, cannot; use a vLLM server, or no tools"
-        if not can.stops:
+        if not can.tells_ends:
             return f"a tool runs where a text is stopped, and {what} does not tell a stop from an end; use a vLLM server"
     return None
 

@@ -104,7 +104,7 @@ class BackendTraits:
         watches: it has a method `watch` (see `base.Watching`).
         spells: it has a method `decode` (see `base.Spelling`).
         continues: it continues the beginning of a solution.
-        stops: it tells a text that a stop string ended from one that the model ended.
+        tells_ends: it tells a text that the model ended from one that a stop string ended.
         assured: it has these abilities for certain; of a server that may lack one, no default relies on any.
         images: its model takes problems with images.
         thinking_budget: it ends thinking at `Sampling.thinking_budget` tokens.
@@ -118,7 +118,7 @@ class BackendTraits:
     watches: bool = False
     spells: bool = False
     continues: bool = True
-    stops: bool = True
+    tells_ends: bool = True
     assured: bool = True
     images: bool = False
     thinking_budget: bool = False

@@ -222,7 +222,8 @@ class Candidate:
     def answer_text(self) -> str:
         """The text after the thinking, as far as no tool wrote it: the only one that may state the answer."""
         parts = self.parts
-        return without(parts.text, self.outputs, parts.end, parts.resumed)
+        written = segments(parts.text, self.outputs, parts.end, parts.resumed)
+        return "".join(text for text, by_tool in written if not by_tool)
 
     @property
     def outputs(self) -> tuple[ToolOutput, ...]:
@@ -276,10 +277,13 @@ class Judgement:
     malformed: int = 0
 
 
-def without(text: str, outputs: Sequence[ToolOutput], start: int, stop: int) -> str:
-    """Return a text from character `start` to `stop`, without what a tool wrote."""
-    left = list[str]()
+def segments(
+    text: str, outputs: Sequence[ToolOutput], start: int = 0, stop: int | None = None
+) -> list[tuple[str, bool]]:
+    """Return the parts of a text from character `start` to `stop`, each with True if a tool wrote it."""
+    stop, parts = len(text) if stop is None else stop, list[tuple[str, bool]]()
     for output in outputs:
-        left.append(text[start : max(start, min(output.start, stop))])
-        start = max(start, output.end)
-    return "".join([*left, text[start:stop]])
+        begin, end = (max(start, min(at, stop)) for at in (output.start, output.end))
+        parts += [(text[start:begin], False), (text[begin:end], True)]
+        start = end
+    return [part for part in (*parts, (text[start:stop], False)) if part[0]]

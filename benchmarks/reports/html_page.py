@@ -22,10 +22,12 @@ from reasoner.benchmarks.store.grid import BEST
 from reasoner.benchmarks.store.provenance import environment, small_print
 from reasoner.benchmarks.store.records import Record, Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
+from reasoner.benchmarks.store.search_trees import Piece
 from reasoner.errors import ConfigError, StoreError
 from reasoner.files import save_text
 from reasoner.printable import all_printable
 from reasoner.thinking import split
+from reasoner.types import segments
 
 DETAILED = 24
 """Problems a task with trees and samples, which are most of the file."""
@@ -113,7 +115,7 @@ def problems(run: RunFolder, task: str, count: int) -> Iterator[Json]:
             row = rows.setdefault(record.problem, _problem(task, record))
             attempt = _attempt(Attempt(spec, record), whole=record.index < count)
             if tree := trees.get(record.problem):
-                attempt["tree"] = [piece.model_dump(exclude_defaults=True) for piece in tree.pieces]
+                attempt["tree"] = [_piece(piece) for piece in tree.pieces]
                 row["question"] = row["question"] or tree.pieces[0].text
                 row["reference"] = row["reference"] or tree.reference
             if spec == pool and record.samples:
@@ -159,5 +161,13 @@ def _attempt(attempt: Attempt, *, whole: bool) -> Json:
 def _sample(sample: Sample) -> Json:
     """Return a sample with its thinking apart from its text."""
     parts = split(sample.text)
-    fields = sample.model_dump(exclude_defaults=True) | {"text": parts.answer}
+    fields = sample.model_dump(exclude_defaults=True, exclude={"outputs"}) | {"text": parts.answer}
+    if sample.outputs:
+        fields["parts"] = segments(sample.text, sample.outputs, parts.end, parts.resumed)
     return fields | {"thinking": parts.thinking} if parts.thinking else fields
+
+
+def _piece(piece: Piece) -> Json:
+    """Return a piece of a tree, in parts where a tool wrote some."""
+    fields = piece.model_dump(exclude_defaults=True, exclude={"outputs"})
+    return fields | ({"parts": segments(piece.text, piece.outputs)} if piece.outputs else {})

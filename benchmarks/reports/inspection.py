@@ -19,6 +19,7 @@ from reasoner.benchmarks.store.search_trees import Piece, Tree
 from reasoner.errors import ConfigError
 from reasoner.naming import parse_spec
 from reasoner.printable import one_line, printable
+from reasoner.types import ToolOutput, segments
 
 SHORT = 72
 """The most characters of a step on a line."""
@@ -70,7 +71,10 @@ class Inspection:
         if self.tree:
             console.print(branches(self.tree))
         for sample in sorted(self.samples, key=lambda s: -(s.score or 0)):
-            console.print(_mark(sample.correct), _line(sample.score, sample.text, sample.tokens))
+            console.print(
+                _mark(sample.correct),
+                _line(sample.score, sample.text, sample.tokens, sample.outputs),
+            )
 
     def _table(self) -> Table:
         title = one_line(f"{self.task}, problem {self.problem}")
@@ -156,7 +160,7 @@ def _cells(record: Record) -> tuple[str | Text, ...]:
 
 
 def _piece(piece: Piece) -> Text:
-    line = _line(piece.score, piece.text, piece.tokens)
+    line = _line(piece.score, piece.text, piece.tokens, piece.outputs)
     line.stylize("bold" if piece.chosen else "")
     return line if piece.right is None else Text.assemble(line, " ", _mark(piece.right))
 
@@ -165,8 +169,13 @@ def _mark(right: bool) -> Text:
     return Text("✓", "green") if right else Text("✗", "red")
 
 
-def _line(score: float | None, text: str, tokens: int) -> Text:
-    shown = printable(" ⏎ ".join(text.strip().split("\n")))
-    shown = shown if len(shown) <= SHORT else shown[: SHORT - 1] + "…"
+def _line(score: float | None, text: str, tokens: int, outputs: Sequence[ToolOutput] = ()) -> Text:
+    """Return a piece on one line, what a tool wrote in another colour, and the number of its calls."""
+    shown = Text()
+    start, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+    for part, by_tool in segments(text, outputs, start, stop):
+        shown.append(printable(part.replace("\n", " ⏎ ")), "magenta" if by_tool else "")
+    shown.truncate(SHORT, overflow="ellipsis")
     score_text = "     " if score is None else f"{score:.3f}"
-    return Text.assemble((score_text, "cyan"), "  ", shown, (f"  {tokens}", "dim"))
+    calls = (f"  {len(outputs)} calls of tools", "magenta") if outputs else ""
+    return Text.assemble((score_text, "cyan"), "  ", shown, (f"  {tokens}", "dim"), calls)

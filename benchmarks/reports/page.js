@@ -237,6 +237,7 @@ function one() {
 
 // A search tree: drawn, then the answer's steps and all steps as text.
 const shade = s => s == null ? "var(--faint)" : `hsl(${20 + 190 * Math.min(1, Math.max(0, s))} 75% 45%)`;
+const written = p => p.parts ? p.parts.map(([text, tool]) => tool ? element("span", { class: "tool", title: "output of a tool" }, text) : text) : [p.text.trim() || "(empty)"];
 const facts = p => (p.score == null ? "" : `score ${fixed(p.score, 3)} · `) + `${p.tokens || 0} tokens` + (p.ended ? (p.right ? " · ✓ right" : " · ✗ wrong") : "");
 function layout(pieces) {
   const below = pieces.map(() => []), depth = pieces.map(() => 0), row = pieces.map(() => 0), order = [], open = [0];
@@ -260,7 +261,7 @@ function tree(pieces) {
     if (p.ended) box.append(svg("text", { x: x(i) + 9, y: y(i) + 4, class: p.right ? "right" : "wrong", style: { fill: p.right ? "var(--right)" : "var(--wrong)", fontSize: `${Math.min(12, high)}px` } }, p.right ? "✓" : "✗"));
     else if (high >= 12 && i) box.append(svg("text", { x: x(i) + 8, y: y(i) - 4, style: { fontSize: "10.5px", fontWeight: p.chosen ? 700 : 400 } }, p.text.trim().split("\n")[0].slice(0, Math.max(0, Math.floor(wide / 6.4) - 3))));
   });
-  const item = i => { const li = element("li", {}, pieces[i].text.trim() || "(empty)", element("span", { class: "small" }, facts(pieces[i]))); li.style.marginLeft = 14 * Math.min(12, depth[i] - 1) + "px"; return li; };
+  const item = i => { const li = element("li", {}, ...written(pieces[i]), element("span", { class: "small" }, facts(pieces[i]))); li.style.marginLeft = 14 * Math.min(12, depth[i] - 1) + "px"; return li; };
   const answer = order.filter(i => i && pieces[i].chosen).map(item);
   for (const li of answer) li.style.marginLeft = "0";
   return [
@@ -277,7 +278,7 @@ function folded(title, content, ...head) {
 }
 function samples(all) {
   const ranked = [...all].sort((a, b) => (b.score ?? -1) - (a.score ?? -1)), shown = ranked.slice(state.samples * SAMPLES, (state.samples + 1) * SAMPLES);
-  const text = s => [...(s.thinking ? [folded("thinking", () => [element("pre", { tabindex: 0 }, s.thinking)])] : []), element("pre", { tabindex: 0 }, s.text || "(no text was stored)")];
+  const text = s => [...(s.thinking ? [folded("thinking", () => [element("pre", { tabindex: 0 }, s.thinking)])] : []), element("pre", { tabindex: 0 }, ...(s.parts ? written(s) : [s.text || "(no text was stored)"]))];
   const items = shown.map(s => folded(` · ${s.score == null ? "no score" : "score " + fixed(s.score, 3)} · answer ${s.answer} · ${s.tokens || "?"} tokens`, () => text(s), outcome(s.correct)));
   return [element("div", { class: "samples" }, ...items), element("div", { class: "bar" }, ...pages(ranked.length, SAMPLES, state.samples, "samples", to => { state.samples = to; }))];
 }

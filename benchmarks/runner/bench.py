@@ -200,6 +200,7 @@ def graded(job: Job, candidate: Candidate, score: float | None) -> Sample:
         tokens=candidate.tokens,
         text=candidate.text,
         complete=done,
+        outputs=candidate.outputs,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reasoner.answering import reading
 from reasoner.base import Backend, Example, Task, Verifier, check_problem, release
-from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
+from reasoner.benchmarks.runner.resumable import JournalledModel, JournalledTool, journalled
 from reasoner.benchmarks.runner.total_budget import Allowance, BudgetedModel
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.benchmarks.store.engine_throughput import EngineUse
@@ -18,9 +18,10 @@ from reasoner.budget import GENERATOR, SECOND, Budget
 from reasoner.errors import ConfigError
 from reasoner.events import Result, Stopped
 from reasoner.files import clipped
-from reasoner.registry import accepts, strategies, tasks, verifiers
+from reasoner.registry import accepts, strategies, tasks, tools, verifiers
 from reasoner.run import Strategy
 from reasoner.solving import check_suitable, solve
+from reasoner.tool_calls import Tool
 from reasoner.traits import verifier_traits
 from reasoner.types import Problem, Usage
 
@@ -35,6 +36,7 @@ class Solver:
     verifier: Verifier | None
     budget: Budget
     second: Backend | None = None
+    tool: Tool | None = None
 
 
 class Solvers:
@@ -81,6 +83,7 @@ class Solvers:
             extract=task.answer,
             seed=spec.seed,
             second=second,
+            tool=solver.tool and JournalledTool(solver.tool, calls),
             clock=calls.clock,
             raising=False,
         )
@@ -97,7 +100,9 @@ class Solvers:
         """
         for solver in self._solvers.values():
             budget = replace(solver.budget, flops=solver.budget.flops or self._flops)
-            check_suitable(solver.strategy, backend, solver.verifier, budget, solver.second)
+            check_suitable(
+                solver.strategy, backend, solver.verifier, budget, solver.second, solver.tool
+            )
             for example in self.examples[solver.named]:
                 check_problem(solver.verifier, example.problem)
 
@@ -115,6 +120,7 @@ class Solvers:
             self._verifier(spec),
             Budget(**budget),
             self._second if spec.second else None,
+            tools.make(spec.tools) if spec.tools else None,
         )
 
     def _verifier(self, spec: Spec) -> Verifier | None:

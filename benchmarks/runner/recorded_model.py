@@ -199,10 +199,11 @@ class RecordedScores:
 
 
 def completed(sample: Sample) -> Completion:
-    """Return a recorded solution as it was sampled; its token ids are stand-ins."""
+    """Return a recorded solution as it was written; its token ids are stand-ins."""
     finish = Finish.EOS if sample.complete else Finish.LENGTH
     verdicts = () if sample.score is None else (sample.score,)
-    return Completion(sample.text, (0,) * sample.tokens, finish, verdicts=verdicts)
+    size = sample.tokens + sum(output.tokens for output in sample.outputs)
+    return Completion(sample.text, (0,) * size, finish, verdicts=verdicts, outputs=sample.outputs)
 
 
 def aborted(sample: Sample, tokens: int) -> Completion:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reasoner.benchmarks.runner.components import sized
-from reasoner.benchmarks.runner.recorded_model import RecordedModel, RecordedScores
+from reasoner.benchmarks.runner.recorded_model import RecordedModel, RecordedScores, completed
 from reasoner.benchmarks.store.grid import GREEDY, POOLED, Grid
 from reasoner.benchmarks.store.pools import RECORDED, pool_of
 from reasoner.benchmarks.store.records import Record, Spec
@@ -18,9 +18,8 @@ from reasoner.files import clipped, shown
 from reasoner.naming import parse_spec
 from reasoner.registry import verifiers
 from reasoner.solving import check_suitable, solve
-from reasoner.thinking import answer_text
 from reasoner.traits import VerifierTraits, strategy_traits, verifier_traits
-from reasoner.types import Problem, Sampling
+from reasoner.types import Candidate, Problem, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ class Recording:
 
     async def solve(self, spec: Spec, record: Record, order: Sequence[int]) -> Result:
         """Have the strategy of `spec` search among the solutions of a problem, in one order."""
-        answers = {
-            answer_text(sample.text): sample.answer for sample in record.samples if sample.complete
-        }
+        finished = [sample for sample in record.samples if sample.complete]
+        solutions = (Candidate((completed(sample),), complete=True) for sample in finished)
+        answers = {c.answer_text: s.answer for c, s in zip(solutions, finished, strict=True)}
         return await solve(
             Problem(record.problem, record.question),
             sized(spec.strategy, spec.n),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,4 +162,5 @@ def _rescored(sample: Sample, score: Score | None) -> Sample:
 
 
 def _candidate(sample: Sample) -> Candidate:
-    return Candidate((Completion(sample.text, (), Finish.EOS),), complete=True)
+    outputs = tuple(replace(output, tokens=0) for output in sample.outputs)
+    return Candidate((Completion(sample.text, (), Finish.EOS, outputs=outputs),), complete=True)

@@ -22,10 +22,12 @@ from reasoner.benchmarks.runner.total_budget import Allowance
 from reasoner.benchmarks.store.call_log import Calls
 from reasoner.bill import billed
 from reasoner.budget import GENERATOR, VERIFIER
+from reasoner.tool_calls import Tool
 from reasoner.traits import VerifierTraits, verifier_traits
 from reasoner.types import Candidate, Generation, Judgement, Problem, Prompt, Sampling, Usage
 
 GENERATION, JUDGEMENT = TypeAdapter(Generation), TypeAdapter(Judgement)
+OUTPUT = TypeAdapter(str)
 
 
 class JournalledModel(Wrapping):
@@ -101,6 +103,24 @@ class JournalledJudge(JournalledVerifier):
     ) -> None:
         super().__init__(verifier, calls, allowance)
         self.model, self.on = verifier.model, verifier.on
+
+
+class JournalledTool:
+    """`tool`, its outputs kept in `calls`: a program may print something else when it runs again."""
+
+    def __init__(self, tool: Tool, calls: Calls) -> None:
+        self._tool, self._calls = tool, calls
+        self.opening, self.closing = tool.opening, tool.closing
+        self.calls, self.tokens = tool.calls, tool.tokens
+
+    async def start(self) -> None:
+        """Start `tool`, if it has anything to start."""
+        await start(self._tool)
+
+    async def run(self, code: str) -> str:
+        """Return the output of a call, or what it was."""
+        ask = partial(self._tool.run, code)
+        return await self._calls.answer(OUTPUT, ("tool", code), ask)
 
 
 def journalled(verifier: Verifier, calls: Calls, allowance: Allowance | None = None) -> Verifier:

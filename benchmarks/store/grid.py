@@ -57,6 +57,8 @@ class Grid(Frozen):
     second: Name | None = None
     """The model that some strategies ask beside the first."""
     second_weights: str = ""
+    tools: str | None = None
+    """What the model may use while it writes a solution."""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
     """The sampling of each task."""
     backend: Name = "vllm"
@@ -126,6 +128,7 @@ class Grid(Frozen):
             verifier=self.verifier if self._verified(strategy) else None,
             budget=budget,
             seed=self.seed,
+            tools=self.tools,
             **self._second(strategy),
         )
 

@@ -17,7 +17,7 @@ from pydantic import (
 from reasoner.events import Stopped
 from reasoner.printable import Text
 from reasoner.schema import Frozen
-from reasoner.types import Sampling
+from reasoner.types import Sampling, ToolOutput
 
 SCHEMA = 1
 MOST = 2**53
@@ -31,7 +31,7 @@ def _finite(number: object) -> object:
 LATER = ("labels", "end", "thinking_budget", "schema")
 """Fields of `Sampling` that old records do not have; one that is not set is left out."""
 
-ADDED = ("second", "second_weights")
+ADDED = ("second", "second_weights", "tools")
 """Fields of `Spec` that old records do not have; one that is not set is no part of its key."""
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
@@ -63,6 +63,7 @@ class Spec(Frozen):
     second: str | None = None
     """The second model of a strategy that asks one."""
     second_weights: str = ""
+    tools: str | None = None
 
     @property
     def key(self) -> str:
@@ -113,7 +114,7 @@ class Sample(Frozen):
 
     A solution that was cut off is not `complete`: it has no answer and no score, and is wrong, whatever its
     text says. A score that is not finite is None, and step scores are left out if one of them is not finite.
-    Old records have no text.
+    `outputs` are the parts of the text that a tool wrote. Old records have no text.
     """
 
     answer: Text | None
@@ -123,6 +124,7 @@ class Sample(Frozen):
     text: Text = ""
     steps: tuple[float, ...] = ()
     complete: bool = True
+    outputs: tuple[ToolOutput, ...] = ()
 
     def model_post_init(self, _: Any) -> None:
         """Correct the fields here: a validator a field would double the time of reading a pool."""

@@ -17,12 +17,14 @@ from reasoner.events import Result
 from reasoner.printable import Text
 from reasoner.schema import Frozen
 from reasoner.trace import Node
+from reasoner.types import ToolOutput
 
 
 class Piece(Frozen):
     """A sampled piece of a solution; the root, which has no parent, is the problem.
 
-    `right` is the grade of a solution that the model `ended`; `chosen` pieces lead to the answer.
+    `right` is the grade of a solution that the model `ended`; `chosen` pieces lead to the answer; `outputs` are
+    the parts of the text that a tool wrote.
     """
 
     parent: Count | None
@@ -32,6 +34,7 @@ class Piece(Frozen):
     ended: bool = False
     right: bool | None = None
     chosen: bool = False
+    outputs: tuple[ToolOutput, ...] = ()
 
 
 class Tree(Frozen):
@@ -83,6 +86,7 @@ def tree_of(result: Result, task: Task, example: Example) -> Tree:
             ended=node.finished,
             right=right(trace.candidate(node).answer_text) if node.finished else None,
             chosen=node.id in path,
+            outputs=written.outputs if written else (),
         )
 
     pieces = tuple(piece(node) for node in trace)

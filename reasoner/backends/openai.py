@@ -151,7 +151,7 @@ class OpenAI:
         return BackendTraits(
             verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
             assured=self._kind == "vllm", continues=served is None or served.continues,
-            stops=served is None or served.kind is VLLM,
+            tells_ends=served is None or served.kind is VLLM,
             images=served.chat if served else self._chat is not False, thinking_budget=True,
             schemas=served.schemas if served else self._chat is not False,
         )  # fmt: skip

@@ -23,7 +23,7 @@ from reasoner.files import save_text
 from reasoner.naming import parse_spec
 from reasoner.options import CONCURRENCY, FlagReader, InputFile, Options, Positive
 from reasoner.redaction import REFERENCE
-from reasoner.registry import backends, tasks, verifiers
+from reasoner.registry import backends, tasks, tools, verifiers
 from reasoner.secret_settings import keyless
 
 FILE = "spec.yaml"
@@ -161,6 +161,14 @@ ShardName = Annotated[
         description="solve only a part of the problems; `reasoner merge` brings the parts together",
     ),
 ]
+Tools = Annotated[
+    Annotated[str, _known(tools.make)] | None,
+    FlagReader(text),
+    Field(
+        examples=["python"],
+        description="what the model may use while it writes a solution: python, such as python(calls=8)",
+    ),
+]
 Backend = Annotated[
     Annotated[str, _known(backends.load)] | None, FlagReader(text),
     Field(description="default: vllm, or openai with --base-url"),
@@ -189,6 +197,7 @@ class BenchOptions(Options):
     verifier: Verifier = None
     model: o.ModelPath = None
     second: o.SecondModel = None
+    tools: Tools = None
     weights: Weights = None
     backend: Backend = None
     base_url: o.BaseUrl = None
@@ -218,6 +227,7 @@ class BenchOptions(Options):
             total_budget=self.total_budget,
             price=self.price,
             **setting(self),
+            tools=self.tools,
             **second_policy(self),
         )
         if unknown := sorted(own.keys() - set(grid.searches)):

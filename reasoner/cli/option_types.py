@@ -6,7 +6,16 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from reasoner.cli.parsing import computes, names, nucleus, rate, share, sizes, temperature, text
+from reasoner.cli.parsing import (
+    computes,
+    names,
+    nucleus,
+    rate,
+    share,
+    sizes,
+    temperature,
+    text,
+)
 from reasoner.cli.places import place
 from reasoner.options import FlagReader, InputFile, OutputFolder, Positive, RunPath, Seed
 
@@ -23,6 +32,14 @@ SecondModel = Annotated[
     Field(
         examples=["MODEL"],
         description="a second model for draft and rstar, behind a backend like the first one's",
+    ),
+]
+Tools = Annotated[
+    str | None,
+    FlagReader(text),
+    Field(
+        examples=["python"],
+        description="what the model may use while it writes a solution: python, such as python(calls=8)",
     ),
 ]
 Backend = Annotated[

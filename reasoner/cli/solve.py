@@ -43,6 +43,7 @@ class SolveOptions(Options):
         Field(examples=["tokens=2000[,seconds=5]"], description="what the search may spend"),
     ] = None  # fmt: skip
     verifier: o.Verifier = None
+    tools: o.Tools = None
     temperature: o.Temperature = None
     top_p: o.TopP = None
     max_tokens: o.MaxTokens = None
@@ -72,6 +73,7 @@ def solve(options: SolveOptions, call: Invocation) -> int:
             max_tokens=options.max_tokens,
             seed=options.seed,
             second=second_model(options),
+            tools=options.tools,
         )
         text = piped() if options.problem == "-" else options.problem
         result = interruptible(_follow(reasoner, text, options, quiet=call.json))

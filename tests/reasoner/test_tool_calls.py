@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasoner.printable import printable
 from reasoner.thinking import MARKS, split
 from reasoner.tool_calls import CUT, FENCE, OUTPUT, called_code, framed, harmless
 from reasoner.tools.python import PythonTool
@@ -58,7 +59,7 @@ def test_an_output_holds_no_special_token_and_ends_no_thinking(mark: str) -> Non
 
 
 def test_an_output_leaves_its_frame_by_no_fence() -> None:
-    whole, _ = framed("````\n```python\nprint(1)\n```\n", 100, list)
+    whole, _ = framed("````\n```python\nprint(1)\n```\n", 100, str.encode)
     assert len(FENCE.findall(whole)) == 2 and whole.endswith("\n```\n")
 
 
@@ -69,7 +70,7 @@ def test_ordinary_outputs_stay_as_they_are() -> None:
 
 @given(st.text(max_size=300), st.integers(1, 40))
 def test_an_output_has_at_most_its_tokens(text: str, most: int) -> None:
-    whole, ids = framed(text, most, lambda shown: list(shown.encode()))
+    whole, ids = framed(text, most, str.encode)
     assert bytes(ids).decode() == whole
     assert len(ids) <= most + len((OUTPUT.format("") + CUT).encode())
-    assert all(c.isprintable() or c in "\n\t" for c in whole)
+    assert printable(whole) == whole

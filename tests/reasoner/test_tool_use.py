@@ -294,7 +294,7 @@ class Limited(Scripted):
     ("strategy", "lacks", "message"),
     [
         ("majority", {"continues": False}, "a tool's output is continued, which the backend"),
-        ("majority", {"stops": False}, "does not tell a stop from an end"),
+        ("majority", {"tells_ends": False}, "does not tell a stop from an end"),
         ("power", {}, "'power' cuts solutions between any two tokens"),
     ],
 )

@@ -12,6 +12,17 @@ SURROGATE = "a\udcffb"
 UNREADABLE = "is no text in UTF-8"
 NO_SETTINGS = "is not a name with settings"
 
+TOOLS: Hinted = [
+    ("", "it is empty"),
+    ("pyhton", "did you mean python"),
+    ("python(", NO_SETTINGS),
+    ("python(call=3)", "did you mean calls"),
+    ("python(calls=0)", "calls=0"),
+    ("python(opening='')", "opening=''"),
+    ("python(sandbox='docker')", "sandbox='docker'"),
+    (LONG, "no tool"),
+]
+
 STRATEGY: Hinted = [
     ("beem", "did you mean beam"),
     ("", "it is empty"),
