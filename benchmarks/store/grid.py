@@ -58,7 +58,7 @@ class Grid(Frozen):
     """The model that some strategies ask beside the first."""
     second_weights: str = ""
     tools: str | None = None
-    """What the model may use while it writes a solution."""
+    """The tool that the model may use while it writes a solution."""
     sampling: dict[str, Sampling] = Field(default_factory=dict[str, Sampling])
     """The sampling of each task."""
     backend: Name = "vllm"

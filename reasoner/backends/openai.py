@@ -150,10 +150,9 @@ class OpenAI:
         served = self._served
         return BackendTraits(
             verdicts=bool(self._verdicts), logprobs=True, confidences=True, labels=True, watches=True,
-            assured=self._kind == "vllm", continues=served is None or served.continues,
-            tells_ends=served is None or served.kind is VLLM,
-            images=served.chat if served else self._chat is not False, thinking_budget=True,
-            schemas=served.schemas if served else self._chat is not False,
+            continues=served is None or served.continues, tells_ends=served is None or served.kind is VLLM,
+            assured=self._kind == "vllm", images=served.chat if served else self._chat is not False,
+            thinking_budget=True, schemas=served.schemas if served else self._chat is not False,
         )  # fmt: skip
 
     def prompt_length(self, prompt: Prompt) -> int:

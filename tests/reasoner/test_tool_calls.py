@@ -1,4 +1,4 @@
-"""What is a call, and what of an untrusted output reaches a prompt."""
+"""Calls in a text, and the part of an untrusted output that reaches a prompt."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from shutil import which
 
 import pytest
 
@@ -11,6 +12,7 @@ from reasoner.backends.openai import OpenAI
 from reasoner.search.majority import Majority
 from reasoner.solving import solve
 from reasoner.thinking import split
+from reasoner.tools.python import PythonTool
 from reasoner.types import Finish, Problem, Prompt, Sampling
 from tests import engines
 from tests.reasoner.backends.vllm_process import check_counts, counted, serving
@@ -82,3 +84,26 @@ async def test_thinking_that_was_begun_is_continued_and_told_apart(url: str) -> 
     await backend.aclose()
     parts = split(begun + generation.completions[0].text)
     assert "capital is Paris" in parts.thinking and parts.unfinished and not parts.answer
+
+
+def computed(numbers: str, value: int) -> str:
+    """Return a solution that has a product or a difference computed."""
+    call = f"```python\nprint({numbers})\n```\n```output\n{value}\n```\n"
+    return f"I compute it.\n{call}The answer is {value}."
+
+
+SHOTS = (
+    ("What is 123 times 45?", computed("123*45", 5535)),
+    ("What is 900 minus 877?", computed("900-877", 23)),
+)
+
+
+@pytest.mark.skipif(not which("bwrap"), reason="bubblewrap is not installed")
+async def test_a_tool_is_used_and_its_output_counted_as_prompt(url: str) -> None:
+    backend = OpenAI(MODEL, base_url=url, shots=SHOTS)
+    before, sampling = counted(url), Sampling(max_tokens=400, temperature=0)
+    problem, tool = Problem("p", "What is 3417 times 29?"), PythonTool(seconds=30)
+    result = await solve(problem, Majority(n=2), backend, tool=tool, sampling=sampling)
+    await backend.aclose()
+    assert "99093" in result.text and result.candidate and result.candidate.outputs
+    check_counts(result.usage, before, counted(url))
