@@ -14,7 +14,7 @@ from reasoner.terminal import echo
 if TYPE_CHECKING:
     from reasoner.cli.commands import Invocation
 
-Kind = Literal["strategies", "verifiers", "backends", "tasks"]
+Kind = Literal["strategies", "verifiers", "backends", "tools", "tasks"]
 
 
 class ListOptions(Options):

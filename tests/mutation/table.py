@@ -41,6 +41,7 @@ POOLS = "tests/benchmarks/stats/test_pool_estimators.py::test_closed_forms_equal
 STATISTICS = "tests/benchmarks/stats/test_statistics.py::"
 JOURNAL = "tests/benchmarks/runner/test_resumable.py::"
 REPLAY = "tests/benchmarks/runner/test_replay.py::"
+TOOLS = "tests/reasoner/test_tool_use.py::"
 SANDBOX = "tests/reasoner/sandbox/test_sandbox.py::"
 
 
@@ -341,6 +342,31 @@ MUTANTS = (
     Mutant(
         "any word is a verdict", "reasoner/sandbox/trial.py",
         "word == nonce and", "", ("tests/verifiers/test_code.py",),
+    ),
+    Mutant(
+        "an output states the answer", "reasoner/types.py",
+        "for text, by_tool in written if not by_tool", "for text, by_tool in written",
+        (TOOLS + "test_the_answer_is_never_read_from_an_output",),
+    ),
+    Mutant(
+        "a step begins a new count of calls", "reasoner/tool_calls.py",
+        "calls + len(piece.outputs), start", "len(piece.outputs), start",
+        (TOOLS + "test_calls_are_capped_over_steps_too",),
+    ),
+    Mutant(
+        "an output may end the thinking", "reasoner/tool_calls.py",
+        "SPECIAL.sub(lambda mark: mark[0] + \" \", ", "(lambda text: text)(",
+        ("tests/reasoner/test_tool_calls.py::test_an_output_holds_no_special_token_and_ends_no_thinking",),
+    ),
+    Mutant(
+        "results are judged the wrong way round", "search/s_star.py",
+        '"AB".index', '"BA".index',
+        ("tests/search/test_s_star.py::test_verdicts",),
+    ),
+    Mutant(
+        "the last version of a chain counts", "search/s_star.py",
+        "min(reversed(versions), key=self._order)", "versions[-1]",
+        ("tests/search/test_s_star.py::test_it_stops_after_its_rounds_and_keeps_the_best_version",),
     ),
     Mutant(
         "usage may be negative", "reasoner/budget.py",

@@ -132,8 +132,11 @@ async def test_the_answer_is_never_read_from_an_output() -> None:
     def silent(prompt: Prompt, _: random.Random) -> str:
         return END if "output" in prompt.text else "#1\n" + CALL
 
-    result = await used(backend=Remembering(silent), tool=Computer(output="#999"), n=1)
-    assert "#999" in result.text and result.answer == "```"
+    result = await solve(
+        PROBLEM, strategies.make("majority", n=1), Remembering(silent), tool=Computer(output="#999"),
+        sampling=SAMPLING, extract=lambda text: text.rpartition("#")[2].partition("\n")[0],
+    )  # fmt: skip
+    assert "#999" in result.text and result.answer == "1"
 
 
 async def test_confidence_counts_sampled_tokens_only() -> None:

@@ -49,14 +49,14 @@ def test_bench_then_plot(tmp_path: Path, capsys: Captured) -> None:
     assert "countdown: 3 test problems" in table and "\x1b" not in table
 
 
-@pytest.mark.parametrize("kind", [None, "strategies", "verifiers", "backends", "tasks"])
+@pytest.mark.parametrize("kind", [None, "strategies", "verifiers", "backends", "tools", "tasks"])
 def test_list(kind: str | None, capsys: Captured) -> None:
     chosen = [kind] if kind else []
     assert main(["list", *chosen]) == 0
     plain = capsys.readouterr().out
     assert main(["list", *chosen, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == (chosen or ["strategies", "verifiers", "backends", "tasks"])
+    assert list(found) == (chosen or ["strategies", "verifiers", "backends", "tools", "tasks"])
     assert all(name in plain for names in found.values() for name in names)
 
 
