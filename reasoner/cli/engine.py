@@ -77,7 +77,7 @@ def policy(options: ModelOptions) -> dict[str, str]:
     }
 
 
-def second_policy(options: SecondModelOptions) -> dict[str, str]:
+def second_policy(options: SecondModelOptions) -> dict[str, Any]:
     """Return the fields of records that tell the second model apart from others; none without one."""
     if options.second is None:
         return {}
