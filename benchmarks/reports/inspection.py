@@ -177,5 +177,5 @@ def _line(score: float | None, text: str, tokens: int, outputs: Sequence[ToolOut
         shown.append(printable(part.replace("\n", " ⏎ ")), "magenta" if by_tool else "")
     shown.truncate(SHORT, overflow="ellipsis")
     score_text = "     " if score is None else f"{score:.3f}"
-    calls = (f"  {len(outputs)} calls of tools", "magenta") if outputs else ""
+    calls = (f"  tool calls: {len(outputs)}", "magenta") if outputs else ""
     return Text.assemble((score_text, "cyan"), "  ", shown, (f"  {tokens}", "dim"), calls)

@@ -76,7 +76,7 @@ async def test_inspect_and_the_page_set_outputs_apart(
     run: Bench, strategy: str, capsys: Captured
 ) -> None:
     assert main(["inspect", str(run.out), "0", "--strategy", strategy]) == 0
-    assert "1 calls of tools" in capsys.readouterr().out
+    assert "tool calls: 1" in capsys.readouterr().out
     [first, _] = problems(RunFolder(run.out), "sums", 1)
     attempts = json.loads(json.dumps(first["attempts"]))
     [attempt] = [a for a in attempts if a["strategy"] == strategy]
