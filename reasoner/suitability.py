@@ -119,21 +119,15 @@ def _unread_samples(c: Combination) -> str | None:
     return None
 
 
-def _foreign_samples(c: Combination) -> str | None:
-    """Refuse what reads a second model's samples as if they were the run's own model's."""
-    if c.second is None or c.second is c.backend or not c.needs.scores_second:
+def _unread_second(c: Combination) -> str | None:
+    if c.second is None or not c.needs.scores_second:
         return None
-    use = "use one that reads text, such as 'judge', 'critic' or 'equations', or leave the second model out"
-    if c.judge.token_ids:
-        return (
-            f"{c.scorer} sends token ids to {c.policy}, and {c.search} has samples of"
-            f" {c.second.model.name!r} scored too, whose token ids mean something else there; {use}"
-        )
     can = backend_traits(c.second)
     lacks = next((t for t in READ_BY_VERIFIERS if getattr(c.judge, t) > getattr(can, t)), None)
     return lacks and (
-        f"{c.scorer} reads the {lacks} of samples, and the backend of the second model"
-        f" {c.second.model.name!r} returns none; {use}"
+        f"{c.scorer} reads the {lacks} of samples, which the backend of the second model"
+        f" {c.second.model.name!r} does not return; use one that reads text, such as 'judge', 'critic' or"
+        " 'equations', or leave the second model out"
     )
 
 
@@ -188,7 +182,7 @@ def _no_tool(c: Combination) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _no_continuing, _no_verifier, _no_step_scores, _unread_samples, _foreign_samples, _no_labels, _no_abilities, _no_second, _no_tool,
+    _no_continuing, _no_verifier, _no_step_scores, _unread_samples, _unread_second, _no_labels, _no_abilities, _no_second, _no_tool,
 )  # fmt: skip
 
 

@@ -69,7 +69,6 @@ class VerifierTraits:
         logprobs: it reads the log-probabilities of samples.
         confidences: it reads the confidence of each token, against this many likeliest tokens.
         labels: it asks its model for the probabilities of given tokens.
-        token_ids: it sends the token ids of samples to a model, which must be the one that sampled them.
         asks_model: where it has `model` and `on`, it asks that model. False for a composite verifier
             none of whose members asks one.
         scores_steps: it can score unfinished solutions.
@@ -83,7 +82,6 @@ class VerifierTraits:
     logprobs: bool = False
     confidences: int = 0
     labels: bool = False
-    token_ids: bool = False
     asks_model: bool = True
     scores_steps: bool = True
     comparative: bool = False
@@ -257,7 +255,6 @@ def join_verifiers(parts: Iterable[VerifierTraits]) -> VerifierTraits:
         verdicts=any(part.verdicts for part in traits),
         logprobs=any(part.logprobs for part in traits),
         confidences=max((part.confidences for part in traits), default=0),
-        token_ids=any(part.token_ids for part in traits),
         scores_steps=all(part.scores_steps for part in traits),
         comparative=any(part.comparative for part in traits),
         ceiling=max((part.ceiling for part in traits), default=1.0),

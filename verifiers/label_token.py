@@ -42,7 +42,7 @@ class LabelToken(Borrowing):
     suffix: str = "\nIs the solution correct so far (Yes/No)?"
     separator: Text = "\n\n"
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
-    traits = VerifierTraits(labels=True, token_ids=True)
+    traits = VerifierTraits(labels=True)
 
     def __post_init__(self) -> None:
         """Reject two equal labels."""

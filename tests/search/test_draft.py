@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from reasoner.events import Result, Stopped
 from reasoner.search.draft import Draft, large_share
 from reasoner.solving import solve
 from reasoner.types import Generation, Problem, Prompt, Sampling
+from reasoner.verifiers.label_token import LabelToken
 from reasoner.verifiers.verdict import Verdict
 
 PROBLEM = Problem("p", "?")
@@ -93,6 +95,29 @@ async def test_the_ledger_tells_the_models_apart() -> None:
     sizes = [2, 2, 2, 2, 3]
     expected = [info.flops(0, n + size) for n, size in zip(lengths, sizes, strict=True)]
     assert result.by_role[SECOND].flops == sum(expected) < large.usage.flops / 20
+
+
+class Foreign(Model):
+    """Has other token ids than the large model."""
+
+    async def generate(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        generation = await super().generate(prompt, sampling)
+        pieces = (
+            replace(c, token_ids=tuple(i + 1 for i in c.token_ids)) for c in generation.completions
+        )
+        return replace(generation, completions=tuple(pieces))
+
+
+async def test_a_verifier_on_the_large_model_reads_drafts_in_its_own_tokens() -> None:
+    large, small = Model("L", 0.9, 10_000), Foreign("s", 0.9, 10)
+    large.reply = lambda p, _: " Yes" + END
+    verifier = LabelToken(separator="\n", suffix="?")
+    result = await solve(
+        PROBLEM, Draft(threshold=0.5), large, verifier, sampling=SAMPLING, second=small
+    )
+    assert result.text == "s\ns\ns\ns\n#s" and share(result) == 0.0
+    asked = ["".join(map(chr, prompt.token_ids)) for prompt in large.prompts]
+    assert asked == ["s\n?", "s\ns\n?", "s\ns\ns\n?", "s\ns\ns\ns\n?", "s\ns\ns\ns\n#s?"]
 
 
 async def test_where_the_small_models_context_ends_the_large_one_goes_on() -> None:

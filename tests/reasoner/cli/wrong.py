@@ -147,10 +147,6 @@ WRONG: dict[str, list[Line]] = {
             [*SOLVE, "--second", "scripted"],
             "asked by draft and rstar only, and --strategy is best-of-n",
         ),
-        (
-            [*SOLVE, "--strategy=draft", "--second=scripted", "--verifier=label-token"],
-            "sends token ids to model 'scripted'",
-        ),
         *values(SOLVE, "--tools", v.TOOLS),
         ([*SOLVE, "--strategy=power", "--tools=python"], "use it without tools"),
         *values(["solve", "1+2", "--strategy=draft"], "--second", v.MODEL),
