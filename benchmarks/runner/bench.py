@@ -15,7 +15,7 @@ from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
 from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.runner.total_budget import Allowance, RunLedger, run_ledger
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.owner import refuse_others
@@ -125,7 +125,7 @@ async def _attempt(
     """Try once, resuming from the finished calls of earlier tries."""
     example, pooled = job.example, job.spec.key in pools
     await start(engine)  # Starting it takes none of the problem's time.
-    calls = Calls(database, job.spec, example.problem.id)
+    calls = Calls(ProblemJournal(database, job.spec, example.problem.id))
     allowance = Allowance(ledger) if ledger else None
     result = await solvers.attempt(engine, job.spec, example, calls, allowance)
     if isinstance(result.cause, AccessDenied | StoreError):
