@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,13 +38,18 @@ class Solver:
 class Solvers:
     """Every solver of a grid, built before anything runs so that a wrong name costs nothing."""
 
-    def __init__(self, grid: Grid, named: Mapping[str, Task] | None = None) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        named: Mapping[str, Task] | None = None,
+        examples: Mapping[str, Sequence[Example]] | None = None,
+    ) -> None:
         self.engine_use = EngineUse()
         """The use of the engine by one solve call."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
         self._flops = grid.total_budget.get("flops")
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
-        self.examples = {
+        self.examples = examples or {
             name: examples_of(task, grid.split, grid.problems) for name, task in self.tasks.items()
         }
         self._references = {

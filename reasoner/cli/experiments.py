@@ -144,6 +144,8 @@ async def _run_grid(
     from reasoner.benchmarks.runner.shard import Shard
     from reasoner.benchmarks.store import environment
     from reasoner.benchmarks.store.owner import refuse_others
+    from reasoner.benchmarks.workers import run as on_workers
+    from reasoner.benchmarks.workers.spec import WorkersSpec
     from reasoner.models.local import local_model
     from reasoner.models.train_compute import train_flops
 
@@ -163,6 +165,12 @@ async def _run_grid(
         stack.push_async_callback(release, backend, solvers)
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
+        if spec and spec.workers:
+            return await on_workers.run(
+                grid, options.out, solvers, WorkersSpec.parse(spec.workers),
+                model=options.model, engine=engine(options),
+                concurrency=options.concurrency, environment=about, shard=shard,
+            )  # fmt: skip
         return await experiment.run(
             grid, options.out, solvers, backend,
             concurrency=options.concurrency, environment=about, shard=shard,
