@@ -64,6 +64,8 @@ class Driver:
         self._left = len(work.jobs)
         self._losses = Counter[int]()
         self._lost_in_a_row = 0
+        self.calls = 0
+        """The calls that were stored."""
         self._ended = asyncio.Event()
         self._tasks = set[asyncio.Task[None]]()
 
@@ -131,6 +133,7 @@ class Driver:
     def _enter(self, worker: RemoteWorker, report: WorkerReport) -> None:
         """Store what a worker reports."""
         if report.calls:
+            self.calls += len(report.calls)
             with self._work.database.transaction():
                 for number, call in report.calls:
                     self._journals[number].enter(call)

@@ -21,16 +21,13 @@ from reasoner.benchmarks.workers.messages import (
 )
 from reasoner.benchmarks.workers.placement import CPU, Resources, engine_resources, room
 from reasoner.benchmarks.workers.ray_worker import RayWorker
-from reasoner.benchmarks.workers.spec import WorkersSpec
+from reasoner.benchmarks.workers.spec import AUTO, WorkersSpec
 from reasoner.errors import ConfigError
 from reasoner.extras import require
 from reasoner.files import clipped
-from reasoner.naming import quoted
 
 SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Environment of a Ray that does not report its use to its authors, nor warn of what it will change."""
-AUTO = "auto"
-"""The address of the cluster that runs on this machine."""
 ANSWERS = 5.0
 """Seconds in which an address must accept a connection."""
 PLACED = 10.0
@@ -158,10 +155,8 @@ def connected(workers: WorkersSpec) -> Generator[None]:
 
 
 def _connect(workers: WorkersSpec) -> None:
-    import ray
-
     address = workers.address
-    if address not in (None, AUTO):
+    if address and address != AUTO:
         _check_address(address)
     own: dict[str, Any] = (
         {} if address else {"num_cpus": _cpus(workers), "include_dashboard": False}
@@ -169,9 +164,7 @@ def _connect(workers: WorkersSpec) -> None:
     handlers = _handlers()
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        ray.init(
-            address=address or "local", log_to_driver=False, configure_logging=False, **own,
-        )  # fmt: skip
+        _init(address or "local", **own)
     except Exception as e:  # Ray has no class of its own for these.
         where = f" at {address}" if address else ""
         raise ConfigError(
@@ -180,6 +173,20 @@ def _connect(workers: WorkersSpec) -> None:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _init(address: str, **own: Any) -> None:
+    """Connect; try again where a cluster of this machine does not start in the half minute that Ray gives it."""
+    import ray
+
+    for last in (False, False, True):
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, **own)
+            return
+        except Exception as e:
+            if last or "timed out during startup" not in str(e):
+                raise
+            ray.shutdown()
 
 
 def _cpus(workers: WorkersSpec) -> int:
@@ -195,20 +202,16 @@ def _handlers() -> dict[int, Any]:
     return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
-def _check_address(address: str | None) -> None:
+def _check_address(address: str) -> None:
     """Raise unless something listens at an address: Ray would wait for a minute, then end the process.
 
     Raises:
-        ConfigError: it is no address, or nothing listens there.
+        ConfigError: nothing listens there.
     """
-    host, _, port = str(address).rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(
-            f"{quoted(address)} is no address of a Ray cluster; write HOST:PORT or {AUTO}"
-        )
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), ANSWERS).close()
-    except OSError as e:
+    except (OSError, OverflowError) as e:
         raise ConfigError(
             f"no Ray cluster at {address}: {clipped(_line(e), 100)}; `ray status` on its head node tells if it runs"
         ) from e

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +48,36 @@ async def run(
         BackendError: every problem fails, or no worker is left.
     """
     setup = WorkerSetup(grid, model, engine_settings(engine), solvers.examples, version())
+    async with staffed(workers, setup) as (present, cluster):
+        about = {**environment, "nodes": nodes_of(present)}
+        with opened(grid, out, solvers, environment=about, shard=shard) as work, Meter() as bar:
+            if work.ledger:
+                raise ConfigError(
+                    "the run has a total budget, which one process keeps; leave out --workers"
+                )
+            driver = Driver(
+                work, present, cluster, concurrency=concurrency, use=solvers.engine_use, bar=bar
+            )
+            bar.add_detail(driver.detail)
+            try:
+                return await driver.run()
+            finally:
+                save_use(driver.past, out, str(environment.get("date", "")), bar)
+
+
+@asynccontextmanager
+async def staffed(
+    workers: WorkersSpec, setup: WorkerSetup
+) -> AsyncGenerator[tuple[list[RemoteWorker], RayCluster]]:
+    """Start workers on their cluster, and end them afterwards.
+
+    Raises:
+        ConfigError: the cluster or its workers do not suit.
+    """
     with connected(workers):
         cluster = RayCluster(workers, setup)
         try:
-            present = await assembled(await cluster.hire_all())
-            about = {**environment, "nodes": nodes_of(present)}
-            with opened(grid, out, solvers, environment=about, shard=shard) as work, Meter() as bar:
-                if work.ledger:
-                    raise ConfigError(
-                        "the run has a total budget, which one process keeps; leave out --workers"
-                    )
-                driver = Driver(
-                    work, present, cluster, concurrency=concurrency, use=solvers.engine_use, bar=bar
-                )
-                bar.add_detail(driver.detail)
-                try:
-                    return await driver.run()
-                finally:
-                    save_use(driver.past, out, str(environment.get("date", "")), bar)
+            yield await assembled(await cluster.hire_all()), cluster
         finally:
             cluster.close()
 
@@ -83,5 +96,5 @@ def save_use(workers: Sequence[RemoteWorker], out: Path, date: str, bar: Meter) 
     """Enter what each worker did in `workers.json`, and log it."""
     uses = [worker.use for worker in workers]
     add_session(WorkerSession(date=date, workers=tuple(uses)), out)
-    for use in (*uses, total(uses)):
+    for use in (*uses, *([total(uses)] if len(uses) > 1 else [])):
         bar.say(str(use))

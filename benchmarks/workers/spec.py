@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError
@@ -11,7 +12,10 @@ from reasoner.naming import near, parse_spec, quoted
 from reasoner.schema import Frozen
 
 RAY = "ray"
-EXAMPLE = "ray, ray:HOST:PORT or ray(engines=4)"
+EXAMPLE = "ray, ray:HOST:PORT, ray:auto or ray(engines=4)"
+AUTO = "auto"
+"""The address of the cluster that runs on this machine."""
+ADDRESS = re.compile(r"[^\s:/@]+:[0-9]{1,5}", re.ASCII)
 
 Amount = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
@@ -37,7 +41,7 @@ class WorkersSpec(Frozen):
         """
         place, settings = parse_spec(text)
         name, colon, address = place.partition(":")
-        if name != RAY or (colon and not address):
+        if name != RAY or (colon and not (address == AUTO or ADDRESS.fullmatch(address))):
             raise ConfigError(f"{quoted(text)} names no workers; write {EXAMPLE}")
         return cls._build(text, {"address": address} if address else {}, settings)
 
