@@ -64,8 +64,8 @@ class Driver:
         self._left = len(work.jobs)
         self._losses = Counter[int]()
         self._lost_in_a_row = 0
-        self.calls = 0
-        """The calls that were stored."""
+        self.exchanges = self.calls = 0
+        """Reports of workers, and the calls in them."""
         self._ended = asyncio.Event()
         self._tasks = set[asyncio.Task[None]]()
 
@@ -132,6 +132,7 @@ class Driver:
 
     def _enter(self, worker: RemoteWorker, report: WorkerReport) -> None:
         """Store what a worker reports."""
+        self.exchanges += 1
         if report.calls:
             self.calls += len(report.calls)
             with self._work.database.transaction():

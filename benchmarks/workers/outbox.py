@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -11,11 +12,20 @@ from reasoner.benchmarks.store.engine_throughput import CallTime, EngineUse
 from reasoner.benchmarks.workers.messages import WorkerReport
 from reasoner.concurrency import settled
 
+LINGER = 0.04
+"""The share of a step's seconds for which a report waits for more calls: a driver of many engines has less to do."""
+SMOOTHING = 0.1
+"""The weight of the latest step in the mean."""
+
 
 class Outbox:
-    """Collects the next report. `acknowledge` tells that the last one is stored."""
+    """Collects the next report. `acknowledge` tells that the last one is stored.
 
-    def __init__(self) -> None:
+    A `step` of a search is the time from the answer of a call to the end of the next.
+    """
+
+    def __init__(self, linger: float = LINGER) -> None:
+        self._linger, self._step = linger, 0.0
         self.report = WorkerReport()
         self._sent = list[RemoteJournal]()
         self._filled = asyncio.Event()
@@ -31,11 +41,15 @@ class Outbox:
         self._journals.append(journal)
         self.fill()
 
-    async def take(self, linger: float) -> WorkerReport:
-        """Return the report, `linger` seconds after there is something in it."""
+    def count_step(self, seconds: float) -> None:
+        """Enter the time of a step into their mean."""
+        self._step += SMOOTHING * (seconds - self._step)
+
+    async def take(self) -> WorkerReport:
+        """Return the report, shortly after there is something in it."""
         await self._filled.wait()
-        if linger:
-            await asyncio.sleep(linger)
+        if self._step:
+            await asyncio.sleep(self._linger * self._step)
         report, self.report = self.report, WorkerReport()
         self._sent, self._journals = self._journals, []
         self._filled.clear()
@@ -61,6 +75,7 @@ class RemoteJournal:
         self._outbox = outbox
         self._waiting = deque[tuple[StoredCall, asyncio.Future[None] | None]]()
         self._acknowledged = 0
+        self._answered = time.monotonic()
         self._releasing: asyncio.Task[None] | None = None
 
     def earlier(self) -> Sequence[StoredCall]:
@@ -69,6 +84,7 @@ class RemoteJournal:
 
     async def keep(self, call: StoredCall) -> None:
         """Return once the driver has stored a call."""
+        self._outbox.count_step(time.monotonic() - self._answered)
         stored = asyncio.get_running_loop().create_future()
         self._send(call, stored)
         await stored
@@ -100,6 +116,7 @@ class RemoteJournal:
         call, stored = self._waiting.popleft()
         self._stored.pop(call.name, None)  # A call that is asked again counts as the latest.
         self._stored[call.name] = call
+        self._answered = time.monotonic()
         if stored and not stored.done():
             stored.set_result(None)
 

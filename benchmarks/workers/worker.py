@@ -17,9 +17,6 @@ from reasoner.benchmarks.workers.messages import FinishedJob, JobOrder, WorkerRe
 from reasoner.benchmarks.workers.outbox import Outbox, RemoteJournal, ReportedUse
 from reasoner.errors import AccessDenied, ReasonerError
 
-LINGER = 0.001
-"""Seconds for which a report waits for more to tell."""
-
 Result = tuple[Record, Tree | None]
 
 
@@ -45,7 +42,7 @@ class EngineWorker:
             task = asyncio.create_task(self._solve(order))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await self._outbox.take(LINGER)
+        return await self._outbox.take()
 
     def wake(self) -> None:
         """Have the exchange under way return at once."""
