@@ -46,7 +46,7 @@ class DriverCosts:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class SimulatedFleet:
     """Engines with `live` problems in flight each; a problem has `steps` steps of `step` seconds on average.
 
     `prompt` is by how much longer a step takes whose prefix is not cached.
@@ -60,7 +60,7 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationResult:
     """The result of a simulation.
 
     It ends when there is nothing left to begin: `problems` were finished by then. `efficiency` is the
@@ -89,7 +89,9 @@ class SimulatedEngine:
 class Simulation:
     """Events in time order: ends of calls, arrivals of reports at the driver, and their answers."""
 
-    def __init__(self, fleet: Fleet, costs: DriverCosts, problems: int, seed: int = 0) -> None:
+    def __init__(
+        self, fleet: SimulatedFleet, costs: DriverCosts, problems: int, seed: int = 0
+    ) -> None:
         self._fleet, self._costs = fleet, costs
         self._left = self._undone = problems
         self._random = Random(seed)
@@ -99,7 +101,7 @@ class Simulation:
         self._free_at = self._busy = self._waited = 0.0
         self._exchanges = 0
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         """Solve problems until those in flight are the last."""
         fleet, total, now = self._fleet, self._left, 0.0
         last = min(total // 2, fleet.engines * fleet.live)
@@ -112,7 +114,7 @@ class Simulation:
             handlers[kind](now, number, steps)
         done = total - self._undone
         ideal = done * fleet.steps * fleet.step / (fleet.engines * fleet.live)
-        return Outcome(
+        return SimulationResult(
             done, now, ideal / now, min(1.0, self._busy / now), self._waited / now,
             self._waited / self._exchanges, self._exchanges,
         )  # fmt: skip
@@ -191,7 +193,7 @@ def simulate(costs: DriverCosts, recorded: Mapping[str, float]) -> list[dict[str
     cases = [(name, step, 1.0) for name, step in CASES.items()]
     for name, step, prompt in (*cases, ("5 s, calls scattered", 5.0, uncached(recorded))):
         for engines in sizes():
-            fleet = Fleet(engines, LIVE, STEPS, step, prompt)
+            fleet = SimulatedFleet(engines, LIVE, STEPS, step, prompt)
             problems = max(2_000, 4 * engines * LIVE)
             outcome = Simulation(fleet, costs, problems).run()
             rows.append({"case": name, **asdict(fleet), **asdict(outcome)})
@@ -200,7 +202,7 @@ def simulate(costs: DriverCosts, recorded: Mapping[str, float]) -> list[dict[str
 
 def million(costs: DriverCosts, size: float) -> dict[str, Any]:
     """Return the outcome of a million problems on as many engines as the driver serves, and the store's size."""
-    fleet = Fleet(200, LIVE, STEPS, 5.0)
+    fleet = SimulatedFleet(200, LIVE, STEPS, 5.0)
     outcome = Simulation(fleet, costs, MILLION).run()
     return {**asdict(fleet), **asdict(outcome), "store_bytes": size * MILLION}
 

@@ -61,7 +61,7 @@ class RemoteWorker:
 
     @property
     def use(self) -> WorkerUse:
-        """What it has done so far."""
+        """Its work so far."""
         return WorkerUse(
             worker=self.name,
             node=dict(self.description.node),

@@ -17,7 +17,7 @@ from reasoner.benchmarks.studies.scale_out import (
 )
 from reasoner.benchmarks.studies.scale_simulation import (
     DriverCosts,
-    Fleet,
+    SimulatedFleet,
     Simulation,
     draw,
     million,
@@ -53,7 +53,7 @@ def test_costs_and_efficiency_of_a_driver_that_is_known() -> None:
 def test_engines_of_a_free_driver_wait_for_reports_alone(
     engines: int, live: int, step: float
 ) -> None:
-    outcome = Simulation(Fleet(engines, live, 4, step), FREE, 200 * engines * live).run()
+    outcome = Simulation(SimulatedFleet(engines, live, 4, step), FREE, 200 * engines * live).run()
     # A call waits for its report, and sometimes for the one before; finishing takes one more.
     most = 1 + 3 * LINGER
     assert 1 / most - 0.02 <= outcome.efficiency <= 1.02
@@ -62,14 +62,16 @@ def test_engines_of_a_free_driver_wait_for_reports_alone(
 
 def test_a_slow_driver_is_the_limit() -> None:
     costs = DriverCosts(0.0, 0.01)
-    outcome = Simulation(Fleet(50, 8, 5, 0.05), costs, 3000).run()
+    outcome = Simulation(SimulatedFleet(50, 8, 5, 0.05), costs, 3000).run()
     assert outcome.busy > 0.98
     assert outcome.problems / outcome.seconds == pytest.approx(100, rel=0.1)
     assert outcome.queue > 10
 
 
 def test_the_same_seed_is_the_same_simulation() -> None:
-    one, other = (Simulation(Fleet(3, 4, 5, 1.0), DriverCosts(0.001, 0.001), 500) for _ in "ab")
+    one, other = (
+        Simulation(SimulatedFleet(3, 4, 5, 1.0), DriverCosts(0.001, 0.001), 500) for _ in "ab"
+    )
     assert one.run() == other.run()
 
 
@@ -77,7 +79,7 @@ def test_scattered_calls_compute_their_prompts() -> None:
     recorded = {"generated_tokens": 100, "prompt_tokens_fresh": 100, "prompt_tokens_cached": 400}
     slow = uncached(recorded)
     assert slow == 3.0
-    fleet = Fleet(2, 4, 5, 1.0, slow)
+    fleet = SimulatedFleet(2, 4, 5, 1.0, slow)
     assert Simulation(fleet, FREE, 2000).run().efficiency == pytest.approx(1 / 3, rel=0.1)
 
 
@@ -89,7 +91,7 @@ def test_every_problem_is_finished_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_figure(tmp_path: Path) -> None:
-    outcome = Simulation(Fleet(1, 1, 1, 1.0), FREE, 10).run()
+    outcome = Simulation(SimulatedFleet(1, 1, 1, 1.0), FREE, 10).run()
     rows = [
         {"case": "1 s", "engines": n, "efficiency": outcome.efficiency, "busy": 0.1}
         for n in sizes()

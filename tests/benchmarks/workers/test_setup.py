@@ -1,4 +1,4 @@
-"""What is asked of workers, and what is wrong before anything is spent."""
+"""Requests for workers, and errors before anything is spent."""
 
 from __future__ import annotations
 
