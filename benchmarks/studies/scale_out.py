@@ -131,14 +131,20 @@ def efficiencies(rows: Sequence[Measurement]) -> dict[tuple[int, int], float]:
     }
 
 
-def driver_costs(rows: Sequence[Measurement]) -> tuple[float, float]:
-    """Return the driver's CPU seconds for an exchange and for a problem with its calls, by least squares."""
-    import numpy as np
+def driver_costs(runs: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the driver's CPU seconds for an exchange and for a problem with its calls.
 
-    on_workers = [row for row in rows if row.engines]
-    counts = np.array([[row.exchanges / row.problems, 1.0] for row in on_workers])
-    cpu = np.array([row.cpu / row.problems for row in on_workers])
-    [exchange, problem], *_ = np.linalg.lstsq(counts, cpu, rcond=None)
+    They are the least squares of the CPU time of all runs with workers, neither below zero; the variance of a
+    sum over problems grows with their number.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    on_workers = [run for run in runs if run["engines"]]
+    weights = np.array([run["problems"] for run in on_workers], float) ** -0.5
+    counts = np.array([[run["exchanges"], run["problems"]] for run in on_workers], float)
+    cpu = np.array([run["cpu"] for run in on_workers])
+    [exchange, problem], _ = nnls(counts * weights[:, None], cpu * weights)
     return float(exchange), float(problem)
 
 
@@ -153,9 +159,7 @@ def table(rows: Sequence[Measurement]) -> list[dict[str, Any]]:
 
 def document(rows: Sequence[Measurement], about: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that is stored."""
-    exchange, problem = driver_costs(rows)
-    costs = {"exchange_ms": 1e3 * exchange, "problem_ms": 1e3 * problem}
-    return {"delay": DELAY, "runs": table(rows), "driver": costs, "environment": dict(about)}
+    return {"delay": DELAY, "runs": table(rows), "environment": dict(about)}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

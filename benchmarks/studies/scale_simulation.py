@@ -22,10 +22,12 @@ from random import Random
 from typing import Any
 
 from reasoner.benchmarks.plots.style import FORMATS, save, style
-from reasoner.benchmarks.studies.scale_out import FILE
+from reasoner.benchmarks.store.environment import describe
+from reasoner.benchmarks.studies.scale_out import FILE, driver_costs
 from reasoner.benchmarks.workers.outbox import LINGER
 from reasoner.files import save_json
 
+PROGRAM = "python -m reasoner.benchmarks.studies.scale_simulation"
 CASES = {"50 ms": 0.05, "0.5 s": 0.5, "5 s": 5.0}
 LIVE, STEPS = 32, 5
 """Problems in flight at each engine, and calls of each: those of the measured search."""
@@ -239,14 +241,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     measured = json.loads((options.costs / FILE).read_text())
     summary = json.loads((options.recorded / "summary.json").read_text())
     recorded = next(r for r in summary if (r["task"], r["strategy"], r["n"]) == RECORDED)
-    driver = measured["driver"]
-    costs = DriverCosts(driver["exchange_ms"] / 1e3, max(0.0, driver["problem_ms"] / 1e3))
+    costs = DriverCosts(*driver_costs(measured["runs"]))
     size = max(run["bytes"] / run["problems"] for run in measured["runs"] if run["problems"] > 500)
     rows, whole = simulate(costs, recorded), million(costs, size)
-    document = {"costs": asdict(costs), "cases": rows, "million": whole}
+    about = describe([], PROGRAM)
+    document = {"costs": asdict(costs), "cases": rows, "million": whole, "environment": about}
     save_json(document, options.out / "simulation.json")
-    about = measured["environment"]
-    draw(rows, f"simulated, with a driver measured at commit {about['commit']}", options.out)
+    commit = measured["environment"]["commit"]
+    draw(rows, f"simulated, with a driver measured at commit {commit}", options.out)
     print(json.dumps(whole))
 
 
