@@ -101,7 +101,7 @@ class Simulation:
         self._events = list[tuple[float, int, int, int, int]]()
         self._order = 0
         self._free_at = self._busy = self._waited = 0.0
-        self._exchanges = 0
+        self._exchanges = self._calls = 0
 
     def run(self) -> SimulationResult:
         """Solve problems until those in flight are the last."""
@@ -115,7 +115,7 @@ class Simulation:
             now, _, kind, number, steps = heappop(self._events)
             handlers[kind](now, number, steps)
         done = total - self._undone
-        ideal = done * fleet.steps * fleet.step / (fleet.engines * fleet.live)
+        ideal = self._calls * fleet.step / (fleet.engines * fleet.live)
         return SimulationResult(
             done, now, ideal / now, min(1.0, self._busy / now), self._waited / now,
             self._waited / self._exchanges, self._exchanges,
@@ -137,6 +137,7 @@ class Simulation:
 
     def _end(self, now: float, number: int, steps: int) -> None:
         """A call ends; so many `steps` of its problem are left."""
+        self._calls += 1
         self._engines[number].ended.append(steps)
         self._report(now, number)
 
