@@ -37,6 +37,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "pandas": ("data",),
     "pyarrow": ("data",),
     "opentelemetry": ("telemetry",),
+    "ray": ("ray",),
     "pytest": ("test",),
     "hypothesis": ("test",),
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Awaitable, Generator, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from reasoner.benchmarks.runner.progress_bar import Meter
 from reasoner.benchmarks.runner.scheduler import JobOutcome, Tally, reason
 from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.runner.total_budget import Allowance, RunLedger, run_ledger
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, Journal, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import Grid
 from reasoner.benchmarks.store.owner import refuse_others
@@ -39,6 +39,61 @@ class Job:
     example: Example
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The jobs of a run that are not done, and the places of their results."""
+
+    jobs: list[Job]
+    database: Database
+    stores: Mapping[str, Store]
+    ledger: RunLedger | None
+
+    def journal(self, job: Job) -> ProblemJournal:
+        """Return the journal of a job's calls."""
+        return ProblemJournal(self.database, job.spec, job.example.problem.id)
+
+    def store(self, job: Job, result: tuple[Record, Tree | None]) -> Record:
+        """Store a result; one that no table can hold is stored as a failure."""
+        record, tree = result
+        try:
+            self.stores[job.spec.key].append(record, tree)
+        except ReasonerError:
+            raise
+        except Exception as e:
+            record, _ = failed(job, reason(e), record.spend)
+            self.stores[job.spec.key].append(record)
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Attempts at jobs: one search each, then its grade. `pools` are the keys of experiments that keep samples."""
+
+    solvers: Solvers
+    pools: Set[str]
+
+    async def attempt(
+        self, job: Job, engine: Backend, journal: Journal, ledger: RunLedger | None = None
+    ) -> JobOutcome[tuple[Record, Tree | None]]:
+        """Try once, resuming from the finished calls of earlier tries."""
+        example, pooled = job.example, job.spec.key in self.pools
+        await start(engine)  # Starting it takes none of the problem's time.
+        allowance = Allowance(ledger) if ledger else None
+        result = await self.solvers.attempt(engine, job.spec, example, Calls(journal), allowance)
+        if isinstance(result.cause, AccessDenied | StoreError):
+            raise result.cause
+        try:
+            tree = None if pooled else tree_of(result, job.task, example)
+            record = record_of(job, result, pooled, engine)
+        except Exception as e:  # In the task's rules.
+            return JobOutcome(failed(job, reason(e), _spend(result)))
+        if result.cause is None:
+            return JobOutcome((record, tree), result.error)
+        record = record.model_copy(update={"error": (error := reason(result.cause))})
+        # Only a model that could not answer is worth another try.
+        return JobOutcome((record, tree), error if isinstance(result.cause, BackendError) else None)
+
+
 async def run(
     grid: Grid,
     out: Path,
@@ -58,30 +113,66 @@ async def run(
         StoreError: the database cannot be written, is corrupt or in use.
         BackendError: every problem fails, or the engine dies again and again.
     """
+    await check(solvers, backend)
+    with opened(grid, out, solvers, environment=environment, shard=shard) as work:
+        attempts = Attempts(solvers, pool_keys(grid))
+
+        def attempt(job: Job, engine: Backend) -> Awaitable[JobOutcome[tuple[Record, Tree | None]]]:
+            return attempts.attempt(job, engine, work.journal(job), work.ledger)
+
+        return await run_jobs(
+            work.jobs,
+            backend,
+            attempt=attempt,
+            failed=failed,
+            store=work.store,
+            concurrency=concurrency,
+            meter=meter,
+        )
+
+
+async def check(solvers: Solvers, backend: Backend) -> None:
+    """Refuse components that do not suit `backend`, also by what it finds out about its model.
+
+    Raises:
+        ConfigError: they do not; nothing is sampled then.
+    """
     solvers.check(backend)
     if await recognise(backend):
         solvers.check(backend)
+
+
+@contextmanager
+def opened(
+    grid: Grid,
+    out: Path,
+    solvers: Solvers,
+    *,
+    environment: Mapping[str, Any] = {},
+    shard: Shard = Shard(),
+) -> Generator[Work]:
+    """Open the results in `out`, with the jobs of `shard` that are missing there.
+
+    Raises:
+        StoreError: the database cannot be written, is corrupt or in use.
+    """
     refuse_others(out, grid.command)
     specs = list(grid.specs())
     with Database(out) as database:
         ledger = run_ledger(grid, database)
         with database.transaction():
             stores = {s.key: Store(database, s, environment) for s in specs}
-        pools = {pool.key for task in grid.tasks if (pool := grid.pool(task))}
         grid.save(out)
         every = (job for s in specs for job in _missing(grid, s, solvers, stores[s.key]))
         jobs = [job for job in every if shard.holds(job.index)]
         # The longest first, so that the end is not one slow problem on an idle engine.
         jobs.sort(key=lambda j: -j.spec.n)
-        return await run_jobs(
-            jobs,
-            backend,
-            attempt=partial(_attempt, solvers, database, pools, ledger),
-            failed=_failed,
-            store=partial(_store, stores),
-            concurrency=concurrency,
-            meter=meter,
-        )
+        yield Work(jobs, database, stores, ledger)
+
+
+def pool_keys(grid: Grid) -> set[str]:
+    """Return the keys of the experiments whose samples decide other strategies and sizes."""
+    return {pool.key for task in grid.tasks if (pool := grid.pool(task))}
 
 
 def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Record:
@@ -113,51 +204,12 @@ def record_of(job: Job, result: Result, pooled: bool, backend: Backend) -> Recor
     )
 
 
-async def _attempt(
-    solvers: Solvers,
-    database: Database,
-    pools: Set[str],
-    ledger: RunLedger | None,
-    job: Job,
-    engine: Backend,
-) -> JobOutcome[tuple[Record, Tree | None]]:
-    """Try once, resuming from the finished calls of earlier tries."""
-    example, pooled = job.example, job.spec.key in pools
-    await start(engine)  # Starting it takes none of the problem's time.
-    calls = Calls(database, job.spec, example.problem.id)
-    allowance = Allowance(ledger) if ledger else None
-    result = await solvers.attempt(engine, job.spec, example, calls, allowance)
-    if isinstance(result.cause, AccessDenied | StoreError):
-        raise result.cause
-    try:
-        tree = None if pooled else tree_of(result, job.task, example)
-        record = record_of(job, result, pooled, engine)
-    except Exception as e:  # In the task's rules.
-        return JobOutcome(_failed(job, reason(e), _spend(result)))
-    if result.cause is None:
-        return JobOutcome((record, tree), result.error)
-    record = record.model_copy(update={"error": (error := reason(result.cause))})
-    # Only a model that could not answer is worth another try.
-    return JobOutcome((record, tree), error if isinstance(result.cause, BackendError) else None)
-
-
-def _failed(job: Job, error: str, spend: Spend = Spend()) -> tuple[Record, Tree | None]:
+def failed(job: Job, error: str, spend: Spend = Spend()) -> tuple[Record, Tree | None]:
+    """Return the result of a job that failed."""
     problem = job.example.problem.id
     return Record(
         problem=problem, index=job.index, correct=False, stopped="error", error=error, spend=spend
     ), None
-
-
-def _store(stores: Mapping[str, Store], job: Job, result: tuple[Record, Tree | None]) -> Record:
-    record, tree = result
-    try:
-        stores[job.spec.key].append(record, tree)
-    except ReasonerError:
-        raise
-    except Exception as e:  # It holds a value that no table can.
-        record, _ = _failed(job, reason(e), record.spend)
-        stores[job.spec.key].append(record)
-    return record
 
 
 def _missing(grid: Grid, spec: Spec, solvers: Solvers, store: Store) -> Iterator[Job]:

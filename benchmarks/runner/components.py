@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,15 +46,16 @@ class Solvers:
         self,
         grid: Grid,
         named: Mapping[str, Task] | None = None,
+        examples: Mapping[str, Sequence[Example]] | None = None,
         second: Backend | None = None,
     ) -> None:
-        self._second = second
+        self.second = second
         self.engine_use = EngineUse()
         """The use of the engine by one solve call."""
         self.tasks = dict(named) if named else {name: tasks.make(name) for name in grid.tasks}
         self._flops = grid.total_budget.get("flops")
         self._solvers = {spec.key: self._build(spec) for spec in grid.specs()}
-        self.examples = {
+        self.examples = examples or {
             name: examples_of(task, grid.split, grid.problems) for name, task in self.tasks.items()
         }
         self._references = {
@@ -119,7 +120,7 @@ class Solvers:
             sized(spec.strategy, spec.n),
             self._verifier(spec),
             Budget(**budget),
-            self._second if spec.second else None,
+            self.second if spec.second else None,
             tools.make(spec.tools) if spec.tools else None,
         )
 

@@ -28,7 +28,7 @@ from reasoner.benchmarks.runner.step_sampling import (
     prefixes,
     told_scores,
 )
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.judgements import TUNING, DiagnosisPlan, Drawn, Judged, Labelled
 from reasoner.benchmarks.store.owner import EVAL, refuse_others
@@ -128,7 +128,7 @@ class JudgedPool:
 
     async def _draw(self, job: Job, backend: Backend) -> Drawn:
         strategy = Stepwise(self.spec.n, whole=not isinstance(self.task, Labelled))
-        calls = Calls(self.drawn.database, self.drawn.spec, job.example.problem.id)
+        calls = Calls(ProblemJournal(self.drawn.database, self.drawn.spec, job.example.problem.id))
         result = await solve(
             job.example.problem, strategy, JournalledModel(backend, calls), self.verifier,
             sampling=self.sampling, extract=self.task.answer, seed=self.spec.seed,
@@ -144,7 +144,7 @@ class JudgedPool:
 
     async def _judge(self, job: Job, drawing: Drawn, backend: Backend) -> Judged:
         problem, solutions = job.example.problem, drawing.solutions
-        calls = Calls(self.judged.database, self.spec, problem.id)
+        calls = Calls(ProblemJournal(self.judged.database, self.spec, problem.id))
         judge = bind(journalled(self.verifier, calls), JournalledModel(backend, calls))
         judgement = await judge.score(problem, [c for c in solutions if c.complete])
         steps, labels = await self._steps(judge, problem, solutions, judgement.scores)

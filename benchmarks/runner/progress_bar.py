@@ -41,6 +41,8 @@ class Counts:
         self.jobs = self.samples = self.done = self.sampled = self.right = self.failed = 0
         self._tokens = 0.0
         self._began = clock()
+        self.detail: Callable[[], str] = str
+        """Returns more for each line, of several engines for instance."""
 
     def start(self, jobs: int, samples: int) -> None:
         """Begin to count."""
@@ -82,7 +84,7 @@ class Counts:
         failed = f", {self.failed} failed" if self.failed else ""
         return (
             f"{self.done}/{self.jobs} problems{failed}, {self.accuracy} right,"
-            f" {self.rate:,.0f} tokens/s, ETA {self.left}"
+            f" {self.rate:,.0f} tokens/s, ETA {self.left}{self.detail()}"
         )
 
 
@@ -151,6 +153,14 @@ class Meter:
     def tell(self, text: str) -> None:
         """Log what the run had to put up with; it is shown above the bar."""
         logger.warning("%s", one_line(text))
+
+    def say(self, text: str) -> None:
+        """Log a line of progress."""
+        lines.info("%s", one_line(text))
+
+    def add_detail(self, detail: Callable[[], str]) -> None:
+        """Have lines of progress end with what `detail` returns."""
+        self._counts.detail = detail
 
     def __enter__(self) -> Self:
         self._bar.start()

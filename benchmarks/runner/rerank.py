@@ -14,7 +14,7 @@ from reasoner.base import Backend, Verifier, bind, check_problem, release, requi
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import JobOutcome
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.grid import BEST, BESTS, MAJORITY, WEIGHTED, Grid
 from reasoner.benchmarks.store.owner import RERANK, refuse_others
@@ -122,7 +122,7 @@ def _missing(store: Store, pool: Sequence[Record]) -> Iterator[RerankJob]:
 async def _attempt(verifier: Verifier, job: RerankJob, engine: Backend) -> JobOutcome[Record]:
     """Try once, resuming from the finished calls of earlier tries."""
     record = job.record
-    calls = Calls(job.store.database, job.spec, record.problem)
+    calls = Calls(ProblemJournal(job.store.database, job.spec, record.problem))
     finished = [sample for sample in record.samples if sample.complete]
     candidates = [_candidate(sample) for sample in finished]
     answers = {c.answer_text: s.answer for c, s in zip(candidates, finished, strict=True)}

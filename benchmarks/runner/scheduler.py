@@ -63,6 +63,20 @@ class Tally:
         if not self.finished and self.troubles >= HOPELESS:
             raise BackendError(error)
 
+    def conclude(self, tell: Callable[[str], None]) -> None:
+        """Tell in a line of the jobs that failed.
+
+        Raises:
+            BackendError: every job failed.
+        """
+        if self.failed and not self.finished:
+            raise BackendError(self.last)
+        if self.failed:
+            tell(
+                f"{self.failed} of {self.finished + self.failed} attempts failed and count as wrong, the last one:"
+                f" {self.last}; the same command tries them again"
+            )
+
 
 class Scheduler:
     """Keeps `concurrency` jobs in flight on one engine, which is started again should it die.
@@ -100,13 +114,7 @@ class Scheduler:
                     group.create_task(begun(job, turn))
         except BaseExceptionGroup as e:
             raise first(e) from None
-        if tally.failed and not tally.finished:
-            raise BackendError(tally.last)
-        if tally.failed:
-            self._tell(
-                f"{tally.failed} of {len(jobs)} attempts failed and count as wrong, the last one:"
-                f" {tally.last}; the same command tries them again"
-            )
+        tally.conclude(self._tell)
         return tally
 
     async def persist(

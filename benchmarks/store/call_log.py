@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -41,17 +41,58 @@ SELECT call, asked, turn, seconds, answer FROM calls WHERE key = ? AND problem =
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredCall:
     """A finished call and its answer.
 
     By its end so many calls had been `asked` and so many `seconds` had passed; answers of one `turn`
     came in one turn of the event loop.
     """
 
+    name: str
     asked: int
     turn: int
     seconds: float
     answer: str
+
+
+class Journal(Protocol):
+    """The finished calls of one problem."""
+
+    def earlier(self) -> Sequence[StoredCall]:
+        """Return the calls of earlier attempts, in the order of their ends."""
+        ...
+
+    async def keep(self, call: StoredCall) -> None:
+        """Return once a call is stored; calls that end in one turn are stored in one."""
+        ...
+
+    def enter(self, call: StoredCall) -> None:
+        """Have a call stored for which no search waits."""
+        ...
+
+
+class ProblemJournal:
+    """The finished calls of one problem in a database.
+
+    Raises:
+        StoreError: a call cannot be stored.
+    """
+
+    def __init__(self, database: Database, spec: Spec, problem: str) -> None:
+        self._database, self._place = database, (spec.key, problem)
+
+    def earlier(self) -> Sequence[StoredCall]:
+        """Return the calls of earlier attempts, in the order of their ends."""
+        return [StoredCall(*row) for row in self._database.execute(FIND, *self._place)]
+
+    async def keep(self, call: StoredCall) -> None:
+        """Store a call, without a turn of the event loop in between."""
+        self.enter(call)
+
+    def enter(self, call: StoredCall) -> None:
+        """Store a call."""
+        when = call.asked, call.turn, call.seconds
+        self._database.execute(KEEP, *self._place, call.name, *when, call.answer)
 
 
 class Calls:
@@ -69,10 +110,10 @@ class Calls:
         StoreError: a call cannot be kept.
     """
 
-    def __init__(self, database: Database, spec: Spec, problem: str) -> None:
+    def __init__(self, journal: Journal) -> None:
         self.clock = Clock()
-        self._database, self._place = database, (spec.key, problem)
-        stored = {call: Found(*rest) for call, *rest in database.execute(FIND, *self._place)}
+        self._journal = journal
+        stored = {call.name: call for call in journal.earlier()}
         self._found = {call: found for call, found in stored.items() if not call.startswith(LOST)}
         self.lost = _lost({call: f for call, f in stored.items() if call.startswith(LOST)})
         self._losses = len(stored) - len(self._found)
@@ -103,18 +144,17 @@ class Calls:
         if self._due or self._unsettled:
             await self._wait(call)
         blob, answer = _readable(kind, reply)
-        self._keep(call, blob)
+        await self._keep(call, blob)
         return answer
 
     def lose(self, role: str, usage: Usage) -> None:
         """Store the cost of a failed call, which later attempts are charged too."""
         if usage != Usage():
             self._losses += 1
-            when = self._asked, 0, self.clock.elapsed
-            name = f"{LOST}{role}-{self._losses}"
-            self._database.execute(KEEP, *self._place, name, *when, ENCODER.encode(usage))
+            name, blob = f"{LOST}{role}-{self._losses}", ENCODER.encode(usage)
+            self._journal.enter(StoredCall(name, self._asked, 0, self.clock.elapsed, blob))
 
-    def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[Found, T] | None:
+    def _earlier(self, kind: TypeAdapter[T], call: str) -> tuple[StoredCall, T] | None:
         """An earlier answer; one that cannot be read is forgotten, so that it is asked for again."""
         if (stored := self._found.get(call)) is None:
             return None
@@ -132,12 +172,13 @@ class Calls:
         self._equal[digest] += 1
         return f"{digest}-{self._equal[digest]}"
 
-    def _keep(self, call: str, answer: str) -> None:
+    async def _keep(self, call: str, answer: str) -> None:
         if not self._turning:
             self._turn, self._turning = self._turn + 1, True
             asyncio.get_running_loop().call_soon(self._turned)
-        when = self._asked, self._turn, self.clock.elapsed
-        self._database.execute(KEEP, *self._place, call, *when, answer)
+        await self._journal.keep(
+            StoredCall(call, self._asked, self._turn, self.clock.elapsed, answer)
+        )
 
     def _turned(self) -> None:
         self._turning = False
@@ -197,7 +238,7 @@ def _readable(kind: TypeAdapter[T], reply: T) -> tuple[str, T]:
         ) from e
 
 
-def _lost(stored: Mapping[str, Found]) -> dict[str, Usage]:
+def _lost(stored: Mapping[str, StoredCall]) -> dict[str, Usage]:
     """Return the sum of the stored costs of each role; what cannot be read is left out."""
     costs = dict[str, Usage]()
     for call, found in stored.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,20 @@ class Throughput(Frozen):
         )
 
 
+CallTime = tuple[float, float, int]
+"""Begin and end of a call, as seconds before the end of its run, and its output tokens."""
+
+
+def call_times(result: Result) -> list[CallTime]:
+    """Return the calls of a run that decoded anything."""
+    left = [(result.seconds - call.elapsed, call) for call in result.calls]
+    return [
+        (ended + call.seconds, ended, call.usage.completion_tokens)
+        for ended, call in left
+        if call.usage.completion_tokens
+    ]
+
+
 class EngineUse:
     """Collects the model calls of finished problems: when each began and ended, and what it decoded."""
 
@@ -80,12 +95,13 @@ class EngineUse:
 
     def add(self, result: Result) -> None:
         """Enter the calls of a run that ended just now."""
+        self.enter(call_times(result))
+
+    def enter(self, calls: Iterable[CallTime]) -> None:
+        """Enter the calls of a run that ended just now, perhaps on another machine."""
         now = time.monotonic()
-        start = now - result.seconds
-        for call in result.calls:
-            if call.usage.completion_tokens:
-                ended = start + call.elapsed
-                self._calls.extend((ended - call.seconds, ended, call.usage.completion_tokens))
+        for began, ended, tokens in calls:
+            self._calls.extend((now - began, now - ended, tokens))
         if self._out and now > self._due:
             self.save()
             self._due = time.monotonic() + EVERY

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from reasoner.backends.scripted import END, Scripted
 from reasoner.base import Backend, Halt
 from reasoner.benchmarks.runner.resumable import JournalledModel
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Spec
 from reasoner.events import Result
@@ -114,7 +114,7 @@ def journalled(backend: Backend, journal: bool) -> Generator[Backend]:
         return
     spec = Spec(task="overhead", backend="scripted", strategy="any", n=1)
     with TemporaryDirectory() as folder, Database(Path(folder)) as database:
-        yield JournalledModel(backend, Calls(database, spec, PROBLEM.id))
+        yield JournalledModel(backend, Calls(ProblemJournal(database, spec, PROBLEM.id)))
 
 
 def search(strategy: Strategy, backend: Backend) -> Coroutine[Any, Any, Result]:

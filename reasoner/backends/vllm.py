@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import cached_property
 from inspect import signature
@@ -18,6 +18,7 @@ from reasoner.backends.checkpoint import Checkpoint
 from reasoner.backends.exclusive_batches import ExclusiveBatches
 from reasoner.backends.local_model import LocalModel
 from reasoner.backends.prompt_template import Shots, Template
+from reasoner.backends.ranks import Ranks
 from reasoner.backends.sample_output import Output
 from reasoner.backends.token_confidence import confidences
 from reasoner.base import Halt, ModelInfo
@@ -93,6 +94,7 @@ class VLLM(LocalModel):
         )
         self._engine = Engine(self.arguments)
         self._batches = ExclusiveBatches()
+        self._ranks = Ranks(engine_args.get("data_parallel_size", 1))
 
     @property
     def model(self) -> ModelInfo:
@@ -122,8 +124,10 @@ class VLLM(LocalModel):
         ids = self._prompt_ids(prompt)
         self._check_length(len(ids))
         async with self._batches.take(_kind(sampling)):
-            calls = [self._draw(engine, ids, params) for params in self._params(sampling)]
-            outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
+            with self._ranks.taken(prompt.problem, sampling.n) as rank:
+                parts = [self._parts(engine, ids, p, rank) for p in self._params(sampling)]
+                calls = [_draw(each) for each in parts]
+                outputs = [await calls[0]] if len(calls) == 1 else await _gather(calls)
         usage = sum((self._usage(len(ids), o) for o in outputs), Usage(requests=1))
         return Generation(tuple(self._completion(o, sampling, prompt) for o in outputs), usage)
 
@@ -140,10 +144,12 @@ class VLLM(LocalModel):
         [params] = self._params(replace(sampling, n=1))
         params.output_kind = RequestOutputKind.DELTA
         output, seen = Output(), 0
-        async with (
-            self._batches.take(_kind(sampling)),
-            aclosing(self._parts(engine, ids, params)) as parts,
-        ):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._batches.take(_kind(sampling)))
+            rank = stack.enter_context(self._ranks.taken(prompt.problem, 1))
+            parts = await stack.enter_async_context(
+                aclosing(self._parts(engine, ids, params, rank))
+            )
             async for part in parts:
                 output.add(part)
                 if halt(confidences(output.likeliest[seen:])) and output.finish_reason is None:
@@ -177,23 +183,17 @@ class VLLM(LocalModel):
         """Stop the engine and its process."""
         await self._engine.aclose()
 
-    async def _draw(self, engine: Any, ids: list[int], params: Any) -> Output:
-        """Return one whole sample."""
-        output = Output()
-        async with aclosing(self._parts(engine, ids, params)) as parts:
-            async for part in parts:
-                output.add(part)
-        if output.finish_reason is None:
-            raise BackendError("vLLM ended a request without an output")
-        return output
-
-    async def _parts(self, engine: Any, ids: list[int], params: Any) -> AsyncGenerator[Any]:
+    async def _parts(
+        self, engine: Any, ids: list[int], params: Any, rank: int | None
+    ) -> AsyncGenerator[Any]:
         """Yield the engine's outputs of one request; cancelling or closing aborts it in the engine."""
+        pinned = {} if rank is None else {"data_parallel_rank": rank}
         try:
             # Rendered ids go to the engine directly, without a thread pool.
             rendered = {"type": "token", "prompt_token_ids": ids}
             lora = self._adapter and self._adapter.request()
-            request = engine.generate(rendered, params, self._engine.name(), lora_request=lora)
+            name = self._engine.name()
+            request = engine.generate(rendered, params, name, lora_request=lora, **pinned)
             async with aclosing(request) as parts:
                 async for part in parts:
                     yield part
@@ -293,6 +293,17 @@ def _scheduler_executor() -> Any:
     from reasoner.backends.vllm_cpu import InSchedulerProcess
 
     return InSchedulerProcess
+
+
+async def _draw(requested: AsyncGenerator[Any]) -> Output:
+    """Return one whole sample."""
+    output = Output()
+    async with aclosing(requested) as parts:
+        async for part in parts:
+            output.add(part)
+    if output.finish_reason is None:
+        raise BackendError("vLLM ended a request without an output")
+    return output
 
 
 async def _gather(calls: Sequence[Coroutine[Any, Any, Output]]) -> list[Output]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from reasoner.benchmarks.runner.components import sized
 from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.workers.spec import WorkersSpec
 from reasoner.cli import option_types as o
 from reasoner.cli.engine import check_second, second_policy, setting
 from reasoner.cli.flags import flag
@@ -169,6 +170,13 @@ Tools = Annotated[
         description="what the model may use while it writes a solution: python, such as python(calls=8)",
     ),
 ]
+Workers = Annotated[
+    Annotated[str, _known(WorkersSpec.parse)] | None,
+    Field(
+        examples=["ray[:ADDRESS]"],
+        description="solve on the engines of a Ray cluster; ray(engines=4) starts four here",
+    ),
+]
 Backend = Annotated[
     Annotated[str, _known(backends.load)] | None, FlagReader(text),
     Field(description="default: vllm, or openai with --base-url"),
@@ -203,6 +211,7 @@ class BenchOptions(Options):
     base_url: o.BaseUrl = None
     seed: o.RandomSeed = GRID.seed
     shard: ShardName = None
+    workers: Workers = None
     concurrency: o.Concurrency = CONCURRENCY
     out: o.Out = Path("runs/bench")
 
@@ -257,6 +266,11 @@ class BenchOptions(Options):
             raise ConfigError(
                 "a total budget is kept by one run, and a shard is a run of its own; leave out --shard, or"
                 " limit each problem with --budget"
+            )
+        if self.total_budget and self.workers:
+            raise ConfigError(
+                "a total budget is kept by the process that has the engine; leave out --workers, or limit each"
+                " problem with --budget"
             )
         if "cost" in self.total_budget and not any(self.price.values()):
             raise ConfigError(

@@ -144,6 +144,9 @@ async def _run_grid(
     from reasoner.benchmarks.runner.shard import Shard
     from reasoner.benchmarks.store import environment
     from reasoner.benchmarks.store.owner import refuse_others
+    from reasoner.benchmarks.workers import run as on_workers
+    from reasoner.benchmarks.workers.ray_cluster import connected
+    from reasoner.benchmarks.workers.spec import WorkersSpec
     from reasoner.models.local import local_model
     from reasoner.models.train_compute import train_flops
 
@@ -158,14 +161,23 @@ async def _run_grid(
         about["second"] = environment.model(second, grid.second, grid.second_weights)
     refuse_others(options.out, grid.command)
     solvers.check(backend)  # Before the first file is written.
-    if spec:
-        spec.save(options.out)
-        about["spec"] = spec.key
     shard = Shard.parse(spec.shard) if spec and spec.shard else Shard()
+    workers = WorkersSpec.parse(spec.workers) if spec and spec.workers else None
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, backend, second, solvers)
+        if workers:
+            stack.enter_context(connected(workers))
+        if spec:
+            spec.save(options.out)
+            about["spec"] = spec.key
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
+        if workers:
+            return await on_workers.run(
+                grid, options.out, solvers, workers,
+                model=options.model, engine=engine(options),
+                concurrency=options.concurrency, environment=about, shard=shard,
+            )  # fmt: skip
         return await experiment.run(
             grid, options.out, solvers, backend,
             concurrency=options.concurrency, environment=about, shard=shard,

@@ -19,7 +19,7 @@ from reasoner.backends.scripted import Scripted
 from reasoner.base import as_watching
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.store import call_log as calls_module
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Spec
 from reasoner.budget import Budget
@@ -74,7 +74,7 @@ async def search(
     database: Database, backend: Scripted, name: str, by: Any = None, **settings: Any
 ) -> Result:
     """Attempt the problem, going on from the calls in the database."""
-    calls, strategy = Calls(database, SPEC, "p"), strategies.make(name, n=8)
+    calls, strategy = Calls(ProblemJournal(database, SPEC, "p")), strategies.make(name, n=8)
     verifier = by or (Verdict("last") if strategy_traits(strategy).uses_verifier else None)
     return await solve(
         PROBLEM, strategy, JournalledModel(backend, calls),
@@ -127,11 +127,14 @@ def test_killed_at_any_call_no_finished_one_is_asked_again(
 
 
 async def test_equal_calls_are_told_apart(database: Database) -> None:
-    model, prompt = JournalledModel(Scripted(), Calls(database, SPEC, "p")), Prompt(PROBLEM)
+    model, prompt = (
+        JournalledModel(Scripted(), Calls(ProblemJournal(database, SPEC, "p"))),
+        Prompt(PROBLEM),
+    )
     for _ in range(2):
         await model.generate(prompt, SAMPLING)
     backend = Scripted()
-    again = JournalledModel(backend, Calls(database, SPEC, "p"))
+    again = JournalledModel(backend, Calls(ProblemJournal(database, SPEC, "p")))
     for _ in range(3):
         await again.generate(prompt, SAMPLING)
     assert backend.usage.requests == 1
@@ -143,7 +146,9 @@ async def test_what_is_answered_is_what_was_answered(database: Database) -> None
         prompt = Prompt(PROBLEM, "12+30=42\n", tuple(map(ord, "12+30=42\n")))
         backends = Scripted(), Uneven(lives=0)
         first, again = [
-            await JournalledModel(b, Calls(database, SPEC, "p")).generate(prompt, sampling)
+            await JournalledModel(b, Calls(ProblemJournal(database, SPEC, "p"))).generate(
+                prompt, sampling
+            )
             for b in backends
         ]
         assert again == first == await Scripted().generate(prompt, sampling)
@@ -179,7 +184,7 @@ async def test_a_judgement_that_cost_anything_is_kept(database: Database) -> Non
     again = await search(database, Uneven(lives=0), "beam", Costly("last"))
     assert told(again) == told(first) and Costly.asked == asked > 0
     assert again.trace.malformed == first.trace.malformed == asked
-    wrapped = journalled(Costly("last"), Calls(database, SPEC, "q"))
+    wrapped = journalled(Costly("last"), Calls(ProblemJournal(database, SPEC, "q")))
     assert verifier_traits(wrapped).ceiling == 0.9
 
 
@@ -232,7 +237,7 @@ class Plain:
 
 
 def test_a_journalled_model_can_what_its_backend_can(database: Database) -> None:
-    calls = Calls(database, SPEC, "p")
+    calls = Calls(ProblemJournal(database, SPEC, "p"))
     able, plain = JournalledModel(Scripted(), calls), JournalledModel(Plain(), calls)
     assert able.traits == Scripted().traits and plain.traits == BackendTraits()
     with pytest.raises(ConfigError, match="cannot watch"):
@@ -243,7 +248,7 @@ def test_a_journalled_model_can_what_its_backend_can(database: Database) -> None
 async def test_a_call_that_cannot_be_kept_ends_the_search(database: Database) -> None:
     [[pages]] = database.execute("PRAGMA page_count")
     database.execute(f"PRAGMA max_page_count = {pages}")
-    model = JournalledModel(Scripted(), Calls(database, SPEC, "p"))
+    model = JournalledModel(Scripted(), Calls(ProblemJournal(database, SPEC, "p")))
     with pytest.raises(StoreError, match="the disk is full"):
         await model.generate(Prompt(PROBLEM), Sampling(n=200))
     assert database.execute("SELECT * FROM calls") == []
@@ -293,7 +298,7 @@ class Hostile(Scripted):
 async def test_what_cannot_be_read_back_is_not_kept(database: Database, text: Any) -> None:
     hostile = Hostile()
     hostile.text = text
-    model = JournalledModel(hostile, Calls(database, SPEC, "p"))
+    model = JournalledModel(hostile, Calls(ProblemJournal(database, SPEC, "p")))
     with pytest.raises(BackendError, match="cannot be kept"):
         await model.generate(Prompt(PROBLEM), SAMPLING)
     assert database.execute("SELECT * FROM calls") == []

@@ -200,6 +200,8 @@ WRONG: dict[str, list[Line]] = {
         ([*BENCH, "--total-budget", "cost=5"], "add --price"),
         ([*BENCH, "--total-budget", "cost=5", "--price", "prompt=0"], "add --price"),
         ([*BENCH, "--total-budget", "tokens=5", "--shard", "1/2"], "leave out --shard"),
+        ([*BENCH, "--total-budget", "tokens=5", "--workers", "ray"], "leave out --workers"),
+        ([*BENCH, "--workers", "ray:127.0.0.1:9"], "no Ray cluster at 127.0.0.1:9"),
     ],
     "allocate": [
         (["allocate"], "required: DIR"),
@@ -218,6 +220,11 @@ WRONG: dict[str, list[Line]] = {
         (["merge", "{run}", "--out", "{run}"], "is one of the runs"),
         *values(["merge", "{run}"], "--out", v.FOLDER[1::2]),
         *options(["merge", "{run}"], "--out"),
+        *values(
+            BENCH,
+            "--workers",
+            ["", "dask", "ray:", "ray:host", "ray(engines=0)", "ray(engine=2)", "ray(2)"],
+        ),
         *values(BENCH, "--shard", ["", "0/2", "3/2", "2", "a/b", "1/99999999", "1/2/3"]),
     ],
     "compare": [
