@@ -23,7 +23,8 @@ class WorkerLost(ReasonerError):
 class WorkerSetup:
     """The grid, the model and the problems of a run, from which a worker builds its components.
 
-    `engine` are the arguments of `open_backend` of its model and of the second one, and `version` is that of the driver's program.
+    `engine` are the arguments of `open_backend`, for `model` and for the grid's second one; `version` is that
+    of the driver's program.
     """
 
     grid: Grid
