@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from reasoner.errors import BackendError, ConfigError, EngineDied, ReasonerError
+from reasoner.models.engine_process import fork_engines, import_ahead
 from reasoner.models.precision import cpu_has_bfloat16
 from reasoner.watchdog import Watchdog
 
@@ -101,6 +102,7 @@ class Engine:
     async def _start_engine(self) -> None:
         for name, value in SILENT.items():
             os.environ.setdefault(name, value)
+        import_ahead()
         try:
             # vLLM stores exceptions of its imports, which hold the frames of the importing call. An
             # engine in one of these frames would never be released.
@@ -119,6 +121,7 @@ class Engine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        fork_engines()
         try:
             with watchdog.starting(CORE):
                 return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))

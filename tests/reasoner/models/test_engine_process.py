@@ -1,0 +1,65 @@
+"""Engines on CPU cores are forked from a process that has imported vLLM."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from reasoner.models import engine_process
+
+SCRIPT = """
+import os, sys
+from reasoner.models import engine_process
+
+def child(queue):
+    queue.put((os.environ["LATER"], "colorsys" in sys.modules, os.getppid()))
+
+if __name__ == "__main__":
+    engine_process.MODULES = ["colorsys"]
+    engine_process.forks = lambda: True
+    engine_process.import_ahead()
+    os.environ["LATER"] = "set after the server"
+    context = engine_process._Context()
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    value, imported, parent = queue.get(timeout=20)
+    process.join()
+    print(value, imported, parent != os.getpid())
+"""
+
+
+def test_a_forked_process_has_the_imports_of_its_server_and_todays_environment(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=30)
+
+    assert done.stdout == "set after the server True True\n", done.stderr
+
+
+def test_a_build_for_gpus_spawns_its_engines(monkeypatch):
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    started = []
+    monkeypatch.setattr(engine_process, "distribution", missing)
+    monkeypatch.setattr(engine_process.forkserver, "ensure_running", lambda: started.append(1))
+
+    engine_process.import_ahead()
+
+    assert not engine_process.forks()
+    assert not started
+
+
+@pytest.mark.engine
+def test_vllm_takes_the_forking_context(monkeypatch):
+    from vllm.v1.engine import utils
+
+    monkeypatch.setattr(utils, "get_mp_context", utils.get_mp_context)
+    engine_process.fork_engines()
+
+    assert utils.get_mp_context().get_start_method() == "forkserver"
