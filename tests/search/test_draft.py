@@ -97,6 +97,11 @@ async def test_the_ledger_tells_the_models_apart() -> None:
     assert result.by_role[SECOND].flops == sum(expected) < large.usage.flops / 20
 
 
+def agree(_: Prompt, __: random.Random) -> str:
+    """Reply with the label of a right step."""
+    return f" Yes{END}"
+
+
 class Foreign(Model):
     """Has other token ids than the large model."""
 
@@ -110,7 +115,7 @@ class Foreign(Model):
 
 async def test_a_verifier_on_the_large_model_reads_drafts_in_its_own_tokens() -> None:
     large, small = Model("L", 0.9, 10_000), Foreign("s", 0.9, 10)
-    large.reply = lambda p, _: " Yes" + END
+    large.reply = agree
     verifier = LabelToken(separator="\n", suffix="?")
     result = await solve(
         PROBLEM, Draft(threshold=0.5), large, verifier, sampling=SAMPLING, second=small
