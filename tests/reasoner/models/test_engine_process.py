@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
+from multiprocessing import forkserver
+from pathlib import Path
 
 import pytest
 
@@ -32,22 +34,26 @@ if __name__ == "__main__":
 """
 
 
-def test_a_forked_process_has_the_imports_of_its_server_and_todays_environment(tmp_path):
+def test_a_forked_process_has_the_imports_of_its_server_and_todays_environment(
+    tmp_path: Path,
+) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, script], check=False, capture_output=True, text=True, timeout=30
+    )
 
     assert done.stdout == "set after the server True True\n", done.stderr
 
 
-def test_a_build_for_gpus_spawns_its_engines(monkeypatch):
+def test_a_build_for_gpus_spawns_its_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    started = []
+    started = list[int]()
     monkeypatch.setattr(engine_process, "distribution", missing)
-    monkeypatch.setattr(engine_process.forkserver, "ensure_running", lambda: started.append(1))
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: started.append(1))
 
     engine_process.import_ahead()
 
@@ -56,10 +62,11 @@ def test_a_build_for_gpus_spawns_its_engines(monkeypatch):
 
 
 @pytest.mark.engine
-def test_vllm_takes_the_forking_context(monkeypatch):
+def test_vllm_takes_the_forking_context(monkeypatch: pytest.MonkeyPatch) -> None:
     from vllm.v1.engine import utils
 
-    monkeypatch.setattr(utils, "get_mp_context", utils.get_mp_context)
+    chooser = engine_process.CHOOSER
+    monkeypatch.setattr(utils, chooser, getattr(utils, chooser))
     engine_process.fork_engines()
 
-    assert utils.get_mp_context().get_start_method() == "forkserver"
+    assert getattr(utils, chooser)().get_start_method() == "forkserver"
