@@ -123,8 +123,8 @@ def sentences() -> list[str]:
 
 
 def absent() -> str:
-    """The strategies that neither the comparison nor the full run has."""
-    names = {r["strategy"] for r in (*load("comparison/comparison"), *load("full/summary"))}
+    """The strategies that no committed comparison has."""
+    names = {r["strategy"].partition("(")[0] for r in load("strategies/summary")}
     return ", ".join(f"`{name}`" for name in strategies.names() if name not in names)
 
 

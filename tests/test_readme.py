@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from reasoner.benchmarks.store.records import Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.registry import backends, strategies, tasks, verifiers
-from tests import ROOT, results
+from tests import ROOT, results, strategy_results
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = README + (ROOT / "docs" / "cli.md").read_text()
@@ -51,6 +51,7 @@ def test_the_tables_of_results_are_those_of_the_results() -> None:
         *results.table_at_equal_cost(),
         *results.table_of_final_points(),
         *results.table_of_word_problems(),
+        *strategy_results.table(),
     ):
         assert f"\n{line}\n" in NUMBERS
 
@@ -63,6 +64,7 @@ def test_the_sentences_of_results_follow_from_the_results() -> None:
         *results.of_word_problems(),
         *results.of_the_value_head(),
         *results.of_training_words(),
+        *strategy_results.sentences(),
         results.absent(),
     ):
         assert sentence in flowing
