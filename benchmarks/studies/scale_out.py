@@ -179,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{row.engines:3} engines, {row.live:3} live: {row.seconds:6.2f} s, {row.cpu_ms:.2f} ms"
         )
     shown = ["--engines", options.engines, "--live", options.live]
-    about = {**describe(shown, PROGRAM), "load_before": round(load, 2)}
+    about = {**describe(shown, PROGRAM), "seed": Grid().seed, "load_before": round(load, 2)}
     save_json(document(rows, about), options.out / FILE)
     save_json(about, options.out / "environment.json")
 

@@ -245,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     costs = DriverCosts(*driver_costs(measured["runs"]))
     size = max(run["bytes"] / run["problems"] for run in measured["runs"] if run["problems"] > 500)
     rows, whole = simulate(costs, recorded), million(costs, size)
-    about = describe([], PROGRAM)
+    about = {**describe([], PROGRAM), "seed": None}  # Nothing is drawn.
     document = {"costs": asdict(costs), "cases": rows, "million": whole, "environment": about}
     save_json(document, options.out / "simulation.json")
     commit = measured["environment"]["commit"]
