@@ -226,7 +226,11 @@ def draw(rows: Sequence[Mapping[str, Any]], caption: str, out: Path) -> None:
             panels, ("efficiency", "share of time the driver works"), strict=True
         ):
             axes.set(xscale="log", xlabel="engines", title=title, ylim=(0, 1.05))
-        panels[0].legend(title="a step takes", frameon=False)
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+        lines, _ = panels[0].get_legend_handles_labels()
+        figure.legend(
+            lines, [f"steps of {name}" for name in names], loc="outside upper left", ncols=4
+        )
         figure.supxlabel(caption, fontsize=6)
         save(figure, [out / f"scale-out.{suffix}" for suffix in FORMATS])
         plt.close(figure)
