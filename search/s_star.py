@@ -42,7 +42,7 @@ PROPOSE = """{problem}
 Write {n} calls of the function `{name}` that test a program for this problem, in ordinary and in extreme cases: one call
 a line, without its result, and nothing else."""
 
-DISTINGUISH = """{problem}
+PAIR = """{problem}
 
 Two programs were written for it.
 
@@ -55,29 +55,24 @@ Program B:
 ```python
 {second}
 ```
+"""
 
+DISTINGUISH = (
+    PAIR
+    + """
 Write {n} calls of the function `{name}` for which the two give different results: one call a line, without its result,
 and nothing else."""
+)
 
-JUDGE = """{problem}
-
-Two programs were written for it.
-
-Program A:
-```python
-{first}
-```
-
-Program B:
-```python
-{second}
-```
-
+JUDGE = (
+    PAIR
+    + """
 Both were run on these calls:
 
 {results}
 
 Find out which results are right. Then end with a line "Better: A" or "Better: B"."""
+)
 
 GENERATION = 0.75
 """The share of a budget for programs; the rest is for choosing one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from collections.abc import Iterable
@@ -12,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, FiniteFloat
 
 from reasoner.benchmarks.store.records import Size
-from reasoner.documents import Malformed, parse_model
-from reasoner.errors import StoreError
+from reasoner.benchmarks.store.sessions import read_sessions
 from reasoner.events import Result
-from reasoner.files import read_bytes, save_json, shown
+from reasoner.files import save_json
 from reasoner.schema import Frozen
 
 if TYPE_CHECKING:
@@ -90,7 +88,7 @@ class EngineUse:
         Raises:
             StoreError: the file of earlier sessions is corrupt.
         """
-        self._earlier, self._out = _sessions(out), out
+        self._earlier, self._out = read_sessions(Session, out / FILE), out
         self._due = time.monotonic() + EVERY
 
     def add(self, result: Result) -> None:
@@ -157,20 +155,10 @@ def throughput(out: Path) -> Throughput | None:
     Raises:
         StoreError: its file is corrupt.
     """
-    sessions = _sessions(out)
+    sessions = read_sessions(Session, out / FILE)
     if not sessions:
         return None
     tokens, seconds = sum(s.tokens for s in sessions), sum(s.seconds for s in sessions)
     top = max(sessions, key=lambda s: s.peak)
     uses: dict[str, Any] = {"sessions": len(sessions), "tokens": tokens, "seconds": seconds}
     return Throughput(**uses, mean=tokens / seconds, peak=top.peak, window=top.window)
-
-
-def _sessions(out: Path) -> list[Session]:
-    path = out / FILE
-    if not os.path.lexists(path):
-        return []
-    try:
-        return parse_model(list[Session], read_bytes(path))
-    except Malformed as e:
-        raise StoreError(f"{shown(path)} is corrupt ({e}); delete it") from e

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, FiniteFloat
 
-from reasoner.documents import Malformed, parse_model
-from reasoner.errors import StoreError
-from reasoner.files import read_bytes, save_json, shown
+from reasoner.benchmarks.store.sessions import read_sessions
+from reasoner.files import save_json
 from reasoner.schema import Frozen
 
 FILE = "workers.json"
@@ -72,20 +70,7 @@ def add_session(session: WorkerSession, out: Path) -> Path:
     Raises:
         StoreError: the file of earlier sessions is corrupt.
     """
-    others = [each for each in read_sessions(out) if each.date != session.date]
+    others = [
+        each for each in read_sessions(WorkerSession, out / FILE) if each.date != session.date
+    ]
     return save_json([each.model_dump() for each in (*others, session)], out / FILE)
-
-
-def read_sessions(out: Path) -> list[WorkerSession]:
-    """Read the sessions of the run in `out`; none if it ran without workers.
-
-    Raises:
-        StoreError: the file is corrupt.
-    """
-    path = out / FILE
-    if not os.path.lexists(path):
-        return []
-    try:
-        return parse_model(list[WorkerSession], read_bytes(path))
-    except Malformed as e:
-        raise StoreError(f"{shown(path)} is corrupt ({e}); delete it") from e

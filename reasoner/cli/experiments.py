@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -19,8 +20,11 @@ from reasoner.errors import ConfigError
 from reasoner.options import CONCURRENCY, FlagReader, Options, Positive
 
 if TYPE_CHECKING:
+    from reasoner.base import Backend
+    from reasoner.benchmarks.runner.components import Solvers
     from reasoner.benchmarks.runner.scheduler import Tally
     from reasoner.benchmarks.store.judgements import DiagnosisPlan
+    from reasoner.benchmarks.workers.spec import WorkersSpec
     from reasoner.cli.bench_options import BenchOptions
     from reasoner.cli.commands import Invocation
 
@@ -139,29 +143,17 @@ async def _run_grid(
     """Run every experiment of a grid that has no results yet; write `spec` beside them."""
     from reasoner.api import open_backend
     from reasoner.base import release
-    from reasoner.benchmarks.runner import bench as experiment
     from reasoner.benchmarks.runner.components import Solvers
-    from reasoner.benchmarks.runner.shard import Shard
-    from reasoner.benchmarks.store import environment
     from reasoner.benchmarks.store.owner import refuse_others
-    from reasoner.benchmarks.workers import run as on_workers
     from reasoner.benchmarks.workers.ray_cluster import connected
     from reasoner.benchmarks.workers.spec import WorkersSpec
-    from reasoner.models.local import local_model
-    from reasoner.models.train_compute import train_flops
 
     second = second_model(spec) if spec else None
     solvers = Solvers(grid, second=second)
     backend = open_backend(options.model, **engine(options))
-    local = options.model if grid.weights else None
-    trained = train_flops(local_model(local)) if local else None
-    model = environment.model(backend, grid.model, grid.weights, trained)
-    about = {**environment.describe(call.argv), "model": model}
-    if second and grid.second:
-        about["second"] = environment.model(second, grid.second, grid.second_weights)
+    about = _provenance(options, grid, call, backend, second)
     refuse_others(options.out, grid.command)
     solvers.check(backend)  # Before the first file is written.
-    shard = Shard.parse(spec.shard) if spec and spec.shard else Shard()
     workers = WorkersSpec.parse(spec.workers) if spec and spec.workers else None
     async with AsyncExitStack() as stack:
         stack.push_async_callback(release, backend, second, solvers)
@@ -172,16 +164,51 @@ async def _run_grid(
             about["spec"] = spec.key
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
-        if workers:
-            return await on_workers.run(
-                grid, options.out, solvers, workers,
-                model=options.model, engine=engine(options),
-                concurrency=options.concurrency, environment=about, shard=shard,
-            )  # fmt: skip
-        return await experiment.run(
-            grid, options.out, solvers, backend,
+        return await _attempt_all(options, grid, solvers, workers or backend, about, spec)
+
+
+def _provenance(
+    options: RunOptions, grid: Grid, call: Invocation, backend: Backend, second: Backend | None
+) -> dict[str, Any]:
+    """Return what environment.json tells of the program, the machine and the models."""
+    from reasoner.benchmarks.store import environment
+    from reasoner.models.local import local_model
+    from reasoner.models.train_compute import train_flops
+
+    local = options.model if grid.weights else None
+    trained = train_flops(local_model(local)) if local else None
+    model = environment.model(backend, grid.model, grid.weights, trained)
+    about = {**environment.describe(call.argv), "model": model}
+    if second and grid.second:
+        about["second"] = environment.model(second, grid.second, grid.second_weights)
+    return about
+
+
+async def _attempt_all(
+    options: RunOptions,
+    grid: Grid,
+    solvers: Solvers,
+    engines: WorkersSpec | Backend,
+    about: Mapping[str, Any],
+    spec: BenchOptions | None,
+) -> Tally:
+    """Attempt what is missing, on one engine or on the workers of a cluster."""
+    from reasoner.benchmarks.runner import bench as experiment
+    from reasoner.benchmarks.runner.shard import Shard
+    from reasoner.benchmarks.workers import run as on_workers
+    from reasoner.benchmarks.workers.spec import WorkersSpec
+
+    shard = Shard.parse(spec.shard) if spec and spec.shard else Shard()
+    if isinstance(engines, WorkersSpec):
+        return await on_workers.run(
+            grid, options.out, solvers, engines,
+            model=options.model, engine=engine(options),
             concurrency=options.concurrency, environment=about, shard=shard,
         )  # fmt: skip
+    return await experiment.run(
+        grid, options.out, solvers, engines,
+        concurrency=options.concurrency, environment=about, shard=shard,
+    )  # fmt: skip
 
 
 async def _judge(options: RunOptions, plan: DiagnosisPlan, call: Invocation) -> Tally:

@@ -60,6 +60,7 @@ class _Process(ForkServerProcess):
         super().start()
 
     def run(self) -> None:
+        os.environ.clear()
         os.environ.update(self._environment)
         super().run()
 

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from secrets import token_hex
 
 from reasoner.concurrency import gather
 from reasoner.programs import FUNCTION, entry_point, parsed, unit_tests, whole_program
@@ -26,7 +27,7 @@ for _call in {calls!r}:
     _shown = _shown[:{shown}].replace("\\n", "\\\\n").encode("utf8", "backslashreplace").decode()
     print({mark!r} + _shown, flush=True)
 """
-MARK = "result of a call: "
+"""The end of a script that prints what calls give, after a mark that no program prints by chance."""
 
 
 @dataclass(slots=True)
@@ -111,10 +112,11 @@ class Executions:
         return Failure(test, described(outcome))
 
     async def _call(self, source: str, calls: Sequence[str]) -> list[str]:
-        script = source + SHOW.format(calls=list(calls), mark=MARK, shown=SHOWN)
+        mark = token_hex(8)
+        script = source + SHOW.format(calls=list(calls), mark=mark, shown=SHOWN)
         outcome = await execute(script, limits=self.limits, sandbox=self.sandbox)
         lines = outcome.stdout.splitlines()
-        shown = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)][: len(calls)]
+        shown = [line.removeprefix(mark) for line in lines if line.startswith(mark)][: len(calls)]
         return shown + [f"no result ({outcome.status})"] * (len(calls) - len(shown))
 
 

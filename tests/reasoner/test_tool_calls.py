@@ -46,7 +46,8 @@ def test_calls_between_other_marks(text: str, code: str | None) -> None:
 
 @given(st.text())
 def test_any_text_can_be_searched_for_a_call(text: str) -> None:
-    called_code(TOOL, text + "```python\n" + text + "\n```\n")
+    code = called_code(TOOL, text + "```python\n" + text + "\n```\n")
+    assert code is None or code in text
 
 
 @pytest.mark.parametrize(

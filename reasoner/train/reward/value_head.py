@@ -100,12 +100,9 @@ def fit(
     biased = policy.get_output_embeddings().bias is not None
     training, tuning, test = states
     everything = [solution for part in states for solution in part]
-    if within:
-        penalty, chosen = choose(centred(training), centred(tuning), biased=False)
-        head = anchored(logistic(centred(everything), penalty, biased=False), everything)
-    else:
-        penalty, chosen = choose(training, tuning, biased)
-        head = logistic(everything, penalty, biased)
+    penalty, chosen, head = trained_heads(
+        training, tuning, everything, biased=biased, within=within
+    )
     extend(policy, checkpoint.tokenizer, head)
     verify(policy, checkpoint, head, encoded(everything[0].row, checkpoint, template, chat).ids)
     export(policy, checkpoint, head, make_folder(out))
@@ -124,6 +121,23 @@ def fit(
     }
     save_json(manifest, out / "training.json")
     return manifest
+
+
+def trained_heads(
+    training: Sequence[SolutionStates],
+    tuning: Sequence[SolutionStates],
+    everything: Sequence[SolutionStates],
+    *,
+    biased: bool,
+    within: bool,
+) -> tuple[float, Head, Head]:
+    """Return the best penalty, its head trained on `training`, and the one trained on everything."""
+    if not within:
+        penalty, chosen = choose(training, tuning, biased)
+        return penalty, chosen, logistic(everything, penalty, biased)
+    penalty, chosen = choose(centred(training), centred(tuning), biased=False)
+    head = logistic(centred(everything), penalty, biased=False)
+    return penalty, chosen, anchored(head, everything)
 
 
 def choose(

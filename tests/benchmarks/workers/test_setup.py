@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from reasoner.benchmarks.runner.components import Solvers
 from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.store.sessions import read_sessions
 from reasoner.benchmarks.store.worker_use import (
     FILE,
     WorkerSession,
     WorkerUse,
     add_session,
-    read_sessions,
     total,
 )
 from reasoner.benchmarks.workers import ray_cluster
@@ -202,10 +202,8 @@ def test_the_sum_of_workers() -> None:
 def test_sessions_are_kept_side_by_side(tmp_path: Path) -> None:
     for date, tokens in (("1", 1.0), ("2", 2.0), ("1", 3.0)):
         add_session(WorkerSession(date=date, workers=(use("a", tokens=tokens),)), tmp_path)
-    assert [(s.date, s.workers[0].tokens) for s in read_sessions(tmp_path)] == [
-        ("2", 2.0),
-        ("1", 3.0),
-    ]
+    stored = read_sessions(WorkerSession, tmp_path / FILE)
+    assert [(s.date, s.workers[0].tokens) for s in stored] == [("2", 2.0), ("1", 3.0)]
     (tmp_path / FILE).write_text("[1]")
     with pytest.raises(StoreError, match=r"workers.json is corrupt"):
-        read_sessions(tmp_path)
+        read_sessions(WorkerSession, tmp_path / FILE)
