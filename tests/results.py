@@ -23,12 +23,6 @@ POINTS = {
     "MCTS, 16": ("mcts", 16), "step-rejection, up to 16": ("step-rejection", 16),
     "step-rejection, up to 64": ("step-rejection", 64),
 }  # fmt: skip
-EQUAL = {
-    "`step-rejection`, up to 16": ("step-rejection", 16), "`step-rejection`, up to 64": ("step-rejection", 64),
-    "`adaptive-best-of-n`, up to 64": ("adaptive-best-of-n", 64), "`auto`, up to 64": ("auto", 64),
-    "`rebase`, 4": ("rebase", 4), "`rebase`, 16": ("rebase", 16), "`beam`, 4": ("beam", 4), "`beam`, 16": ("beam", 16),
-    "`particle`, 4": ("particle", 4), "`particle`, 16": ("particle", 16), "`majority`, 16": ("majority", 16),
-}  # fmt: skip
 
 
 FINAL = {
@@ -62,20 +56,6 @@ def table_of_points() -> list[str]:
         for task in TASKS:
             p = point(task, strategy, n)
             cells += [f"{p['accuracy']:.3f} ({p['ci_low']:.3f}-{p['ci_high']:.3f})", tokens(p)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-def table_at_equal_cost() -> list[str]:
-    """Each strategy's accuracy, and its gain on best-of-N at the same tokens and at the same FLOPs."""
-    lines = list[str]()
-    for name, (strategy, n) in EQUAL.items():
-        cells = [name]
-        for task in TASKS:
-            found = [row(task, cost, strategy, n) for cost in COSTS]
-            spent = (f"{found[0]['spent']:,.0f}", f"{found[1]['spent'] / 1e9:.1f}")
-            gains = [f"{gain(r)} ({s})" for r, s in zip(found, spent, strict=True)]
-            cells += [f"{found[0]['accuracy']:.3f}", *gains]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from reasoner.benchmarks.store.records import Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.registry import backends, strategies, tasks, verifiers
-from tests import ROOT, results, strategy_results
+from tests import ROOT, equal_cost, results
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = README + (ROOT / "docs" / "cli.md").read_text()
@@ -48,10 +48,10 @@ def test_ci_runs_every_command() -> None:
 def test_the_tables_of_results_are_those_of_the_results() -> None:
     for line in (
         *results.table_of_points(),
-        *results.table_at_equal_cost(),
+        *equal_cost.table(),
         *results.table_of_final_points(),
         *results.table_of_word_problems(),
-        *strategy_results.table(),
+        *equal_cost.table_of_all(),
     ):
         assert f"\n{line}\n" in NUMBERS
 
@@ -64,7 +64,7 @@ def test_the_sentences_of_results_follow_from_the_results() -> None:
         *results.of_word_problems(),
         *results.of_the_value_head(),
         *results.of_training_words(),
-        *strategy_results.sentences(),
+        *equal_cost.sentences(),
         results.absent(),
     ):
         assert sentence in flowing

@@ -1,4 +1,4 @@
-"""The table of all strategies at the tokens of eight samples, computed from the committed results."""
+"""The tables of strategies at equal cost, computed from the committed results."""
 
 from __future__ import annotations
 
@@ -10,31 +10,39 @@ LEAST = 0.9
 """The share of the tokens below which a strategy could not spend the budget."""
 
 
+EQUAL = {
+    "`step-rejection`, up to 16": ("step-rejection", 16), "`step-rejection`, up to 64": ("step-rejection", 64),
+    "`adaptive-best-of-n`, up to 64": ("adaptive-best-of-n", 64), "`auto`, up to 64": ("auto", 64),
+    "`rebase`, 4": ("rebase", 4), "`rebase`, 16": ("rebase", 16), "`beam`, 4": ("beam", 4), "`beam`, 16": ("beam", 16),
+    "`particle`, 4": ("particle", 4), "`particle`, 16": ("particle", 16), "`majority`, 16": ("majority", 16),
+}  # fmt: skip
+
+
 def table() -> list[str]:
-    """Each strategy beside best-of-N at the same tokens and FLOPs, the highest mean gain at equal tokens first."""
-    rows = {r["strategy"]: r["n"] for r in load(f"{FOLDER}/comparison")}
-    ranked = sorted(
-        rows, key=lambda name: -sum(at(t, TOKENS, name, rows[name])["gain"] for t in TASKS)
-    )
-    return [
-        f"| {' | '.join([f'`{name}`', str(rows[name]), *cells(name, rows[name])])} |"
-        for name in ranked
-    ]
+    """Each strategy's accuracy, and its gain on best-of-N at the same tokens and at the same FLOPs."""
+    return [line(name, *which, "comparison") for name, which in EQUAL.items()]
 
 
-def cells(name: str, n: int) -> list[str]:
-    """Accuracy, gains and tokens on each task; a star marks tokens well below those of eight samples."""
-    found = list[str]()
+def table_of_all() -> list[str]:
+    """Every strategy in the size that spends about eight samples, the highest mean gain at equal tokens first."""
+    sizes = {r["strategy"]: r["n"] for r in load(f"{FOLDER}/comparison")}
+    gains = {s: sum(at(t, TOKENS, s, n)["gain"] for t in TASKS) for s, n in sizes.items()}
+    ranked = sorted(sizes, key=lambda name: -gains[name])
+    return [line(f"`{s}`, {sizes[s]}", s, sizes[s], FOLDER) for s in ranked]
+
+
+def line(name: str, strategy: str, n: int, folder: str) -> str:
+    """Return a row of a table: accuracy, and both gains with what was spent, on each task."""
+    cells = [name]
     for task in TASKS:
-        tokens, flops = (at(task, cost, name, n) for cost in (TOKENS, FLOPS))
-        star = "*" if tokens["spent"] < LEAST * budget(task) else ""
-        found += [
+        tokens, flops = (row(task, cost, strategy, n, folder) for cost in (TOKENS, FLOPS))
+        star = "\\*" if folder == FOLDER and tokens["spent"] < LEAST * budget(task) else ""
+        cells += [
             f"{tokens['accuracy']:.3f}",
-            f"{tokens['spent']:,.0f}{star}",
-            gain(tokens),
-            gain(flops),
+            f"{gain(tokens)} ({tokens['spent']:,.0f}{star})",
+            f"{gain(flops)} ({flops['spent'] / 1e9:.1f})",
         ]
-    return found
+    return f"| {' | '.join(cells)} |"
 
 
 def at(task: str, cost: str, strategy: str, n: int) -> Json:
