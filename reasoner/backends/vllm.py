@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
@@ -25,6 +24,7 @@ from reasoner.base import Halt, ModelInfo
 from reasoner.errors import BackendError, ConfigError
 from reasoner.extras import require
 from reasoner.models.engine_arguments import check_engine
+from reasoner.models.engine_process import keep_memory
 from reasoner.models.lora import Adapter
 from reasoner.models.parallel import check_parallel
 from reasoner.models.vllm_engine import Engine, cuda, failed, gpus, on_this_machine
@@ -36,8 +36,6 @@ REASONING = frozenset({"reasoning_parser", "reasoning_config"})
 WITHOUT = "or name a server by base_url, or model 'scripted'"
 """Ways to sample without vLLM."""
 LEVELS = "reasoner.backends.verdict_logits:Levels"
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
-"""An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
 
 
 class VLLM(LocalModel):
@@ -261,8 +259,7 @@ class VLLM(LocalModel):
         if not cuda():
             if not any(name.endswith("parallel_size") for name in self._engine_args):
                 arguments |= {"distributed_executor_backend": _scheduler_executor()}
-            for name, value in KEEP_MEMORY.items():
-                os.environ.setdefault(name, value)
+            keep_memory()
         return arguments | self._machine() | self._engine_args
 
     def _machine(self) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from multiprocessing import forkserver, set_forkserver_preload
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -15,6 +17,9 @@ MODULES = ["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker", "reasoner.backend
 """The modules of an engine on CPU cores: as many again as this process imports."""
 
 
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+"""An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
+
 CHOOSER = "get_mp_context"
 """The function of vLLM's module that chooses how an engine's process starts."""
 
@@ -26,8 +31,15 @@ def import_ahead() -> None:
     read at their start must be set before. Does nothing with a build of vLLM for GPUs.
     """
     if forks():
+        keep_memory()
         set_forkserver_preload(MODULES)
         forkserver.ensure_running()
+
+
+def keep_memory() -> None:
+    """Have processes that start from now on keep the memory that they free."""
+    for name, value in KEEP_MEMORY.items():
+        os.environ.setdefault(name, value)
 
 
 def fork_engines() -> None:
@@ -60,7 +72,12 @@ class _Process(ForkServerProcess):
         super().start()
 
     def run(self) -> None:
-        os.environ.clear()
+        with suppress(
+            ImportError
+        ):  # A title takes the place of the first environment, which it must find intact.
+            import_module("setproctitle").getproctitle()
+        for name in os.environ.keys() - self._environment.keys():
+            del os.environ[name]
         os.environ.update(self._environment)
         super().run()
 

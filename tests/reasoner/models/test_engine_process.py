@@ -14,9 +14,14 @@ from reasoner.models import engine_process
 
 SCRIPT = """
 import os, sys
+from pathlib import Path
+from setproctitle import setproctitle
 from reasoner.models import engine_process
 
 def child(queue):
+    setproctitle("titled")
+    title, began = Path("/proc/self/comm").read_text(), Path(f"/proc/{os.getppid()}/environ").read_bytes()
+    assert title == "titled\\n" and b"MALLOC_TRIM_THRESHOLD_=" in began
     queue.put((os.environ["LATER"], "GONE" in os.environ, "colorsys" in sys.modules, os.getppid()))
 
 if __name__ == "__main__":
@@ -39,6 +44,7 @@ if __name__ == "__main__":
 def test_a_forked_process_has_the_imports_of_its_server_and_todays_environment(
     tmp_path: Path,
 ) -> None:
+    pytest.importorskip("setproctitle")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
 
