@@ -12,6 +12,7 @@ from typing import Any
 
 from reasoner.errors import ConfigError
 from reasoner.redaction import redacted
+from reasoner.syntax import parse_expression
 
 LONGEST = 20_000
 """The most characters of a spec; a prompt for a judge may be among its settings."""
@@ -78,7 +79,7 @@ def _settings(text: str) -> dict[str, Any]:
     if len(text) > LONGEST:
         raise ValueError("too long")
     source = f"_({text.rstrip()}"
-    call = ast.parse(source, mode="eval").body
+    call = parse_expression(source)
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise ValueError("no settings")
     if ast.get_source_segment(source, call) != source:

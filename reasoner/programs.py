@@ -9,6 +9,7 @@ from textwrap import dedent, indent
 from unicodedata import normalize
 
 from reasoner.errors import ConfigError
+from reasoner.syntax import UNBUILDABLE, parse_module
 from reasoner.types import Candidate, Completion, Finish, Problem
 
 NAMES = ("python", "py", "python3")
@@ -97,8 +98,8 @@ def finished(text: str) -> Candidate:
 def parsed(code: str) -> ast.Module | None:
     """Return the syntax tree of Python source; None if it is none."""
     try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse_module(code)
+    except UNBUILDABLE:
         return None
 
 

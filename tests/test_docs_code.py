@@ -26,6 +26,7 @@ import pytest
 
 from reasoner.cli import main
 from reasoner.cli.commands import parser
+from reasoner.syntax import parse_module
 from tests import ROOT
 from tests.reasoner.server.conftest import serving
 from tests.test_links import DOCS
@@ -147,7 +148,7 @@ def run(code: str, page: str, names: dict[str, Any]) -> None:
 
 def imports(code: str) -> str:
     """The statements of a block that import from this project."""
-    nodes = [n for n in ast.parse(code).body if isinstance(n, ast.ImportFrom)]
+    nodes = [n for n in parse_module(code).body if isinstance(n, ast.ImportFrom)]
     return "\n".join(ast.unparse(n) for n in nodes if (n.module or "").startswith("reasoner"))
 
 

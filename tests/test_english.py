@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reasoner.syntax import parse_module
 from tests import ROOT
 
 PACKAGE = ("reasoner", "search", "verifiers", "benchmarks")
@@ -30,7 +31,7 @@ SHARED_NAMES = {
 def modules() -> dict[str, ast.Module]:
     """Return the syntax trees of all modules of the package, by path from the root."""
     paths = [path for folder in PACKAGE for path in files(ROOT / folder)]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
+    return {str(path.relative_to(ROOT)): parse_module(path.read_text()) for path in paths}
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -77,7 +78,7 @@ def test_docstrings_start_with_a_verb_or_a_noun() -> None:
 
 def test_docstrings_of_tests_do_too() -> None:
     """Check the same of tests, which a newcomer reads first."""
-    trees = {str(p.relative_to(ROOT)): ast.parse(p.read_text()) for p in files(ROOT / "tests")}
+    trees = {str(p.relative_to(ROOT)): parse_module(p.read_text()) for p in files(ROOT / "tests")}
     texts = {
         path: [t for _, t in docstrings(tree) if CLUMSY.match(t)] for path, tree in trees.items()
     }
@@ -102,4 +103,4 @@ def test_public_classes_have_names_of_their_own() -> None:
 )
 def test_each_problem_is_noticed(source: str) -> None:
     """The check fails on each kind of problem."""
-    assert problems(ast.parse(source))
+    assert problems(parse_module(source))

@@ -6,6 +6,7 @@ import ast
 import re
 from statistics import median
 
+from reasoner.syntax import parse_module
 from tests import ROOT
 from tests.test_english import PACKAGE, files
 
@@ -19,7 +20,7 @@ def lengths() -> dict[str, int]:
     """Return the number of lines of each function's body, without its docstring."""
     sizes = dict[str, int]()
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parse_module(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[ast.get_docstring(node) is not None :]
                 size = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

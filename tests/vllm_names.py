@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from reasoner.syntax import parse_module
 from tests import ROOT
 from tests.test_english import PACKAGE, files
 
@@ -45,7 +46,7 @@ def imported() -> set[tuple[str, str]]:
     names = set(BY_NAME)
     for folder in PACKAGE:
         for path in files(ROOT / folder):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(parse_module(path.read_text())):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "vllm":
                     names |= {(str(node.module), alias.name) for alias in node.names}
     return names
@@ -70,7 +71,7 @@ def _has(root: Path, module: str, name: str) -> bool:
     file = _file(root, module)
     if file is None:
         return False
-    return name in set(_defined(ast.parse(file.read_text()))) or bool(
+    return name in set(_defined(parse_module(file.read_text()))) or bool(
         _file(root, f"{module}.{name}")
     )
 
@@ -90,7 +91,7 @@ def _defined(tree: ast.AST) -> Iterator[str]:
 def _fields(root: Path, module: str, kind: str) -> Iterator[str]:
     """Yield the annotated fields of a class."""
     file = _file(root, module)
-    tree = ast.parse(file.read_text() if file else "")
+    tree = parse_module(file.read_text() if file else "")
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == kind:
             for field in node.body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from reasoner.base import Example
+from reasoner.concurrency import gather
 from reasoner.documents import Malformed, parse_json, parse_model
 from reasoner.errors import StoreError
 from reasoner.files import Lines, shown, whole_lines
@@ -45,23 +47,23 @@ async def keep(
     """Return the row that `work` computes for each example, in order; rows in `path` are not computed again.
 
     At most `live` examples are worked on at once. An example for which `work` returns None has no row.
+    The first failure cancels the rest, and is raised.
     """
-    gate = asyncio.Semaphore(live)
-
-    async def one(example: Example) -> Row | None:
-        async with gate:
-            row = await work(example)
-            return row and {"prompt": example.problem.prompt, **row}
-
+    gate, finished = asyncio.Semaphore(live), itertools.count(1)
     with Lines(path) as file:
         rows = {row["prompt"]: row for row in _rows(path, file.existing, kind)}
         missing = [e for e in examples if e.problem.prompt not in rows]
-        for count, finished in enumerate(asyncio.as_completed(map(one, missing)), start=1):
-            if row := await finished:
+
+        async def one(example: Example) -> None:
+            async with gate:
+                row = await work(example)
+            if row:
+                rows[example.problem.prompt] = row = {"prompt": example.problem.prompt, **row}
                 file.append(json.dumps(row))
-                rows[row["prompt"]] = row
-            if count % 100 == 0:
+            if (count := next(finished)) % 100 == 0:
                 report(f"{path.name}: {count}/{len(missing)} problems")
+
+        await gather(map(one, missing))
     return [rows[e.problem.prompt] for e in examples if e.problem.prompt in rows]
 
 

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from reasoner import Reasoner, errors, extras
 from reasoner.cli import main
 from reasoner.cli.commands import COMMANDS, TRAINING, Command
+from reasoner.syntax import parse_module
 from reasoner.verifiers.reward.weights import weights
 from tests import ROOT
 
@@ -70,7 +71,7 @@ def imports() -> Iterator[tuple[Path, str]]:
     """Yield every top-level module that the package imports, with the file."""
     for file in (f for room in ("reasoner", "search", "verifiers", "benchmarks") for f in
                  (ROOT / room).rglob("*.py")):  # fmt: skip
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parse_module(file.read_text())):
             if isinstance(node, ast.Import):
                 yield from ((file, alias.name.partition(".")[0]) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

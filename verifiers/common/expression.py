@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from reasoner.syntax import UNBUILDABLE, parse_expression
+
 LONGEST = 300
 """The most characters of an expression: one this long parses at once, however deeply it nests."""
 OPERATORS: dict[type[ast.operator], str] = {
@@ -62,8 +64,8 @@ def parsed(text: str) -> ast.expr | None:
     if len(text) > LONGEST or not RUN.fullmatch(text):
         return None
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_expression(text.strip())
+    except UNBUILDABLE:
         return None
     allowed = (ast.Constant, ast.BinOp, *OPERATORS)
     return tree if all(isinstance(node, allowed) for node in ast.walk(tree)) else None
