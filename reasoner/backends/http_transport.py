@@ -30,6 +30,8 @@ class HttpTransport(AiohttpTransport):
         self.client = self._session
         try:
             return await super().handle_async_request(request)
+        except httpx.ConnectTimeout as e:
+            raise _named(e, request) from e.__cause__
         except aiohttp.ClientError as e:
             raise httpx.RemoteProtocolError(str(e), request=request) from e
 
@@ -68,3 +70,15 @@ def detach(sessions: Sessions) -> None:
     """Leave the connections of sessions to the garbage collector."""
     for session in sessions.values():
         session.detach()
+
+
+def _named(error: httpx.ConnectTimeout, request: httpx.Request) -> httpx.TransportError:
+    """Return the error by its own name: the transport calls every broken connection a timeout."""
+    match error.__cause__:
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError(str(error), request=request)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            closed = "the server closed the connection before it answered"
+            return httpx.RemoteProtocolError(closed, request=request)
+        case _:
+            return error

@@ -68,7 +68,9 @@ def http(body: str | bytes | object, status: int = 200, **headers: object) -> by
     if not isinstance(body, bytes):
         body = (body if isinstance(body, str) else json.dumps(body)).encode()
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    fields = {"Content-Type": "application/json", "Content-Length": len(body)} | given
+    fields = {
+        "Content-Type": "application/json", "Content-Length": len(body), "Connection": "close",
+    } | given  # fmt: skip
     lines = [f"{name}: {value}" for name, value in fields.items() if value is not None]
     return "\r\n".join([f"HTTP/1.1 {status} Told", *lines, "", ""]).encode() + body
 

@@ -95,3 +95,17 @@ async def test_a_client_closes_in_another_event_loop(url: str) -> None:
     assert isinstance(transport := opened._transport, HttpTransport)
     assert not transport._sessions
     assert opened.is_closed
+
+
+async def test_a_connection_that_closes_before_the_answer_is_named_so() -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with client() as http:
+        with pytest.raises(httpx.RemoteProtocolError, match="closed the connection before"):
+            await ask(http, f"http://127.0.0.1:{port}")
+        server.close()
+        with pytest.raises(httpx.ConnectError):
+            await ask(http, f"http://127.0.0.1:{port}")

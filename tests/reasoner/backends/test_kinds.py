@@ -48,7 +48,7 @@ async def test_the_defaults_solve_a_problem(server: Kind) -> None:
     async with Reasoner("m", backend="openai", base_url=server.url, retries=0) as reasoner:
         results = await reasoner.asolve_many(["1+2", "2+1"])
     assert [r.answer for r in results] == ["3", "3"]
-    assert all(r.stopped is Stopped.DONE and r.error is None for r in results)
+    assert [(r.stopped, r.error) for r in results] == [(Stopped.DONE, None)] * 2
     assert all(r.scored_by == "agreement" and len(r.candidates) == 16 for r in results)
     assert len(set(server.sessions)) == 2 and "" not in server.sessions
 
