@@ -17,9 +17,10 @@ from tests import schedule
 # when it is imported, and so do the engines that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# `make check-slow` runs the properties with `--hypothesis-profile thorough`.
-settings.register_profile("quick", max_examples=15)
-settings.register_profile("thorough", max_examples=400)
+# `make check-slow` runs the properties with `--hypothesis-profile thorough`. Without deadlines, which go by the clock:
+# a loaded machine would miss them.
+settings.register_profile("quick", max_examples=15, deadline=None)
+settings.register_profile("thorough", max_examples=400, deadline=None)
 settings.load_profile("quick")
 
 pytest_plugins = ["tests.cpu_budget", "pytester"]

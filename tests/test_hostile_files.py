@@ -12,6 +12,7 @@ import pytest
 
 from tests import hostile_files as hostile
 from tests.forked import Ended, Server
+from tests.needs import need
 from tests.thinned import thinned
 
 pytestmark = pytest.mark.timeout(600)  # By the clock: what counts here is the processor's time.
@@ -172,7 +173,7 @@ def _touched(path: Path) -> Path:
 
 @pytest.mark.parametrize("name", thinned(MODELS))
 def test_models(name: str, server: Server, folder: Path) -> None:
-    pytest.importorskip("vllm")
+    need("vllm")
     (folder / "config.json").write_bytes(hostile.config())
     for file, content in MODELS[name].items():
         (folder / file).unlink(missing_ok=True)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests import ROOT
+from tests.needs import need
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
+need("ipykernel")
 
 FOLDER = ROOT / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -18,6 +18,7 @@ from reasoner.benchmarks.store.records import Sample
 from reasoner.benchmarks.store.run_folder import RunFolder
 from reasoner.registry import backends, strategies, tasks, verifiers
 from tests import ROOT, equal_cost, results
+from tests.needs import need
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = README + (ROOT / "docs" / "cli.md").read_text()
@@ -128,7 +129,7 @@ def test_what_the_words_say_of_equal_cost_is_so() -> None:
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_the_example_runs(tmp_path: Path) -> None:
-    pytest.importorskip("vllm")
+    need("vllm")
     script = tmp_path / "example.py"
     script.write_text(EXAMPLE)
     ran = subprocess.run(

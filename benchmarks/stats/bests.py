@@ -47,13 +47,12 @@ def _estimate(
 
 def _runs(answers: Indices, scores: Floats, right: Floats, k: int, m: int, subsets: int) -> Floats:
     """Return the share of right runs of `k` neighbours of each row, from evenly spaced starts."""
-    n = answers.shape[1]
+    problems, n = answers.shape
     runs = 1 if k == n else min(n, max(subsets, -(-n // k)))
-    total = np.zeros(len(answers))
-    for start in np.arange(runs) * n // runs:
-        run = (start + np.arange(k)) % n
-        total += _won(answers[:, run], scores[:, run], right[:, run], m)
-    return total / runs
+    window = (np.arange(runs)[:, None] * n // runs + np.arange(k)) % n
+    columns = (column[:, window].reshape(-1, k) for column in (answers, scores, right))
+    won = _won(*columns, m).reshape(problems, runs)
+    return np.add.accumulate(won, 1)[:, -1] / runs  # In order, since rounding depends on it.
 
 
 def _won(answers: Indices, scores: Floats, right: Floats, m: int) -> Floats:

@@ -76,7 +76,7 @@ def _fuzz(name: str, examples: int, start: int) -> list[bool]:
 
     @seed(start)
     @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=False,
+        max_examples=examples, database=None, derandomize=False,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(damaged(target.whole))

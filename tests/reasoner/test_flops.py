@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reasoner.base import Attention, ModelInfo
 from reasoner.errors import ConfigError
 from tests import ROOT
+from tests.needs import need
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ CASES = {
 
 
 def info(folder: Path, config: dict[str, Any]) -> ModelInfo:
-    pytest.importorskip("transformers")
+    need("transformers")
     from reasoner.models.files import ModelFiles
 
     (folder / "config.json").write_text(json.dumps(config))
@@ -193,7 +194,7 @@ def test_layers_without_attention_attend_to_nothing(tmp_path: Path) -> None:
 
 
 def test_a_reward_model_has_no_output_layer(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
+    need("transformers")
     from reasoner.verifiers.reward.weights import Weights
 
     (tmp_path / "config.json").write_text(json.dumps(CASES["Llama-3.1-8B"].config))

@@ -11,8 +11,9 @@ import pytest
 
 from reasoner import BackendError, Budget, Reasoner, Result
 from reasoner.backends.scripted import Scripted
+from tests.needs import need
 
-pytest.importorskip("opentelemetry.sdk")
+need("opentelemetry.sdk")
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor

@@ -24,8 +24,9 @@ from reasoner.registry import strategies
 from reasoner.solving import solve
 from reasoner.types import Problem, Prompt, Sampling
 from reasoner.verifiers.verdict import Verdict
+from tests.needs import need
 
-pytest.importorskip("its_hub")
+need("its_hub")
 
 import numpy as np
 from its_hub.api import AbstractLanguageModel, AbstractProcessRewardModel

@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.run import Run
@@ -20,7 +20,6 @@ from tests.search.landscape import climb, model, written
 weights = st.lists(st.floats(0, 1), min_size=1, max_size=20).filter(lambda w: sum(w) > 0.01)
 
 
-@settings(deadline=None)
 @given(weights, st.integers(1, 50), st.integers(0, 1000))
 def test_systematic_resampling_rounds_each_share_down_or_up(
     shares: list[float], n: int, seed: int
@@ -42,7 +41,6 @@ class Fixed(Random):
         return self.value
 
 
-@settings(deadline=None)
 @given(weights, st.integers(1, 20))
 def test_systematic_resampling_is_unbiased(shares: list[float], n: int) -> None:
     grid = 400
@@ -57,7 +55,6 @@ def test_equal_weights_are_resampled_to_themselves() -> None:
     assert systematic([1 / 7] * 7, 7, Random(0)) == list(range(7))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-800, 800), min_size=1, max_size=20))
 def test_weights_add_up_and_are_worth_one_to_all_of_them(logs: list[float]) -> None:
     scaled = normalised(logs)
@@ -180,7 +177,6 @@ async def test_a_low_temperature_follows_the_score_alone() -> None:
     assert starts == [{"a"}, {"a", "b"}]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(1, 10))
 def test_iterations_share_the_particles(n: int, count: int) -> None:
     sizes = parts(n, count)

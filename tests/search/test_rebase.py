@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.backends.scripted import END, Scripted
@@ -24,7 +24,6 @@ def scored(*scores: float) -> list[Node]:
 scores = st.lists(st.integers(0, 1000).map(lambda i: i / 1000), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(scores, st.integers(0, 200), st.floats(0.01, 10))
 def test_the_shares_add_up_and_follow_the_scores(
     values: list[float], width: int, temperature: float
@@ -36,7 +35,6 @@ def test_the_shares_add_up_and_follow_the_scores(
     assert all(shares.get(a, 0) >= shares.get(b, 0) for a, b in pairwise(ranked))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1), st.integers(0, 200))
 def test_a_split_is_exact_and_off_by_less_than_one(weights: list[float], width: int) -> None:
     counts = split(width, weights)

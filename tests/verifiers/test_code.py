@@ -171,7 +171,7 @@ async def test_a_problem_without_tests(meta: dict[str, Any]) -> None:
         await Code(**PATIENT).score(Problem("p", "", meta), [candidate(RIGHT)])
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.differing_executors])
 @given(factors=st.lists(st.integers(0, 3), max_size=4))
 async def test_batch_equals_single_and_order_is_kept(factors: list[int]) -> None:
     candidates = [candidate(f"def double(x): return {f} * abs(x)") for f in factors]

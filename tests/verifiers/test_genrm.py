@@ -159,7 +159,7 @@ def test_a_token_is_read(text: str, word: bool | None) -> None:
     assert token(Completion(text, (), Finish.LENGTH)) is word
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["Yes", " Yes", "No", "Hm", ""]), min_size=1), st.data())
 def test_a_probability_stays_one(drawn: list[str], data: st.DataObject) -> None:
     """Whatever mass the words have, and if it is a rounding error more than all."""

@@ -57,7 +57,7 @@ async def values(verifier: GenSelect, batch: list[Candidate]) -> list[float]:
 # -- rounds ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NUMBERS, st.integers(2, 9), st.integers(0, 3))
 async def test_a_sound_judge_finds_the_best_of_any_batch(
     numbers: list[int], window: int, seed: int
@@ -70,7 +70,7 @@ async def test_a_sound_judge_finds_the_best_of_any_batch(
     assert model.usage.requests == ceil((len(numbers) - 1) / (window - 1)) * (len(numbers) > 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(NUMBERS, st.randoms(use_true_random=False), st.booleans())
 async def test_the_order_of_the_batch_changes_nothing(
     numbers: list[int], rng: Random, readable: bool
@@ -205,7 +205,7 @@ async def test_a_window_beyond_the_context_is_chosen_from_by_chance() -> None:
 # -- cost -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     numbers=st.lists(st.integers(0, 10**9), max_size=20),
     window=st.integers(2, 6),

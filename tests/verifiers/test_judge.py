@@ -227,7 +227,7 @@ async def test_what_a_model_of_unknown_context_refuses_is_raised() -> None:
         await judged(Judge(model=Refusing()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     texts=st.lists(st.text(max_size=40), max_size=5),
     votes=st.integers(1, 4),

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from reasoner.errors import ConfigError
 from reasoner.types import Judgement, Problem
 from reasoner.verifiers.regex import Regex
+from tests.needs import need
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 
-pytest.importorskip("regex")
+need("regex")
 EXPLODES = r"(a|aa)+c"
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from reasoner.errors import ConfigError
 from reasoner.types import Problem
 from reasoner.verifiers.schema import Schema
+from tests.needs import need
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 
-pytest.importorskip("jsonschema")
+need("jsonschema")
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},

@@ -63,7 +63,7 @@ async def test_in_a_round_robin_the_order_changes_nothing(order: tuple[int, ...]
     assert values(told) == [{1: 0.0, 2: 0.5, 3: 1.0}[n] for n in order]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 99), unique=True, min_size=2, max_size=17))
 async def test_a_knockout_has_one_champion_and_it_is_the_best(numbers: list[int]) -> None:
     told = values(await held(Tournament(model=(model := Scripted(reply=larger))), *numbers))
@@ -85,7 +85,7 @@ async def test_copies_take_part_once(form: str) -> None:
     assert model.usage.requests == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     numbers=st.lists(st.integers(0, 99), unique=True, min_size=2, max_size=14),
     degree=st.integers(1, 4),
@@ -114,7 +114,7 @@ async def test_a_swiss_tournament_pairs_nobody_twice_and_connects_all(
     assert values(judgement)[numbers.index(max(numbers))] == 1.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(9)))
 async def test_in_a_swiss_tournament_the_order_changes_nothing(numbers: list[int]) -> None:
     scores = values(await held(Tournament("swiss", model=Scripted(reply=larger)), *range(9)))
@@ -325,7 +325,7 @@ async def test_one_order_that_can_be_read_still_counts() -> None:
 # -- cost -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     form=st.sampled_from(FORMS),
     numbers=st.lists(st.integers(0, 10**9), max_size=9),

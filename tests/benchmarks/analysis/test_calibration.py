@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.benchmarks.analysis.calibration import BINS, equal_mass_bins, reliability
@@ -24,7 +24,6 @@ def table(scores: list[float], right: list[bool]) -> JudgedSteps:
     return JudgedSteps(5, places, np.ones_like(places), np.array(scores), np.array(right))
 
 
-@settings(deadline=None)
 @given(groups)
 def test_a_perfectly_calibrated_verifier_has_no_error(found: list[tuple[int, int, int]]) -> None:
     scores, right = list[float](), list[bool]()
@@ -37,7 +36,6 @@ def test_a_perfectly_calibrated_verifier_has_no_error(found: list[tuple[int, int
     assert diagram is not None and diagram.ece == pytest.approx(0, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
 def test_bins_hold_everything_once_and_the_error_is_a_share(
     found: list[tuple[float, bool]],

@@ -10,7 +10,7 @@ from random import Random
 from statistics import fmean
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -25,7 +25,6 @@ from tests.benchmarks.synthetic import Rule, blind, exploited, knows, pool, rank
 NS = (1, 2, 4, 8, 16, 32, 64)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
 def test_the_best_score_is_the_mean_over_every_subset(scores: list[float]) -> None:
     for k in range(1, len(scores) + 1):

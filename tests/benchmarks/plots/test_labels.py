@@ -56,7 +56,7 @@ def joined(text: str) -> str:
 heights = st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=4), min_size=1, max_size=7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(heights)
 def test_labels_cover_no_line_and_no_label_and_stay_in_their_room(ys: list[list[float]]) -> None:
     panel, drawn = axes(), lines(ys)
@@ -75,7 +75,7 @@ def test_labels_cover_no_line_and_no_label_and_stay_in_their_room(ys: list[list[
         plt.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @example([[0.0, 1.0, 0.0], [0.0, 0.75], [0.0, 0.5]])
 @given(heights)
 def test_leaders_cross_no_other_line(ys: list[list[float]]) -> None:

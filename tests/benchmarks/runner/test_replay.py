@@ -212,7 +212,7 @@ def searched(strategy: Strategy, pool: Record, order: Sequence[int] | None = Non
     return asyncio.run(solving)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations([7, 20, 31, 44, 50, 68]), st.integers(1, 6))
 def test_the_shortest_samples_win_a_race_and_the_others_are_charged_until_its_end(
     lengths: list[int], m: int
@@ -246,7 +246,7 @@ def test_a_sample_that_starts_later_ends_later() -> None:
     assert ended == [10, 15, 30]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 500), min_size=1, max_size=9),
     st.integers(0, 300),

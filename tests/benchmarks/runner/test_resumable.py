@@ -103,9 +103,7 @@ async def test_a_search_is_replayed_to_the_letter(database: Database, name: str)
     assert mute.asked == 0 and again.seconds >= first.seconds - 0.05
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["beam", "mcts", "deepconf(warmup=3,window=4)"]), st.data())
 def test_killed_at_any_call_no_finished_one_is_asked_again(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject

@@ -47,7 +47,7 @@ def test_wilson_is_scipys(right: int, total: int) -> None:
     assert wilson(right, total) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_is_a_binomial_test(won: int, lost: int) -> None:
     expected = stats.binomtest(won, won + lost).pvalue if won + lost else 1.0
@@ -87,7 +87,7 @@ def test_seeds_stay_inside_their_problem() -> None:
     assert (many.low, many.high) == pytest.approx((one.low, one.high))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=1, max_size=30))
 def test_shares_have_intervals_within_bounds(values: list[float]) -> None:
     found = share(np.array(values))
@@ -237,7 +237,7 @@ def test_area() -> None:
     assert area(CostCurve(np.array([1.0, 4, 64]), rows(1, 1, 1))).value == pytest.approx(1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=8))
 def test_front_is_what_nothing_dominates(points: list[tuple[int, int]]) -> None:
     def dominated(cost: int, value: int) -> bool:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.benchmarks.studies.scale_out import (
@@ -48,7 +48,6 @@ def test_costs_and_efficiency_of_a_driver_that_is_known() -> None:
     assert [run["cpu_ms"] for run in stored["runs"][1:]] == pytest.approx([3.5, 2.5, 1.9375])
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.floats(0.01, 5.0))
 def test_engines_of_a_free_driver_wait_for_reports_alone(
     engines: int, live: int, step: float

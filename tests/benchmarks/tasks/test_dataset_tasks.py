@@ -16,6 +16,7 @@ from reasoner.errors import ConfigError
 from reasoner.registry import tasks
 from reasoner.types import Problem
 from tests import ROOT
+from tests.needs import need
 
 DATA = ROOT.parent / "shared" / "data"
 NAMES = ["gsm8k", "math", "math500", "aime24", "aime25", "amc23", "gpqa", "game24", "humaneval"]
@@ -62,7 +63,7 @@ def solution(row: dict[str, Any]) -> str:
 )
 def test_gold_solutions(name: str, file: str, same: set[int]) -> None:
     """Each is right for its own problem, and for the one before where both have one answer (`same`)."""
-    pytest.importorskip("math_verify")
+    need("math_verify")
     path = DATA / f"{file}.jsonl"
     found = [solution(json.loads(line)) for line in path.read_text().splitlines()[:51]]
     task: Task = tasks.make(name, data=str(path))
@@ -131,7 +132,7 @@ def test_a_question_that_the_solver_asks_itself_is_not_answered() -> None:
     ],
 )  # fmt: skip
 def test_mathematics_in_the_wild(stated: str, right: bool) -> None:
-    pytest.importorskip("math_verify")
+    need("math_verify")
     assert tasks.make("math").check(about(r"Thus it is $\boxed{\frac{1}{2}}.$"), stated) is right
 
 
@@ -155,7 +156,7 @@ def test_votes_for_equal_answers_are_for_one() -> None:
     ],
 )  # fmt: skip
 def test_graders(tmp_path: Path, grader: str, stated: str, right: bool) -> None:
-    pytest.importorskip("math_verify")
+    need("math_verify")
     data = written(tmp_path / "p.jsonl", {"question": "?", "answer": "1,000"})
     task = tasks.make("jsonl", data=data, grader=grader)
     [example] = task.examples("test", 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.needs import need
 
 RAY = Path(sys.executable).with_name("ray")
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
@@ -21,7 +22,7 @@ CPUS = 8
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """Start a cluster on this machine that outlives its drivers; return its address."""
-    pytest.importorskip("ray")
+    need("ray")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**QUIET, "PYTHONPATH": str(ROOT)}.items():
             patch.setenv(name, value)

@@ -27,6 +27,7 @@ from reasoner.benchmarks.workers.ray_cluster import connected
 from reasoner.benchmarks.workers.ray_worker import RayWorker, check_version, check_weights, version
 from reasoner.benchmarks.workers.spec import WorkersSpec
 from reasoner.errors import ConfigError, MissingPackage, StoreError
+from tests.needs import need
 
 GRID = Grid(
     tasks=("dagmath",),
@@ -159,7 +160,7 @@ def test_ray_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_address_where_nothing_listens_is_refused_at_once() -> None:
-    pytest.importorskip("ray")
+    need("ray")
     with (
         pytest.raises(ConfigError, match=r"no Ray cluster at 127.0.0.1:9: .*refused; `ray status`"),
         connected(WorkersSpec.parse("ray:127.0.0.1:9")),

@@ -11,8 +11,9 @@ from reasoner.backends.checkpoint import Checkpoint, fingerprint
 from reasoner.errors import ConfigError
 from reasoner.train.gpt.vocabulary import ENDINGS
 from tests import models
+from tests.needs import need
 
-pytest.importorskip("transformers")
+need("transformers")
 
 
 def test_a_newline_stops_as_a_token_where_it_only_stands_alone(tmp_path: Path) -> None:

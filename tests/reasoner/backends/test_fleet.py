@@ -26,6 +26,7 @@ from reasoner.cli import main
 from reasoner.concurrency import gather
 from reasoner.errors import AccessDenied, BackendError, ConfigError
 from reasoner.types import Problem, Prompt, Sampling
+from tests.needs import need
 
 Captured = pytest.CaptureFixture[str]
 A, B, C = (f"http://{name}/v1" for name in "abc")
@@ -181,7 +182,7 @@ def kill_when_busy(address: str, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 def test_a_run_survives_a_server_that_is_killed(tmp_path: Path, capsys: Captured) -> None:
-    pytest.importorskip("uvicorn")
+    need("uvicorn")
     argv = [
         "bench", "--model", "scripted", "--task", "countdown", "--strategy", "majority,best-of-n",
         "--verifier", "arithmetic", "--n", "1,4", "--problems", "24", "--concurrency", "4", "--json",

@@ -22,8 +22,9 @@ from reasoner.models.value_tokens import VALUE
 from reasoner.types import Candidate, Completion, Finish, Problem, Prompt, Sampling
 from reasoner.verifiers.label_token import LabelToken
 from tests import engines, models
+from tests.needs import need
 
-pytest.importorskip("transformers")
+need("transformers")
 
 PAIR = Ending(3, 4, range(10, 14))
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678,d=b-a,e=d+c,f=e-b?f\n")

@@ -22,6 +22,7 @@ from reasoner.solving import solve
 from reasoner.types import Completion, Finish, Problem, Prompt, Sampling, Usage
 from tests import models
 from tests.engines import SERVED, conforms, given_up, spent
+from tests.needs import need
 from tests.reasoner.backends.vllm_process import check_counts, counted, serving
 
 PROBLEM = Problem("p", "dg:b=a+c,a=1234,c=5678?b\n")
@@ -294,7 +295,7 @@ def test_an_address_that_is_none_is_refused() -> None:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the served model."""
-    pytest.importorskip("vllm")
+    need("vllm")
     return models.qwen3(tmp_path_factory.mktemp("served"))
 
 

@@ -6,10 +6,9 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
+from tests.needs import need
 
-pytest.importorskip("vllm")
-pytest.importorskip("peft")
+need("vllm", "peft")
 
 from reasoner.backends.vllm import VLLM
 from reasoner.train.policy import sft

@@ -19,7 +19,7 @@ from tests.thinned import thinned
 
 Captured = pytest.CaptureFixture[str]
 LINES = dict(lines())
-EVERY = 60
+EVERY = 120
 """Of so many lines, one is also typed to a process of its own."""
 SECONDS, MEGABYTES = 5, 500
 MEASURED = """

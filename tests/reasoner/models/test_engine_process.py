@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reasoner.models import engine_process
+from tests.needs import need
 
 SCRIPT = """
 import os, sys
@@ -44,7 +45,7 @@ if __name__ == "__main__":
 def test_a_forked_process_has_the_imports_of_its_server_and_todays_environment(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("setproctitle")
+    need("setproctitle")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
 

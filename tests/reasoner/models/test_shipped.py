@@ -14,6 +14,7 @@ from reasoner.models.local import is_adapter, local_model
 from reasoner.models.lora import CONFIG
 from reasoner.models.shipped import SHIPPED
 from reasoner.models.value_tokens import HEAD, VALUE
+from tests.needs import need
 
 MIB = 2**20
 
@@ -31,7 +32,7 @@ def test_a_shipped_model_is_a_small_adapter_with_a_card(name: str) -> None:
 
 
 def test_a_name_that_is_nearly_a_shipped_one_is_answered_with_it() -> None:
-    pytest.importorskip("vllm")
+    need("vllm")
     with pytest.raises(ConfigError, match="did you mean 'smollm2-math'"):
         open_backend("smolm2-math")
 

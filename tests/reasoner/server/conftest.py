@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
+from tests.needs import need
+
+need("fastapi", "uvicorn")
 
 import uvicorn
 

@@ -35,7 +35,7 @@ def test_requests_from_the_description_are_served_or_refused(small: Running, pat
     operation = schema[path]["POST"]
 
     @settings(
-        max_examples=40, deadline=None, phases=[Phase.generate], derandomize=True,
+        max_examples=40, phases=[Phase.generate], derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy())

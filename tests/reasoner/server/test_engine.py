@@ -12,9 +12,10 @@ from reasoner.api import EMBEDDED
 from reasoner.benchmarks.tasks.dagmath import DagMath
 from reasoner.registry import strategies
 from tests import engines
+from tests.needs import need
 from tests.reasoner.server.conftest import Running, serving
 
-pytest.importorskip("vllm")
+need("vllm")
 
 from reasoner.backends.vllm import VLLM
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.needs import need
 from tests.reasoner.server.conftest import Running
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -81,7 +82,7 @@ metric_list:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("kind", ["local-completions", "local-chat-completions"])
 def test_lm_evaluation_harness(running: Running, kind: str, tmp_path: Path) -> None:
-    pytest.importorskip("lm_eval")
+    need("lm_eval")
     problems = [[12, 30, 7], [4, 5, 6], [50, 11, 9], [31, 8, 2]]
     rows = [{"question": "+".join(map(str, p)), "answer": str(sum(p))} for p in problems]
     data = tmp_path / "test.jsonl"

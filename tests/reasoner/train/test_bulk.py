@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+from tests.needs import need
+
+need("torch")
 
 import torch
 from transformers import Qwen3ForCausalLM

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("accelerate")
+from tests.needs import need
+
+need("torch", "accelerate")
 
 import torch
 from transformers import AutoModelForTokenClassification

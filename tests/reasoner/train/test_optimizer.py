@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.needs import need
 
-pytest.importorskip("torch")
+need("torch")
 
 import torch
 

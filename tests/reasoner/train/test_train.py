@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip("torch")
+from tests.needs import need
+
+need("torch")
 
 import torch
 

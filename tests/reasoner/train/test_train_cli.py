@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("accelerate")
+from tests.needs import need
+
+need("torch", "accelerate")
 
 from reasoner.backends.scripted import Scripted
 from reasoner.cli import main

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch")
+from tests.needs import need
+
+need("torch")
 
 import numpy as np
 import torch

@@ -34,11 +34,12 @@ from reasoner.verifiers.common.probability import log_odds
 from reasoner.verifiers.confidence import Confidence
 from reasoner.verifiers.ensemble import Ensemble
 from reasoner.verifiers.verdict import Verdict
+from tests.needs import need
 from tests.verifiers.test_agreement import Given
 from tests.verifiers.test_confidence import PROBLEM, patient, said, values
 from tests.verifiers.test_ensemble import example
 
-pytest.importorskip("sklearn")
+need("sklearn")
 LABELLED = st.lists(
     st.tuples(st.integers(0, 1000).map(lambda i: i / 1000), st.booleans()), min_size=1, max_size=80
 ).map(lambda pairs: ([s for s, _ in pairs], [r for _, r in pairs]))

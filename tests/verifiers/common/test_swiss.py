@@ -8,7 +8,7 @@ from random import Random
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.verifiers.common.swiss import coverage, matches, neighbours
@@ -21,7 +21,6 @@ def players(count: int) -> list[str]:
     return [f"player {i}" for i in range(count)]
 
 
-@settings(deadline=None)
 @given(COUNTS, DEGREES)
 def test_the_start_connects_all_and_each_has_its_matches(count: int, degree: int) -> None:
     pairs = coverage(players(count), degree)
@@ -35,7 +34,6 @@ def test_the_start_connects_all_and_each_has_its_matches(count: int, degree: int
     assert all(a != b for a, b in pairs)
 
 
-@settings(deadline=None)
 @given(COUNTS, st.randoms(use_true_random=False), st.integers(0, 30), st.data())
 def test_neighbours_have_not_met_and_the_top_comes_first(
     count: int, rng: Random, most: int, data: st.DataObject
@@ -60,7 +58,6 @@ def test_the_next_in_the_ranking_is_met_first() -> None:
     assert neighbours(ranking, met, 9) == [("a", "c"), ("b", "d")]
 
 
-@settings(deadline=None)
 @given(COUNTS, DEGREES, st.integers(1, 30))
 def test_the_number_of_matches_is_bounded(count: int, degree: int, rounds: int) -> None:
     number, start = matches(count, degree, rounds), len(coverage(players(count), degree))

@@ -11,8 +11,9 @@ from reasoner.testing import verifier_conformance
 from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.reward_model import RewardModel
 from reasoner.verifiers.reward.token_classifier import TokenClassifier
+from tests.needs import need
 
-pytest.importorskip("torch")
+need("torch")
 tiny: Any = pytest.importorskip("tests.verifiers.reward.tiny")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

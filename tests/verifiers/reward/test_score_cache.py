@@ -231,9 +231,7 @@ TREES = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(TREES, max_size=4), block=st.integers(1, 8))
 def test_however_they_come_candidates_have_their_own_scores_within_the_estimate(
     batches: list[list[Candidate]], block: int

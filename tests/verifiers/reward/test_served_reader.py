@@ -17,6 +17,7 @@ from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.reward_model import RewardModel
 from reasoner.verifiers.reward.torch_heads import load
+from tests.needs import need
 from tests.reasoner.backends.loopback import KEY, Asked, Loopback, http
 from tests.reasoner.backends.vllm_process import serving
 from tests.verifiers.reward.test_reward_formats import (
@@ -198,7 +199,7 @@ def test_settings_that_contradict_are_refused(name: str, tmp_path: Path) -> None
 @pytest.mark.timeout(300)
 async def test_a_real_server_scores_as_in_this_process(tmp_path: Path) -> None:
     """`vllm serve --runner pooling` of the tiny token classifier, by the module behind the command."""
-    pytest.importorskip("vllm")
+    need("vllm")
     tiny.token_classifier(folder := tmp_path / "model")
     here = FORMATS[5].verifier(model=str(folder), engine="transformers")
     texts = [here.separator.join(s) for s in SOLUTIONS]

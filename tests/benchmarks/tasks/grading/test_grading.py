@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reasoner.benchmarks.tasks.grading import (
@@ -30,6 +30,7 @@ from reasoner.benchmarks.tasks.grading import worker_pool as running
 from reasoner.benchmarks.tasks.grading.symbolic import shared_pool
 from reasoner.benchmarks.tasks.grading.worker_pool import Worker, WorkerPool
 from reasoner.errors import ConfigError, ReasonerError
+from tests.needs import need
 
 HANGS = "9^{9^{9^9}}"
 PATIENCE = 60.0
@@ -65,7 +66,6 @@ def test_the_answer_that_a_solution_states(solution: str, answer: str | None) ->
     assert extract(solution) == answer
 
 
-@settings(deadline=None)
 @given(st.recursive(st.text("ab1+ "), lambda t: st.tuples(t, t).map(lambda p: f"{p[0]}{{{p[1]}}}")))
 def test_a_box_holds_what_was_put_in_it(content: str) -> None:
     assert (extract(f"So \\boxed{{{content}}} is it.") or "") == content.strip()
@@ -138,7 +138,6 @@ def test_numeric_within_a_tolerance() -> None:
     assert not numeric("9.6", "9.8", tolerance=0.01)
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
 def test_a_number_is_itself_in_every_spelling_and_no_other(one: int, other: int) -> None:
     spellings = (
@@ -183,7 +182,7 @@ def test_multiple_choice_needs_a_letter() -> None:
 @pytest.fixture(scope="module")
 def rule() -> Iterator[Symbolic]:
     """Two workers that give an item a second of computing."""
-    pytest.importorskip("math_verify")
+    need("math_verify")
     rule = Symbolic(limit=1.0, patience=PATIENCE, workers=2)
     yield rule
     pool(rule).close()
@@ -260,7 +259,7 @@ def test_a_worker_that_dies_takes_no_item_with_it(rule: Symbolic) -> None:
 
 def test_limits_on_one_worker() -> None:
     """math-verify's own signal ends a step; the caller's clock ends a worker that does nothing."""
-    pytest.importorskip("math_verify")
+    need("math_verify")
     worker = Worker(limit=PATIENCE, step=1)
     assert worker.grade(HANGS, "5", PATIENCE) is Grade.TIMED_OUT
     assert worker.alive
@@ -285,7 +284,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_workers_end_with_their_parent() -> None:
-    pytest.importorskip("math_verify")
+    need("math_verify")
     parents = [
         subprocess.Popen([sys.executable, "-c", PARENT + end], stdout=subprocess.PIPE, text=True)
         for end in ("", KILLED)

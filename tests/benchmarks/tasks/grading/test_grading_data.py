@@ -18,6 +18,7 @@ import pytest
 from reasoner.benchmarks.tasks.grading import GradingRule, Symbolic, extract, numeric
 from reasoner.benchmarks.tasks.grading.symbolic import shared_pool
 from tests import ROOT
+from tests.needs import need
 
 DATA = ROOT.parent / "shared" / "data"
 RECORDED = "qwen2.5_math_100x8"
@@ -45,7 +46,7 @@ def gold(name: str) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def symbolic() -> Iterator[Symbolic]:
-    pytest.importorskip("math_verify")
+    need("math_verify")
     rule = Symbolic(workers=2)
     yield rule
     shared_pool(rule.workers, rule.limit, rule.patience).close()

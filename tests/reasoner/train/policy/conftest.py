@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("peft")
+from tests.needs import need
+
+need("torch", "peft")
 
 from reasoner.registry import tasks
 from reasoner.train.policy import sft

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from reasoner.backends.checkpoint import Checkpoint
 from reasoner.base import Example, ModelInfo
@@ -54,6 +53,8 @@ class TorchBackend:
     def _load(self, folder: str) -> None:
         self.served.append(Path(folder).name)
         self._checkpoint = Checkpoint(folder)
+        from transformers import AutoModelForCausalLM
+
         factory: Any = AutoModelForCausalLM
         self._model = factory.from_pretrained(folder, dtype=torch.float32).eval()
 

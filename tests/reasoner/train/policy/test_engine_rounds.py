@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("vllm")
+from tests.needs import need
+
+need("vllm")
 
 from reasoner.backends.vllm import VLLM
 from reasoner.train.policy import expert_iteration
