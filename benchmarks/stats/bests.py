@@ -50,9 +50,11 @@ def _runs(answers: Indices, scores: Floats, right: Floats, k: int, m: int, subse
     problems, n = answers.shape
     runs = 1 if k == n else min(n, max(subsets, -(-n // k)))
     window = (np.arange(runs)[:, None] * n // runs + np.arange(k)) % n
-    columns = (column[:, window].reshape(-1, k) for column in (answers, scores, right))
-    won = _won(*columns, m).reshape(problems, runs)
-    return np.add.accumulate(won, 1)[:, -1] / runs  # In order, since rounding depends on it.
+    answers, scores = answers[:, window].reshape(-1, k), scores[:, window].reshape(-1, k)
+    right = right[:, window].reshape(-1, k)
+    won = _won(answers, scores, right, m).reshape(problems, runs)
+    # One after the other, since rounding depends on the order.
+    return np.asarray(np.add.accumulate(won, 1)[:, -1] / runs, float)
 
 
 def _won(answers: Indices, scores: Floats, right: Floats, m: int) -> Floats:
