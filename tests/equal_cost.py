@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.results import FLOPS, TASKS, TOKENS, Json, gain, load, row
 
 FOLDER = "strategies"
+WORDS = "words"
 SAMPLES = 8
 LEAST = 0.9
 """The share of the tokens below which a strategy could not spend the budget."""
@@ -29,6 +30,30 @@ def table_of_all() -> list[str]:
     gains = {s: sum(at(t, TOKENS, s, n)["gain"] for t in TASKS) for s, n in sizes.items()}
     ranked = sorted(sizes, key=lambda name: -gains[name])
     return [line(f"`{s}`, {sizes[s]}", s, sizes[s], FOLDER) for s in ranked]
+
+
+def table_of_words() -> list[str]:
+    """Every strategy on word problems, as above."""
+    rows = {(r["strategy"], r["cost"]): r for r in load(f"{WORDS}/comparison")}
+    enough = LEAST * rows["majority", TOKENS]["spent"]
+    ranked = sorted(
+        (r for (_, cost), r in rows.items() if cost == TOKENS), key=lambda r: -r["gain"]
+    )
+    return [
+        f"| `{r['strategy']}`, {r['n']} | {cells(r, enough)} | {gained(rows[r['strategy'], FLOPS])} |"
+        for r in ranked
+    ]
+
+
+def cells(found: Json, enough: float) -> str:
+    """Return accuracy and gain at equal tokens, with a star where less than `enough` was spent."""
+    star = "\\*" if found["spent"] < enough else ""
+    return f"{found['accuracy']:.3f} | {gain(found)} ({found['spent']:,.0f}{star})"
+
+
+def gained(found: Json) -> str:
+    """Return the gain at equal FLOPs, with GFLOPs."""
+    return f"{gain(found)} ({found['spent'] / 1e9:,.0f})"
 
 
 def line(name: str, strategy: str, n: int, folder: str) -> str:

@@ -6,6 +6,10 @@ import asyncio
 from random import Random
 from typing import Any
 
+from tests.needs import need
+
+need("openai")
+
 import openai
 import pytest
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.needs import need
+
+need("torch")
+
 from reasoner.train.reward.labelled_solutions import LabelledSolution
 from reasoner.train.reward.value_head import SolutionStates, logistic
 from reasoner.train.reward.within_problems import WithinProblems, anchored, centred

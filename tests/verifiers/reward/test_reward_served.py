@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.needs import need
+
+need("torch")
+
 from reasoner.errors import ConfigError
 from reasoner.types import Problem, Usage
 from reasoner.verifiers.reward.orm import ORM

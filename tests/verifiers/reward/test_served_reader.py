@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.needs import need
+
+need("torch")
+
 from reasoner.bill import new_bill
 from reasoner.errors import AccessDenied, BackendError
 from reasoner.types import Problem, Usage
@@ -17,7 +21,6 @@ from reasoner.verifiers.reward.encoding import Encoded
 from reasoner.verifiers.reward.orm import ORM
 from reasoner.verifiers.reward.reward_model import RewardModel
 from reasoner.verifiers.reward.torch_heads import load
-from tests.needs import need
 from tests.reasoner.backends.loopback import KEY, Asked, Loopback, http
 from tests.reasoner.backends.vllm_process import serving
 from tests.verifiers.reward.test_reward_formats import (
