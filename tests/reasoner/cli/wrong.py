@@ -202,6 +202,7 @@ WRONG: dict[str, list[Line]] = {
         ([*BENCH, "--total-budget", "tokens=5", "--shard", "1/2"], "leave out --shard"),
         ([*BENCH, "--total-budget", "tokens=5", "--workers", "ray"], "leave out --workers"),
         ([*BENCH, "--workers", "ray:127.0.0.1:9"], "no Ray cluster at 127.0.0.1:9"),
+        ([*BENCH, "--track", "mlfow"], "did you mean mlflow?"),
     ],
     "allocate": [
         (["allocate"], "required: DIR"),
