@@ -27,20 +27,36 @@ _PARAMETER = re.compile(
     rf"""(?<=[?&])({_NAMES}|key|sig|signature|auth|code)=([^&#\s'"]+)""", re.IGNORECASE
 )
 
-_QUOTED = r"""\\+(?P<q>['"]).*?\\+(?P=q)|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"].*"""
+_SHOWN_LOGIN = re.compile(r"env:\w+@|\*\*\*@", re.IGNORECASE)
+
+
+def _without_login(address: re.Match[str]) -> str:
+    """Return an address without its login, even if it is misspelled: all up to its last @.
+
+    A function of the whole address, since a pattern of the login alone would read the rest anew at each `://`.
+    """
+    text, start = address[0], len("://")
+    while _SHOWN_LOGIN.match(text, start) and (another := text.find("://", start)) >= 0:
+        start = another + len("://")
+    end = text.rfind("@", start + 1)
+    if end < 0 or _SHOWN_LOGIN.match(text, start):
+        return text
+    return text[:start] + MASK + text[end:]
+
+
+_QUOTED = r"""\\+(?P<q>['"]).*?\\(?P=q)|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|['"].*"""
 _BARE = r"""[^\s,;&)'"\]}]+"""
 _MASKED = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), mask)
     for pattern, mask in (
         # The value of a setting, a header, a field of JSON or a flag.
-        (rf"""(?<![\w-])({_NAMES}["']?\s*[=:]\s*)(?!\\*["']env:\w)(?:{_QUOTED})""", rf"\1{MASK}"),
+        (rf"""(?<![\w-])({_NAMES}\\*["']?\s*[=:]\s*)(?!\\*["']env:\w)(?:{_QUOTED})""", rf"\1{MASK}"),
         (rf"(?<![\w-])({_NAMES}\s*=\s*)(?!env:\w|\*\*\*|None\b){_BARE}", rf"\1{MASK}"),
-        (rf"(--{_NAMES}\s+)(?!-)\S+", rf"\1{MASK}"),
+        (rf"(?<![\w-])(--{_NAMES}\s+)(?!-)\S+", rf"\1{MASK}"),
         (rf"""({HEADERS}["']?\s*[=:]\s*)\{{(?![^}}]*env:\w)[^}}]*(?:\}}|$)""", rf"\1{MASK}"),
         (r"\b(authorization\s*:\s*)(?!\*\*\*)(?:(?:bearer|basic)\s+)?\S+", rf"\1{MASK}"),
         (r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", rf"\1 {MASK}"),
-        # The login in an address, even if the address is misspelled.
-        (r"""(?<=://)(?!env:\w+@|\*\*\*@)[^\s'"]+(?=@)""", MASK),
+        (r"""://([^\s'"]+)""", _without_login),
         (rf"{_PARAMETER.pattern}", rf"\1={MASK}"),
         # Keys with a known form.
         (r"\b(?:sk|pk|rk)-[\w-]{16,}|\bhf_\w{20,}|\bgh[a-z]_\w{20,}", MASK),

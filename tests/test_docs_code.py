@@ -117,7 +117,15 @@ NOT_RUN = {
     "reasoner export": "the scripted model solves no problem that could be exported",
 }  # fmt: skip
 """Shell commands that do not run here, by their beginning, with the reason; those of `reasoner` are parsed."""
-ABSENT = ("--base-url", "vllm(", "runs/expert/", "token-classifier(", "--task gsm8k", "--workers", "--track")
+ABSENT = (
+    "--base-url",
+    "vllm(",
+    "runs/expert/",
+    "token-classifier(",
+    "--task gsm8k",
+    "--workers",
+    "--track",
+)
 """Parts of commands that need a server, GPUs, a trained model, a data set, a Ray cluster or a tracker."""
 INSTEAD = {
     "bench": "--model scripted --task countdown --problems 8 --n 1,4,16",
