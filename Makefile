@@ -11,7 +11,7 @@ MUTANTS ?=
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 TORCH := $(if $(strip $(UV_FIND_LINKS)),,--torch-backend cpu)
 
-.PHONY: bench full real real-quick test check check-slow docs notebooks train throughput comparison strategies reports setup clean
+.PHONY: bench full real real-quick test check check-slow docs notebooks train throughput comparison strategies words reports setup clean
 
 setup: $(VENV)/ready
 
@@ -82,6 +82,11 @@ comparison: setup
 strategies: setup
 	$(BIN)/reasoner bench --spec benchmarks/strategies.yaml
 	$(BIN)/reasoner compare runs/strategies
+
+# Strategies on word problems, with a language model.
+words: setup $(VENV)/smollm2
+	$(BIN)/reasoner bench --spec benchmarks/words.yaml
+	$(BIN)/reasoner compare runs/words
 
 # The committed reports of the full run and of the comparison, anew from the committed records, in minutes.
 RESULTS := benchmarks/results

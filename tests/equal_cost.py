@@ -33,15 +33,32 @@ def table_of_all() -> list[str]:
 
 
 def table_of_words() -> list[str]:
-    """Every strategy on word problems, as above."""
-    rows = {(r["strategy"], r["cost"]): r for r in load(f"{WORDS}/comparison")}
-    enough = LEAST * rows["majority", TOKENS]["spent"]
-    ranked = sorted(
-        (r for (_, cost), r in rows.items() if cost == TOKENS), key=lambda r: -r["gain"]
-    )
+    """Every strategy on word problems, in the size that spends about eight samples, as above."""
+    rows = {(r["strategy"], r["n"], r["cost"]): r for r in load(f"{WORDS}/comparison")}
+    names = {name for name, *_ in rows} - {"best-of-n"}
+    sizes = {s: max(n for name, n, _ in rows if name == s and n != 2 * SAMPLES) for s in names}
+    enough = LEAST * rows["majority", SAMPLES, TOKENS]["spent"]
+    ranked = sorted(sizes.items(), key=lambda which: (-rows[*which, TOKENS]["gain"], which))
     return [
-        f"| `{r['strategy']}`, {r['n']} | {cells(r, enough)} | {gained(rows[r['strategy'], FLOPS])} |"
-        for r in ranked
+        f"| `{s}`, {n} | {cells(rows[s, n, TOKENS], enough)} | {gained(rows[s, n, FLOPS])} |"
+        for s, n in ranked
+    ]
+
+
+def sentences_on_words() -> list[str]:
+    """Return the sentences beside the table of word problems."""
+    points = {(p["strategy"], p["n"]): p["accuracy"] for p in load(f"{WORDS}/summary")}
+    greedy, one, eight, sixteen = (
+        points[each] for each in (("greedy", 1), ("pass@k", 1), ("best-of-n", 8), ("best-of-n", 16))
+    )
+    rows = [r for r in load(f"{WORDS}/comparison") if r["n"] != 2 * SAMPLES]
+    clear = sorted({r["strategy"] for r in rows if (r["p_holm"] or 1) < 0.05 and r["gain"] > 0})
+    assert clear == ["greedy"]
+    assert all(r["gain"] < 0 for r in rows if r["strategy"] in ("deepconf", "self-certainty"))
+    return [
+        f"Greedy decoding solves {greedy:.3f}, one sample {one:.3f}, best-of-8 {eight:.3f} and best-of-16 {sixteen:.3f}",
+        f"`particle`, `step-rejection` and `rebase` have {points['particle', 8]:.3f}, {points['step-rejection', 10]:.3f} and"
+        f" {points['rebase', 8]:.3f}",
     ]
 
 

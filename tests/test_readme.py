@@ -53,6 +53,7 @@ def test_the_tables_of_results_are_those_of_the_results() -> None:
         *results.table_of_final_points(),
         *results.table_of_word_problems(),
         *equal_cost.table_of_all(),
+        *equal_cost.table_of_words(),
     ):
         assert f"\n{line}\n" in NUMBERS
 
@@ -66,6 +67,7 @@ def test_the_sentences_of_results_follow_from_the_results() -> None:
         *results.of_the_value_head(),
         *results.of_training_words(),
         *equal_cost.sentences(),
+        *equal_cost.sentences_on_words(),
         results.absent(),
     ):
         assert sentence in flowing
