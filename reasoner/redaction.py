@@ -50,7 +50,10 @@ _MASKED = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), mask)
     for pattern, mask in (
         # The value of a setting, a header, a field of JSON or a flag.
-        (rf"""(?<![\w-])({_NAMES}\\*["']?\s*[=:]\s*)(?!\\*["']env:\w)(?:{_QUOTED})""", rf"\1{MASK}"),
+        (
+            rf"""(?<![\w-])({_NAMES}\\*["']?\s*[=:]\s*)(?!\\*["']env:\w)(?:{_QUOTED})""",
+            rf"\1{MASK}",
+        ),
         (rf"(?<![\w-])({_NAMES}\s*=\s*)(?!env:\w|\*\*\*|None\b){_BARE}", rf"\1{MASK}"),
         (rf"(?<![\w-])(--{_NAMES}\s+)(?!-)\S+", rf"\1{MASK}"),
         (rf"""({HEADERS}["']?\s*[=:]\s*)\{{(?![^}}]*env:\w)[^}}]*(?:\}}|$)""", rf"\1{MASK}"),

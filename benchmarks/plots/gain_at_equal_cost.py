@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ NAMES = {"generated_tokens": "generated tokens", "flops": "FLOPs, verifier inclu
 SPREAD = 0.6
 PANEL = 4.75
 """Inches of a panel on a screen, without the names."""
+KEYS = 9
+"""Sizes on a line of the legend."""
 ROW = 2.7
 """The height of a strategy, in letters' sizes."""
 FEWEST = 4
@@ -68,8 +71,8 @@ def draw(
             _panel(axes, chosen, names, sizes)
             axes.set_title(f"{named[task]}, at equal {NAMES[cost]}")
         foot = footnote(figure, caption, 72 * em) if caption else 0.0
-        _legend(figure, sizes, foot / high, hollow=not all(r.equal for r in rows))
-        figure.tight_layout(rect=(0, (foot + 1.8 * em) / high, 1, 1), w_pad=1.5, h_pad=1.5)
+        lines = _legend(figure, sizes, foot / high, hollow=not all(r.equal for r in rows))
+        figure.tight_layout(rect=(0, (foot + 1.8 * em * lines) / high, 1, 1), w_pad=1.5, h_pad=1.5)
         paths = [out / f"comparison.{ending}" for ending in formats]
         save(figure, paths)
         plt.close(figure)
@@ -99,8 +102,8 @@ def _panel(
     axes.xaxis.set_major_formatter(FuncFormatter(signed_points))
 
 
-def _legend(figure: Figure, sizes: Mapping[int, Look], y: float, *, hollow: bool) -> None:
-    """Write which marker is which size, once for all panels."""
+def _legend(figure: Figure, sizes: Mapping[int, Look], y: float, *, hollow: bool) -> int:
+    """Write which marker is which size, once for all panels, and return the number of lines."""
     blank: dict[str, Any] = {"linestyle": "", "ms": 4}
     keys = [
         Line2D([], [], color=look.colour, marker=look.marker, label=f"n = {n}", **blank)
@@ -109,12 +112,12 @@ def _legend(figure: Figure, sizes: Mapping[int, Look], y: float, *, hollow: bool
     if hollow:
         white: dict[str, Any] = {"markerfacecolor": "white", "label": "costs not equal"}
         keys.append(Line2D([], [], color=FAINT, marker="o", **blank, **white))
-    if not keys:
-        return
-    figure.legend(
-        handles=keys, loc="lower center", bbox_to_anchor=(0.5, y), ncols=9, frameon=False,
-        borderpad=0, handletextpad=0.1, columnspacing=1,
-    )  # fmt: skip
+    if keys:
+        figure.legend(
+            handles=keys, loc="lower center", bbox_to_anchor=(0.5, y), ncols=KEYS, frameon=False,
+            borderpad=0, handletextpad=0.1, columnspacing=1,
+        )  # fmt: skip
+    return max(1, ceil(len(keys) / KEYS))
 
 
 def _heights(rows: Sequence[ComparisonRow], names: Sequence[str]) -> dict[tuple[str, int], float]:
