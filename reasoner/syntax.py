@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 UNBUILDABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -32,7 +32,7 @@ def parse_expression(source: str) -> ast.expr:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _uncollected() -> Generator[None]:
     """Hold the garbage collector.
 
     A collection may print the error of a task that nobody awaited. Printing it parses source lines, and Python up to
