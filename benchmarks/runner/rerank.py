@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from reasoner.answering import reading
-from reasoner.base import Backend, Verifier, bind, check_problem, release, required_sampling
+from reasoner.api import open_backend
+from reasoner.base import (
+    Backend,
+    Verifier,
+    bind,
+    check_problem,
+    needs_model,
+    release,
+    required_sampling,
+)
 from reasoner.benchmarks.runner.jobs import run_jobs
 from reasoner.benchmarks.runner.resumable import JournalledModel, journalled
 from reasoner.benchmarks.runner.scheduler import JobOutcome
@@ -49,7 +58,7 @@ async def rerank(
     source: RunFolder,
     verifier: str,
     out: Path,
-    backend: Backend,
+    engine: Callable[[], Backend],
     *,
     concurrency: int = CONCURRENCY,
     environment: Mapping[str, Any] = {},
@@ -57,7 +66,7 @@ async def rerank(
     """Score the pools of the run `source` with `verifier` into the run `out`; return its grid.
 
     The verifier sees only the text of the solutions. Their cost is that of sampling them, plus what the
-    verifier reports for scoring. `backend` serves a verifier that needs a model and has none.
+    verifier reports for scoring. `engine` opens the backend of a verifier that needs a model and has none.
 
     Raises:
         ConfigError: the verifier reads the reference, or more than text.
@@ -70,10 +79,11 @@ async def rerank(
     grid.refuse_another(out, DETERMINING)
     pools = {task: pool_of(source, task) for task in grid.tasks}
     judge = _made(verifier)
+    backend = engine() if needs_model(judge) else open_backend("scripted")  # It is asked nothing.
     for record in (record for pool in pools.values() for record in pool):
         check_problem(judge, Problem(record.problem, record.question))
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(release, judge)
+        stack.push_async_callback(release, judge, backend)
         database = stack.enter_context(Database(out))
         jobs = list[RerankJob]()
         for task, pool in pools.items():

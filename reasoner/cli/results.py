@@ -107,10 +107,10 @@ def rerank(args: options.RerankOptions, call: Invocation) -> int:
     from reasoner.naming import parse_spec
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{parse_spec(args.verifier)[0]}")
-    backend = open_backend(args.model, **engine(args))
     with stdout_for_json(call.json):
         scoring = reranking.rerank(
-            RunFolder(args.dir), args.verifier, out, backend,
+            RunFolder(args.dir), args.verifier, out,
+            lambda: open_backend(args.model, **engine(args)),
             concurrency=args.concurrency, environment=describe(call.argv),
         )  # fmt: skip
         result = report(RunFolder(out, interruptible(scoring)))
