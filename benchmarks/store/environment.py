@@ -29,7 +29,7 @@ PACKAGES = (
 def describe(argv: Sequence[str], program: str = "reasoner") -> dict[str, Any]:
     """Commit, package versions, hardware, date and command, of which `program` is the start."""
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "packages": {name: v for name in PACKAGES if (v := _version(name))},
         "hardware": _hardware(),
@@ -78,7 +78,8 @@ def _revision(name: str) -> str:
 
 
 @cache
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Return the commit of the sources, with a mark if they are changed; None outside a repository."""
     here = Path(__file__).resolve().parent
     try:
         out = subprocess.run(

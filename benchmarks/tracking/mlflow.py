@@ -39,8 +39,7 @@ class MLflow:
 
     def open(self, name: str, identity: str | None, parameters: Mapping[str, str]) -> str:
         """Begin a run, or go on with the one that has this identity, and return the identity."""
-        if identity:
-            self._client.update_run(identity, status="RUNNING")
+        if identity and self._reopened(identity):
             self._run = identity
             return identity
         experiment = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", "reasoner"))
@@ -63,6 +62,16 @@ class MLflow:
     def close(self, *, finished: bool) -> None:
         """End the run; `finished` is False if it was interrupted."""
         self._client.set_terminated(self._run, "FINISHED" if finished else "KILLED")
+
+    def _reopened(self, identity: str) -> bool:
+        """Go on with a run; return False if the server has none of this identity."""
+        try:
+            self._client.update_run(identity, status="RUNNING")
+        except mlflow.MlflowException as e:
+            if e.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return True
 
     def _experiment(self, name: str) -> str:
         known = self._client.get_experiment_by_name(name)

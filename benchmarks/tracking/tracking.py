@@ -51,10 +51,10 @@ LONGEST = 240
 
 
 class TrackedRun(Frozen):
-    """The identity of a run in a tracker, and a digest of the points that it was given last."""
+    """The identity of a run in a tracker, and the digests of the points that it was given."""
 
     identity: str
-    points: str = ""
+    points: frozenset[str] = frozenset()
 
 
 class TrackedRuns(Frozen):
@@ -106,6 +106,8 @@ class Tracking:
         self._done = self._before + counts.done
         metrics, step = values(counts, self._before), self._done
         self._each(lambda _, each: each.log(metrics, step))
+        if self._thread:
+            self._thread.submit(self._save)
 
     def drain(self) -> None:
         """Wait until the trackers have what was logged.
@@ -116,17 +118,20 @@ class Tracking:
             self._thread.submit(int).result()
 
     def finish(self, points: Sequence[Point], files: Sequence[Path]) -> None:
-        """Log the points at their sizes and upload the files of the report, unless they are as last time."""
-        text = json.dumps([point.to_json() for point in points], sort_keys=True)
-        digest = sha256(text.encode()).hexdigest()[:12]
+        """Log the points at their sizes and upload the files of the report; points that were logged stay as they are."""
+        digests = {digest(point): point for point in points}
 
         def report(name: str, each: Tracker) -> None:
-            if (run := self._runs[name]).points == digest:
+            run = self._runs[name]
+            if not (new := digests.keys() - run.points):
                 return
-            for point in points:
-                each.log(dict(measured(point)), point.n)
+            for key, point in digests.items():
+                if key in new:
+                    each.log(dict(measured(point)), point.n)
+                    run = run.model_copy(update={"points": run.points | {key}})
+                    self._runs[name] = run
             each.attach([file for file in files if file.is_file()])
-            self._keep(name, run.model_copy(update={"points": digest}))
+            self._save()
 
         self._each(report)
 
@@ -148,15 +153,13 @@ class Tracking:
         known = self._runs.pop(name, None)
         before = known.identity if known else None
         identity = each.open(self._out.name, before, self._parameters)
-        self._keep(name, TrackedRun(identity=identity, points=known.points if known else ""))
+        same = known if known and identity == before else TrackedRun(identity=identity)
+        self._runs[name] = same
+        self._save()
 
     def _close(self, finished: bool, name: str, each: Tracker) -> None:
         if name in self._runs:
             each.close(finished=finished)
-
-    def _keep(self, name: str, run: TrackedRun) -> None:
-        self._runs[name] = run
-        self._save()
 
     def _save(self) -> None:
         state = TrackedRuns(done=self._done, runs=self._runs)
@@ -207,6 +210,12 @@ def read(out: Path) -> TrackedRuns:
     except Malformed as e:
         logger.warning("%s is not read, tracking begins anew: %s", FILE, e)
         return TrackedRuns()
+
+
+def digest(point: Point) -> str:
+    """Return what tells a point from others and from itself with other numbers."""
+    text = json.dumps(point.to_json(), sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def values(counts: Counts, before: int) -> dict[str, float]:

@@ -24,7 +24,7 @@ from reasoner.errors import ConfigError
 from reasoner.files import save_text
 from reasoner.naming import parse_spec
 from reasoner.options import CONCURRENCY, FlagReader, InputFile, Options, Positive
-from reasoner.redaction import REFERENCE
+from reasoner.redaction import REFERENCE, redacted
 from reasoner.registry import backends, tasks, tools, verifiers
 from reasoner.secret_settings import keyless
 
@@ -300,13 +300,14 @@ class BenchOptions(Options):
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The options as text, for a tracker."""
-        return {name: str(value) for name, value in yaml.safe_load(self.text).items()}
+        """The options as text, for a tracker; secrets are masked."""
+        options = yaml.safe_load(self.model_copy(update={"track": ()}).text)
+        return {name: redacted(str(value)) for name, value in options.items()}
 
     @property
     def key(self) -> str:
-        """The first 12 digits of the SHA-256 of spec.yaml."""
-        return sha256(self.text.encode()).hexdigest()[:12]
+        """The first 12 digits of the SHA-256 of spec.yaml without trackers, on which no result depends."""
+        return sha256(self.model_copy(update={"track": ()}).text.encode()).hexdigest()[:12]
 
     def save(self, out: Path) -> Path:
         """Write spec.yaml beside the results, so that the run can be repeated."""

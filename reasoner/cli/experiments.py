@@ -99,6 +99,7 @@ class RunOptions(o.ModelOptions, Protocol):
 def bench(options: BenchOptions, call: Invocation) -> int:
     """Run a grid of experiments and draw its curves."""
     from reasoner.benchmarks.reports.bench import report
+    from reasoner.benchmarks.store.environment import commit
     from reasoner.benchmarks.store.run_folder import RunFolder
     from reasoner.benchmarks.tracking.tracking import Tracking
 
@@ -107,7 +108,9 @@ def bench(options: BenchOptions, call: Invocation) -> int:
     spec = options.resolved(grid)
     with (
         stdout_for_json(call.json),
-        Tracking(options.track, options.out, spec.parameters) as tracking,
+        Tracking(
+            options.track, options.out, {**spec.parameters, "commit": str(commit())}
+        ) as tracking,
     ):
         interruptible(_run_grid(options, grid, call, spec, tracking.meter()))
         tracking.drain()

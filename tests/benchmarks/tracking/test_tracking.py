@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -104,6 +105,29 @@ def test_a_resumed_run_goes_on_and_says_nothing_twice(diary: type[Diary], tmp_pa
     assert logged(diary)[0][1] == 5 and len(logged(diary)) > 2
 
 
+def test_a_point_that_was_logged_is_not_logged_again(diary: type[Diary], tmp_path: Path) -> None:
+    out, beam = tmp_path / "r", ["--track", "mlflow", "--strategy", "beam"]
+    assert run(out, "--track", "mlflow") == run(out, *beam) == 0
+    names = {name.split("/")[2] for metrics, _ in logged(diary)[1:] for name in metrics}
+    assert names == {"beam"}
+
+
+def test_parameters_hold_no_secret_and_the_commit(diary: type[Diary], tmp_path: Path) -> None:
+    assert (
+        run(
+            tmp_path / "r",
+            "--track",
+            "mlflow",
+            "--verifier",
+            "regex(pattern='http://me:pw1234@host')",
+        )
+        == 0
+    )
+    parameters = diary.entries[0][3]
+    assert isinstance(parameters, dict) and "commit" in parameters and "track" not in parameters
+    assert "pw1234" not in str(parameters) and "@host" in parameters["verifier"]
+
+
 def test_results_are_the_same_with_and_without(diary: type[Diary], tmp_path: Path) -> None:
     assert run(tmp_path / "with", "--track", "mlflow") == run(tmp_path / "without") == 0
     assert not (tmp_path / "without" / FILE).exists()
@@ -176,6 +200,13 @@ def test_mlflow_has_what_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     expected = [(p["n"], p["generated_tokens"]) for p in points if p["strategy"] == "best-of-n"]
     assert [(m.step, m.value) for m in history] == expected
     assert "summary.json" in {a.path for a in client.list_artifacts(kept.info.run_id)}
+    assert run(tmp_path / "r", "--track", "mlflow", problems=5) == 0
+    steps = [m.step for m in client.get_metric_history(kept.info.run_id, "progress/problems")]
+    assert steps == [3, 5]
+    shutil.rmtree(tmp_path / "mlruns" / experiment.experiment_id / kept.info.run_id)
+    assert run(tmp_path / "r", "--track", "mlflow", problems=6) == 0
+    [anew] = client.search_runs([experiment.experiment_id])
+    assert anew.info.run_id != kept.info.run_id
 
 
 def test_mlflow_without_a_server_is_refused(
