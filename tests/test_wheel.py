@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.needs import need
+
+need("build")
 
 FOLDERS = {"reasoner": "reasoner", "search": "reasoner/search", "verifiers": "reasoner/verifiers",
            "benchmarks": "reasoner/benchmarks"}  # fmt: skip

@@ -17,6 +17,7 @@ from reasoner.cli import main
 from reasoner.errors import StoreError
 from tests.benchmarks.tables import sql
 from tests.browser import COMPLAINTS, Page, browser
+from tests.needs import need
 
 if TYPE_CHECKING:
     from tests.benchmarks.conftest import Bench
@@ -157,6 +158,7 @@ def test_commands_and_errors(
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark"), (2560, "light")])
 def test_every_screen_can_be_read(report: Path, screen: Page, width: int, scheme: str) -> None:
     """No rule of axe-core is broken, nothing is wider than the window, and a picture fills its place."""
+    need("axe_core_python")
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()
     screen.call(
         "Emulation.setDeviceMetricsOverride",

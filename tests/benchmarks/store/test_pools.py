@@ -23,6 +23,7 @@ from reasoner.cli import main
 from reasoner.errors import ConfigError, StoreError
 from tests import ROOT
 from tests.benchmarks.tables import METRICS, sql
+from tests.needs import need
 
 QWEN = ROOT.parent / "shared" / "data" / "qwen2.5_math_100x8.jsonl"
 Captured = pytest.CaptureFixture[str]
@@ -219,6 +220,7 @@ def test_what_cannot_rerank_is_told(
 
 
 def test_frames(pool: Path, tmp_path: Path, capsys: Captured) -> None:
+    need("pandas")
     out, file = tmp_path / "run", tmp_path / "samples.parquet"
     told(["import-pool", str(pool), "--task", "countdown", "--out", str(out)], capsys)
     run, rows = Run.load(out), puzzles()
@@ -296,6 +298,7 @@ def test_sizes() -> None:
 
 
 def test_scores_of_steps_count_where_there_is_no_other(tmp_path: Path, capsys: Captured) -> None:
+    need("pandas")
     rows = puzzles(2)
     for row in rows:
         for completion in row["completions"]:

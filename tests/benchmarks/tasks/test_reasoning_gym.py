@@ -21,6 +21,9 @@ from reasoner.errors import ConfigError
 from reasoner.naming import format_spec
 from reasoner.registry import tasks
 from reasoner.types import Problem
+from tests.needs import need
+
+need("reasoning_gym")
 
 GSM = "reasoning-gym(dataset='gsm_symbolic')"
 
