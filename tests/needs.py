@@ -1,4 +1,4 @@
-"""Packages that tests need, looked up and not imported: an import of vLLM takes every worker ten seconds."""
+"""Packages that tests need, looked up and not imported."""
 
 from __future__ import annotations
 
