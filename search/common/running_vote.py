@@ -81,7 +81,9 @@ async def samples(
             await asyncio.wait(running, return_when="FIRST_COMPLETED")
             ended = [task for task in running if task.done()]
             running = [task for task in running if not task.done()]
-            spent = spent or any(map(exhausted, ended))
+            # The error of every one is read, or else asyncio warns of it.
+            refused = [exhausted(task) for task in ended]
+            spent = spent or any(refused)
             arrived = [node for task in ended if not exhausted(task) for node in task.result()]
             for node in sorted(arrived, key=attrgetter("id")):
                 yield node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from contextlib import aclosing
 from itertools import count
@@ -111,3 +112,18 @@ async def test_samples_end_with_the_budget() -> None:
     run = Run(Problem("p", "1+2"), Scripted(), None, Ledger(Budget(requests=5)))
     drawn = [n async for n in samples(lambda: run.expand([run.trace.root]), lambda _: True, 3)]
     assert len(drawn) == 5
+
+
+async def test_samples_that_fail_together_leave_no_error_unread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errors = iter([BudgetExhausted("spent"), BackendError("gone"), BackendError("gone too")])
+
+    async def draw() -> list[Node]:
+        raise next(errors)
+
+    with pytest.raises(BackendError, match="gone"):
+        await anext(samples(draw, lambda running: running < 3, parallel=3))
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not caplog.records
