@@ -86,7 +86,7 @@ class Tracking:
         self._every, self._clock = every, clock
         before = read(out) if names else TrackedRuns()
         self._runs, self._before = {**before.runs}, before.done
-        self._done = before.done
+        self._done, self._opened = before.done, set[str]()
         self._logged = clock()
         self._thread = ThreadPoolExecutor(1, "tracking") if names else None
 
@@ -150,20 +150,21 @@ class Tracking:
             self._thread.shutdown()
 
     def _open(self, name: str, each: Tracker) -> None:
-        known = self._runs.pop(name, None)
+        known = self._runs.get(name)
         before = known.identity if known else None
         identity = each.open(self._out.name, before, self._parameters)
         same = known if known and identity == before else TrackedRun(identity=identity)
         self._runs[name] = same
+        self._opened.add(name)
         self._save()
 
     def _close(self, finished: bool, name: str, each: Tracker) -> None:
-        if name in self._runs:
+        if name in self._opened:
             each.close(finished=finished)
 
     def _save(self) -> None:
         state = TrackedRuns(done=self._done, runs=self._runs)
-        if self._runs:
+        if self._opened:
             save_text(state.model_dump_json() + "\n", self._out / FILE)
 
     def _each(self, call: Callable[[str, Tracker], object]) -> None:

@@ -128,6 +128,17 @@ def test_parameters_hold_no_secret_and_the_commit(diary: type[Diary], tmp_path: 
     assert "pw1234" not in str(parameters) and "@host" in parameters["verifier"]
 
 
+def test_a_run_that_is_refused_leaves_the_earlier_one_as_it_is(
+    diary: type[Diary], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = '{"done": 3, "runs": {"mlflow": {"identity": "run-1"}}}'
+    (tmp_path / FILE).write_text(before)
+    with pytest.raises(ValueError, match="refused"), Tracking(["mlflow"], tmp_path):
+        raise ValueError("refused")
+    assert diary.entries == [] and not caplog.records
+    assert (tmp_path / FILE).read_text() == before
+
+
 def test_results_are_the_same_with_and_without(diary: type[Diary], tmp_path: Path) -> None:
     assert run(tmp_path / "with", "--track", "mlflow") == run(tmp_path / "without") == 0
     assert not (tmp_path / "without" / FILE).exists()
