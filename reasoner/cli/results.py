@@ -107,10 +107,12 @@ def rerank(args: options.RerankOptions, call: Invocation) -> int:
     from reasoner.naming import parse_spec
 
     out = args.out or args.dir.with_name(f"{args.dir.name}-{parse_spec(args.verifier)[0]}")
+    # One that is named is opened at once, so that what is wrong with it is told whichever verifier chooses.
+    chosen = args.model or args.backend or args.base_url
+    named = open_backend(args.model, **engine(args)) if chosen else None
     with stdout_for_json(call.json):
         scoring = reranking.rerank(
-            RunFolder(args.dir), args.verifier, out,
-            lambda: open_backend(args.model, **engine(args)),
+            RunFolder(args.dir), args.verifier, out, lambda: named or open_backend(),
             concurrency=args.concurrency, environment=describe(call.argv),
         )  # fmt: skip
         result = report(RunFolder(out, interruptible(scoring)))
