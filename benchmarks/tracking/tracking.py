@@ -26,6 +26,7 @@ from reasoner.benchmarks.runner.scheduler import reason
 from reasoner.benchmarks.store.records import Record, Spec
 from reasoner.benchmarks.tracking.tracker import Tracker, tracker
 from reasoner.documents import Malformed, parse_model
+from reasoner.errors import StoreError
 from reasoner.files import read_bytes, save_text
 from reasoner.printable import one_line
 from reasoner.redaction import redacted
@@ -47,13 +48,13 @@ MEASURES = (
 )
 """The fields of a point that are logged."""
 LONGEST = 240
-"""The most characters of a metric's name."""
+"""The most characters of a metric's name; a longer one ends with its digest, so that no two are one."""
 
 
 class TrackedRun(Frozen):
     """The identity of a run in a tracker, and the digests of the points that it was given."""
 
-    identity: str
+    identity: str = Field(pattern=r"^[\w-]{1,128}$")
     points: frozenset[str] = frozenset()
 
 
@@ -88,7 +89,7 @@ class Tracking:
         self._runs, self._before = {**before.runs}, before.done
         self._done, self._opened = before.done, set[str]()
         self._logged = clock()
-        self._thread = ThreadPoolExecutor(1, "tracking") if names else None
+        self._thread = ThreadPoolExecutor(1, "tracking")
 
     def meter(self) -> Meter:
         """Return a meter that logs what it shows."""
@@ -106,16 +107,14 @@ class Tracking:
         self._done = self._before + counts.done
         metrics, step = values(counts, self._before), self._done
         self._each(lambda _, each: each.log(metrics, step))
-        if self._thread:
-            self._thread.submit(self._save)
+        self._thread.submit(self._save)
 
     def drain(self) -> None:
         """Wait until the trackers have what was logged.
 
         Their clients import modules when they are called, and what is imported meanwhile may see half of one.
         """
-        if self._thread:
-            self._thread.submit(int).result()
+        self._thread.submit(int).result()
 
     def finish(self, points: Sequence[Point], files: Sequence[Path]) -> None:
         """Log the points at their sizes and upload the files of the report; points that were logged stay as they are."""
@@ -144,10 +143,9 @@ class Tracking:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self._thread:
-            self._each(partial(self._close, error is None))
-            self._thread.submit(self._save)
-            self._thread.shutdown()
+        self._each(partial(self._close, error is None))
+        self._thread.submit(self._save)
+        self._thread.shutdown()
 
     def _open(self, name: str, each: Tracker) -> None:
         known = self._runs.get(name)
@@ -179,9 +177,8 @@ class Tracking:
                     trouble = one_line(redacted(reason(e)))
                     logger.warning("%s tracks no more, the run goes on: %s", name, trouble)
 
-        if self._thread:
-            for name in [*self._trackers]:
-                self._thread.submit(one, name)
+        for name in [*self._trackers]:
+            self._thread.submit(one, name)
 
 
 class TrackedMeter(Meter):
@@ -208,7 +205,7 @@ def read(out: Path) -> TrackedRuns:
         return TrackedRuns()
     try:
         return parse_model(TrackedRuns, read_bytes(out / FILE))
-    except Malformed as e:
+    except (Malformed, StoreError) as e:
         logger.warning("%s is not read, tracking begins anew: %s", FILE, e)
         return TrackedRuns()
 
@@ -237,4 +234,6 @@ def measured(point: Point) -> Iterator[tuple[str, float]]:
     label = f"{point.task}/{point.strategy}/{point.verifier or ''}{budget}".rstrip("/")
     for measure in MEASURES:
         name = re.sub(r"[^\w\-. /]+", "_", f"{measure}/{label}")
-        yield name[:LONGEST].rstrip("_"), float(getattr(point, measure))
+        if len(name) > LONGEST:
+            name = f"{name[: LONGEST - 13]}-{sha256(name.encode()).hexdigest()[:12]}"
+        yield name.rstrip("_"), float(getattr(point, measure))

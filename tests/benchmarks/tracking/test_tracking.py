@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from reasoner.benchmarks.analysis.curves import Point
 from reasoner.benchmarks.runner.progress_bar import Counts
 from reasoner.benchmarks.store.records import Record, Spec, Spend
 from reasoner.benchmarks.tracking import tracker, tracking
-from reasoner.benchmarks.tracking.tracking import FILE, Tracking
+from reasoner.benchmarks.tracking.tracking import FILE, LONGEST, Tracking, measured
 from reasoner.cli import main
 from tests.needs import need
 
@@ -183,7 +185,11 @@ def test_progress_is_logged_now_and_then(diary: type[Diary], tmp_path: Path) -> 
     assert logged(diary)[0][0]["progress/tokens_per_second"] == 10
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"done": -1}', '{"runs": {"mlflow": 3}}', "[]"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", '{"done": -1}', '{"runs": {"mlflow": 3}}', "[]", "[" * 100_000,
+     '{"runs": {"mlflow": {"identity": "../../x"}}}', '{"runs": {"mlflow": {"identity": "\\u001b[2J"}}}'],
+)  # fmt: skip
 def test_a_corrupt_file_counts_for_nothing(text: str, diary: type[Diary], tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(text)
     with Tracking(["mlflow"], tmp_path) as tracked:
@@ -220,17 +226,6 @@ def test_mlflow_has_what_was_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert anew.info.run_id != kept.info.run_id
 
 
-def test_mlflow_without_a_server_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    need("mlflow")
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert run(tmp_path / "r", "--track", "mlflow") == 2
-    assert "set MLFLOW_TRACKING_URI" in capsys.readouterr().err and not (tmp_path / "r").exists()
-
-
 @pytest.mark.slow
 def test_weights_and_biases_has_what_was_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -245,12 +240,45 @@ def test_weights_and_biases_has_what_was_logged(
         assert name in content
 
 
-def test_weights_and_biases_without_a_key_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    need("wandb")
-    for name in ("WANDB_MODE", "WANDB_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.mark.parametrize(
+    ("name", "advice"), [("mlflow", "set MLFLOW_TRACKING_URI"), ("wandb", "wandb login")]
+)
+def test_a_tracker_that_nothing_is_set_up_for_is_refused(
+    name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    need(name)
+    for variable in (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_ALLOW_FILE_STORE",
+        "WANDB_MODE",
+        "WANDB_API_KEY",
+    ):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert run(tmp_path / "r", "--track", "wandb") == 2
-    assert "wandb login" in capsys.readouterr().err and not (tmp_path / "r").exists()
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path / "r", "--track", name) == 2
+    assert advice in capsys.readouterr().err and not (tmp_path / "r").exists()
+
+
+def test_a_pipe_instead_of_the_file_counts_for_nothing(diary: type[Diary], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    with Tracking(["mlflow"], tmp_path) as tracked:
+        tracked.start()
+    assert diary.entries[0][2] is None
+
+
+def test_long_names_stay_apart() -> None:
+    blank = dict.fromkeys(Point.model_fields, 0) | {
+        "task": "t" * 300,
+        "split": "test",
+        "budget": None,
+    }
+    names = [
+        {
+            name
+            for name, _ in measured(Point.model_validate(blank | {"strategy": s, "verifier": "v"}))
+        }
+        for s in ("beam", "mcts")
+    ]
+    assert not names[0] & names[1] and all(len(name) <= LONGEST for name in names[0] | names[1])
