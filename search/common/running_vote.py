@@ -84,7 +84,8 @@ async def samples(
             # The error of every one is read, or else asyncio warns of it.
             refused = [exhausted(task) for task in ended]
             spent = spent or any(refused)
-            arrived = [node for task in ended if not exhausted(task) for node in task.result()]
+            within = [task for task, over in zip(ended, refused, strict=True) if not over]
+            arrived = [node for task in within for node in task.result()]
             for node in sorted(arrived, key=attrgetter("id")):
                 yield node
     finally:
